@@ -1,0 +1,2 @@
+//! The `surrogate` command.
+fn main() {}
