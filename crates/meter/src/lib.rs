@@ -1,0 +1,60 @@
+//! Energy of a run, by stage and by part of the machine, with its uncertainty and provenance.
+//!
+//! A [`Meter`] reads cumulative counters (processor, memory, GPU) or, where none is live, a model
+//! of power against CPU load, at every stage boundary and once per second. Its [`Ledger`] shares
+//! each interval among the stages in integer microjoules, so that stages and the unattributed
+//! rest add up exactly; [`ledger`] states the rule. [`detect()`] says what was found, what was
+//! turned down, and how to unlock it; the report repeats what is missing from the total.
+//!
+//! ```
+//! use surrogate_meter::{Meter, MeterOptions};
+//!
+//! let meter = Meter::start(MeterOptions::default())?;
+//! {
+//!     let _train = meter.stage("train");
+//!     let _adam = meter.stage("adam"); // inside `train`: its path is `train/adam`
+//! }
+//! let report = meter.stop();
+//! assert!(report.adds_up());
+//! # Ok::<(), surrogate_meter::MeterError>(())
+//! ```
+//!
+//! Deliberately not here: carbon, water, embodied shares, scheduling, wall calibration, writing of
+//! files. Unix only; hardware counters on Linux only. Feature `nvml`: NVIDIA GPUs.
+
+mod carry_over;
+mod clock;
+mod counter;
+mod counter_file;
+mod cpu_time;
+mod detect;
+mod error;
+mod finding;
+pub mod ledger;
+mod liveness;
+mod load_model;
+mod machine;
+mod meter;
+#[cfg(feature = "nvml")]
+mod nvml;
+mod provenance;
+mod rapl;
+mod rapl_zones;
+mod report;
+mod samples;
+mod source;
+
+pub use carry_over::CarryOver;
+pub use clock::{Clock, Moment};
+pub use cpu_time::CpuScope;
+pub use detect::{DetectOptions, Detection, detect};
+pub use error::MeterError;
+pub use finding::{Rejection, RejectionKind};
+pub use ledger::{Amount, Ledger, StageId, StageRecord};
+pub use load_model::{LoadModel, LoadPart, LoadSource, MEMORY_W_PER_GB, SIGMA_FACTOR};
+pub use machine::Machine;
+pub use meter::{Meter, MeterOptions, StageGuard};
+pub use provenance::Provenance;
+pub use report::{ChannelReport, EnergyReport, Total, total_of};
+pub use samples::Sample;
+pub use source::{Channel, Source, Uncertainty};
