@@ -162,13 +162,14 @@ pub enum TableDerivative {
     },
 }
 
+#[derive(Clone)]
 pub(crate) struct TableEntry {
     pub(crate) table: Arc<Table>,
     pub(crate) derivative: Option<TableDerivative>,
 }
 
 /// A set of expressions with their symbols, unknown functions, polynomials and tables.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Graph {
     pub(crate) exprs: Vec<Expr>,
     index: HashMap<Expr, Node>,
