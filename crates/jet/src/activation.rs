@@ -33,7 +33,8 @@ pub(crate) struct Rows<'a> {
 /// One activation function over vectors.
 pub(crate) trait Function {
     /// Value, and what the reverse sweep needs besides it (stored instead of z0 if `KEEPS`).
-    unsafe fn value<V: Lanes>(z: V) -> (V, V);
+    /// Takes `U` vectors in step, because one at a time is bound by latency.
+    unsafe fn value<V: Lanes, const U: usize>(z: [V; U]) -> ([V; U], [V; U]);
     const KEEPS: bool;
     /// First five derivatives from what [`Self::value`] returned; unused ones are optimised away.
     unsafe fn derivatives<V: Lanes>(value: V, kept: V) -> [V; 5];
@@ -50,40 +51,50 @@ pub(crate) struct Sin;
 /// # Safety
 /// The instruction set of `V` is available.
 #[inline(always)]
-unsafe fn tanh<V: Lanes>(x: V) -> V {
-    // 2|x| = n ln 2 + r, |r| <= ln(2)/2; e = 2^n expm1(r) + (2^n - 1).
-    const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
-    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-    /// 1/(k+1)!, k = 0..13: Taylor, the next term is 2e-18 of the sum.
-    const EXPM1: [f64; 13] = [
-        1.0,
-        1.0 / 2.0,
-        1.0 / 6.0,
-        1.0 / 24.0,
-        1.0 / 120.0,
-        1.0 / 720.0,
-        1.0 / 5_040.0,
-        1.0 / 40_320.0,
-        1.0 / 362_880.0,
-        1.0 / 3_628_800.0,
-        1.0 / 39_916_800.0,
-        1.0 / 479_001_600.0,
-        1.0 / 6_227_020_800.0,
+unsafe fn tanh<V: Lanes, const U: usize>(x: [V; U]) -> [V; U] {
+    // |x| = n ln(2)/2 + h, |h| <= ln(2)/4; e = 2^n expm1(2h) + (2^n - 1).
+    const HALF_LN2_HIGH: f64 = 0.5 * 6.931_471_803_691_238e-1;
+    const HALF_LN2_LOW: f64 = 0.5 * 1.908_214_929_270_587_7e-10;
+    /// expm1(2h)/h = 2 + h sum_k EXPM1[k] h^k, minimax (Remez), error 4e-17.
+    const EXPM1: [f64; 10] = [
+        2.000_000_000_000_002,
+        1.333_333_333_333_334_8,
+        0.666_666_666_665_178,
+        0.266_666_666_666_067_5,
+        0.088_888_889_167_220_01,
+        0.025_396_825_475_827_025,
+        0.006_349_185_138_344_465,
+        0.001_410_930_073_022_078,
+        0.000_282_893_581_241_724_07,
+        5.143_442_097_023_764e-5,
     ];
     // SAFETY: arithmetic only; the instruction set is this function's contract.
     unsafe {
-        let y = V::splat(20.0).min(x.abs());
-        let y = y.add(y);
-        let n = y.mul(V::splat(std::f64::consts::LOG2_E)).round();
-        let r = n.fma(V::splat(-LN2_HIGH), y);
-        let r = n.fma(V::splat(-LN2_LOW), r);
-        let mut poly = V::splat(EXPM1[12]);
-        for k in (0..12).rev() {
-            poly = poly.fma(r, V::splat(EXPM1[k]));
+        let (mut n, mut h, mut h2, mut poly) = (x, x, x, x);
+        for u in 0..U {
+            let y = V::splat(20.0).min(x[u].abs());
+            n[u] = y.mul(V::splat(2.0 * std::f64::consts::LOG2_E)).round();
+            h[u] = n[u].fma(V::splat(-HALF_LN2_HIGH), y);
+            h[u] = n[u].fma(V::splat(-HALF_LN2_LOW), h[u]);
+            h2[u] = h[u].mul(h[u]);
+            poly[u] = V::splat(EXPM1[9]);
         }
-        let scale = n.exp2_integer();
-        let e = scale.fma(poly.mul(r), scale.sub(V::splat(1.0)));
-        e.div(e.add(V::splat(2.0))).with_sign(x)
+        // Horner in h^2 over pairs: half the latency of Horner in h.
+        for k in [7, 5, 3, 1] {
+            for u in 0..U {
+                let pair = V::splat(EXPM1[k + 1]).fma(h[u], V::splat(EXPM1[k]));
+                poly[u] = poly[u].fma(h2[u], pair);
+            }
+        }
+        let mut tanh = x;
+        for u in 0..U {
+            let pair = V::splat(EXPM1[0]).fma(h[u], V::splat(2.0));
+            let expm1 = poly[u].fma(h2[u], pair).mul(h[u]);
+            let scale = n[u].exp2_integer();
+            let e = scale.fma(expm1, scale.sub(V::splat(1.0)));
+            tanh[u] = e.div(e.add(V::splat(2.0))).with_sign(x[u]);
+        }
+        tanh
     }
 }
 
@@ -92,7 +103,7 @@ unsafe fn tanh<V: Lanes>(x: V) -> V {
 /// # Safety
 /// The instruction set of `V` is available.
 #[inline(always)]
-unsafe fn sin_cos<V: Lanes>(x: V) -> (V, V) {
+unsafe fn sin_cos<V: Lanes, const U: usize>(x: [V; U]) -> ([V; U], [V; U]) {
     // x = n pi + r; sin and cos of r from those of r/2, |r/2| <= pi/4, by Taylor series.
     // Two parts of 33 significant bits: products with |n| < 2^20 are exact.
     const PI_HIGH: f64 = 3.141_592_653_468_251_2;
@@ -121,31 +132,40 @@ unsafe fn sin_cos<V: Lanes>(x: V) -> (V, V) {
     ];
     // SAFETY: arithmetic only; the instruction set is this function's contract.
     unsafe {
-        let n = x.mul(V::splat(std::f64::consts::FRAC_1_PI)).round();
-        let r = n.fma(V::splat(-PI_HIGH), x);
-        let r = n.fma(V::splat(-PI_MIDDLE), r);
-        let h = n.fma(V::splat(-PI_LOW), r).mul(V::splat(0.5));
-        let h2 = h.mul(h);
-        let (mut s, mut c) = (V::splat(SIN[7]), V::splat(VERSINE[7]));
-        for k in (0..7).rev() {
-            s = s.fma(h2, V::splat(SIN[k]));
-            c = c.fma(h2, V::splat(VERSINE[k]));
+        let (mut n, mut h, mut h2, mut s, mut c) = (x, x, x, x, x);
+        for u in 0..U {
+            n[u] = x[u].mul(V::splat(std::f64::consts::FRAC_1_PI)).round();
+            let r = n[u].fma(V::splat(-PI_HIGH), x[u]);
+            let r = n[u].fma(V::splat(-PI_MIDDLE), r);
+            h[u] = n[u].fma(V::splat(-PI_LOW), r).mul(V::splat(0.5));
+            h2[u] = h[u].mul(h[u]);
+            (s[u], c[u]) = (V::splat(SIN[7]), V::splat(VERSINE[7]));
         }
-        let s = s.mul(h);
-        let c = V::splat(1.0).sub(c.mul(h2));
-        // (-1)^n = 1 - 8 d^2 with d = n/2 - round(n/2) in {0, 1/2, -1/2}.
-        let half = n.mul(V::splat(0.5));
-        let d = half.sub(half.round());
-        let sign = d.mul(d).fma(V::splat(-8.0), V::splat(1.0));
-        let s2 = s.add(s);
-        (s2.mul(c).mul(sign), V::splat(1.0).sub(s2.mul(s)).mul(sign))
+        for k in (0..7).rev() {
+            for u in 0..U {
+                s[u] = s[u].fma(h2[u], V::splat(SIN[k]));
+                c[u] = c[u].fma(h2[u], V::splat(VERSINE[k]));
+            }
+        }
+        for u in 0..U {
+            // (-1)^n = 1 - 8 d^2 with d = n/2 - round(n/2) in {0, 1/2, -1/2}.
+            let half = n[u].mul(V::splat(0.5));
+            let d = half.sub(half.round());
+            let sign = d.mul(d).fma(V::splat(-8.0), V::splat(1.0));
+            let sin = s[u].mul(h[u]);
+            let cos = V::splat(1.0).sub(c[u].mul(h2[u]));
+            let twice = sin.add(sin);
+            s[u] = twice.mul(cos).mul(sign);
+            c[u] = V::splat(1.0).sub(twice.mul(sin)).mul(sign);
+        }
+        (s, c)
     }
 }
 
 impl Function for Tanh {
     const KEEPS: bool = false;
     #[inline(always)]
-    unsafe fn value<V: Lanes>(z: V) -> (V, V) {
+    unsafe fn value<V: Lanes, const U: usize>(z: [V; U]) -> ([V; U], [V; U]) {
         // SAFETY: contract of the caller.
         let v = unsafe { tanh(z) };
         (v, v)
@@ -170,7 +190,7 @@ impl Function for Tanh {
 impl Function for Sin {
     const KEEPS: bool = true;
     #[inline(always)]
-    unsafe fn value<V: Lanes>(z: V) -> (V, V) {
+    unsafe fn value<V: Lanes, const U: usize>(z: [V; U]) -> ([V; U], [V; U]) {
         // SAFETY: contract of the caller.
         unsafe { sin_cos(z) }
     }
@@ -240,31 +260,80 @@ unsafe fn compose<V: Lanes, const MAX: u8>(g: [V; 4], z: [V; 4], order: u8) -> [
 #[inline(always)]
 pub(crate) unsafe fn forward<V: Lanes, F: Function, const MAX: u8>(r: &Rows) {
     for row in 0..r.rows {
-        // SAFETY: contract; streams of a row are `tile` apart, vectors inside the tile.
+        let mut p = 0;
+        // SAFETY: contract; the vectors at p are inside the tile.
         unsafe {
-            let bias = V::splat(*r.bias.add(row));
-            for p in (0..r.tile).step_by(V::N) {
-                let z = r.z.add(row * r.row_stride + p);
-                let a = r.a.add(row * r.row_stride + p);
-                let (value, kept) = F::value(V::load(z).add(bias));
-                value.store(a);
-                if F::KEEPS {
-                    kept.store(z);
-                }
-                if MAX == 0 {
-                    continue;
-                }
-                let [f1, f2, f3, f4, _] = F::derivatives(value, kept);
-                let mut offset = r.tile;
-                for &order in r.orders {
-                    let z_d = load_direction::<V, MAX>(z.add(offset), r.tile, order);
-                    let a_d = compose::<V, MAX>([f1, f2, f3, f4], z_d, order);
-                    for k in 0..MAX {
-                        if k < order {
-                            a_d[usize::from(k)].store(a.add(offset));
-                            offset += r.tile;
-                        }
-                    }
+            while p < r.tile {
+                let left = (r.tile - p) / V::N;
+                let taken = match left {
+                    1 => forward_vectors::<V, F, MAX, 1>(r, row, p),
+                    2 => forward_vectors::<V, F, MAX, 2>(r, row, p),
+                    3 | 5 | 6 => forward_vectors::<V, F, MAX, 3>(r, row, p),
+                    _ => forward_vectors::<V, F, MAX, 4>(r, row, p),
+                };
+                p += taken * V::N;
+            }
+        }
+    }
+}
+
+/// Forward pass of `U` vectors of points of one row; returns `U`.
+///
+/// # Safety
+/// As [`forward`]; the vectors lie inside the tile.
+#[inline(always)]
+unsafe fn forward_vectors<V: Lanes, F: Function, const MAX: u8, const U: usize>(
+    r: &Rows,
+    row: usize,
+    p: usize,
+) -> usize {
+    // SAFETY: contract; streams of a row are `tile` apart.
+    unsafe {
+        let bias = V::splat(*r.bias.add(row));
+        let z = r.z.add(row * r.row_stride + p);
+        let a = r.a.add(row * r.row_stride + p);
+        let mut z0 = [bias; U];
+        for (u, z0) in z0.iter_mut().enumerate() {
+            *z0 = V::load(z.add(u * V::N)).add(bias);
+        }
+        let (value, kept) = F::value(z0);
+        for u in 0..U {
+            value[u].store(a.add(u * V::N));
+            if F::KEEPS {
+                kept[u].store(z.add(u * V::N));
+            }
+            if MAX > 0 {
+                let (z, a) = (z.add(u * V::N), a.add(u * V::N));
+                forward_streams::<V, F, MAX>(r, value[u], kept[u], z, a);
+            }
+        }
+    }
+    U
+}
+
+/// Derivative streams of one vector of points.
+///
+/// # Safety
+/// As [`forward`]; `z` and `a` point at its stream 0.
+#[inline(always)]
+unsafe fn forward_streams<V: Lanes, F: Function, const MAX: u8>(
+    r: &Rows,
+    value: V,
+    kept: V,
+    z: *const f64,
+    a: *mut f64,
+) {
+    // SAFETY: contract; streams of a row are `tile` apart.
+    unsafe {
+        let [f1, f2, f3, f4, _] = F::derivatives(value, kept);
+        let mut offset = r.tile;
+        for &order in r.orders {
+            let z_d = load_direction::<V, MAX>(z.add(offset), r.tile, order);
+            let a_d = compose::<V, MAX>([f1, f2, f3, f4], z_d, order);
+            for k in 0..MAX {
+                if k < order {
+                    a_d[usize::from(k)].store(a.add(offset));
+                    offset += r.tile;
                 }
             }
         }

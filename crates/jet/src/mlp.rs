@@ -173,20 +173,18 @@ fn odd_lines(n: usize) -> usize {
 }
 
 impl Workspace {
-    /// Points per tile which measured fastest on machines with 48 KiB L1 and 2 MiB L2: about
-    /// `TILE_COLUMNS` columns per product, in whole vectors, more for narrow networks.
+    /// Points per tile which measured fastest (48 KiB L1, 2 MiB L2): whole panels of three
+    /// vectors, twice as many for few streams, fewer where the hidden blocks would leave L2.
     #[must_use]
     pub fn default_tile(mlp: &Mlp, streams: &Streams) -> usize {
-        let width = mlp
-            .hidden
-            .iter()
-            .copied()
-            .max()
-            .unwrap_or(1)
-            .max(mlp.inputs)
-            .max(1);
-        let columns = (6144 / width).clamp(96, 384);
-        (columns / streams.count() / LINE * LINE).max(LINE)
+        const L2_DOUBLES: usize = 192 * 1024;
+        let count = streams.count();
+        let per_point = 2 * count * mlp.hidden.iter().sum::<usize>();
+        let largest = if count < 3 { 48 } else { 24 };
+        [48, 24, 16]
+            .into_iter()
+            .find(|&tile| tile <= largest && tile * per_point <= L2_DOUBLES)
+            .unwrap_or(LINE)
     }
 
     /// Workspace with the best instruction set of this machine.

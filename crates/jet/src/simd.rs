@@ -364,7 +364,15 @@ mod x86 {
         );
         #[inline(always)]
         unsafe fn div(self, b: Self) -> Self {
-            unsafe { Self(_mm512_div_pd(self.0, b.0)) }
+            // Reciprocal estimate (14 bits), one cubic step (42 bits), quotient and its residual:
+            // eight instructions on both FMA ports instead of sixteen cycles of the divider.
+            unsafe {
+                let r = _mm512_rcp14_pd(b.0);
+                let e = _mm512_fnmadd_pd(b.0, r, _mm512_set1_pd(1.0));
+                let r = _mm512_fmadd_pd(r, _mm512_fmadd_pd(e, e, e), r);
+                let q = _mm512_mul_pd(self.0, r);
+                Self(_mm512_fmadd_pd(_mm512_fnmadd_pd(b.0, q, self.0), r, q))
+            }
         }
         #[inline(always)]
         unsafe fn abs(self) -> Self {
