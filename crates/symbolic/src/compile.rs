@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use surrogate_jet::tape::{Function, Op, Program, Reg};
+use surrogate_jet::Function;
+use surrogate_jet::tape::{Op, Program, Reg};
 
 use crate::graph::{Call, Expr, Graph, Node};
 

@@ -130,7 +130,7 @@ pub(crate) fn call(function: Call, x: f64) -> f64 {
         Call::Tanh => x.tanh(),
         Call::Asinh => x.asinh(),
         Call::Atan => x.atan(),
-        Call::Erf => surrogate_jet::vmath::erf_scalar(x),
+        Call::Erf => surrogate_jet::Function::Erf.value(x),
         Call::Abs => x.abs(),
         Call::Sign => {
             if x == 0.0 {

@@ -14,8 +14,8 @@ mod graph;
 mod substitute;
 
 pub use compile::{CompileError, compile};
-pub use evaluate::Environment;
+pub use evaluate::{Environment, gauss_legendre};
 pub use graph::{
-    Call, Expr, FunctionId, Graph, IntegralSpec, JetId, MultiIndex, Node, PolynomialId, SymbolId,
+    Call, Expr, FunctionId, Graph, IntegralSpec, Jet, JetId, MultiIndex, Node, PolynomialId, SymbolId,
     TableDerivative, TableId,
 };

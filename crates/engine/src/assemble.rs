@@ -1,0 +1,395 @@
+//! From a problem to components with blocks: grouping, automatic scales, rows exact by
+//! construction.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use surrogate_problem::model::{Graded, Place, Problem, Row, RowKind};
+use surrogate_symbolic::{Node, SymbolId};
+
+use crate::block::{Block, PointSet, RowForm, Worker};
+use crate::component::{BlockForm, Component, Points};
+use crate::error::EngineError;
+use crate::formulation::Formulation;
+use crate::lower::{QuadratureRule, lower_expanded};
+use crate::sampling::Region;
+
+/// Random starting networks used to find scales and rows that hold by construction.
+const TRIALS: u64 = 4;
+/// A row whose residual is below this fraction of its terms holds by construction.
+const EXACT: f64 = 1e-11;
+
+/// Everything that training needs.
+pub struct Model {
+    /// Fields, networks, expressions.
+    pub form: Formulation,
+    /// Independent parts.
+    pub components: Vec<Component>,
+    /// Rows that hold by construction and are not trained.
+    pub exact: Vec<String>,
+}
+
+/// A row on its way to a block.
+struct Draft {
+    name: String,
+    expression: Node,
+    weight: f64,
+    scale: Option<f64>,
+    kind: RowKind,
+    at: Vec<(usize, f64)>,
+    n: usize,
+    rule: QuadratureRule,
+    symbols: Vec<SymbolId>,
+    fields: Vec<usize>,
+    unknowns: Vec<usize>,
+    fixed: Option<Vec<Vec<f64>>>,
+}
+
+impl Model {
+    /// Builds the model of a problem.
+    ///
+    /// # Errors
+    /// Whatever a row's expression does not allow; rows that are not numbers at the start.
+    pub fn new(problem: &Problem) -> Result<Self, EngineError> {
+        let mut form = Formulation::new(problem)?;
+        let mut drafts = Vec::new();
+        for row in &problem.rows {
+            drafts.push(draft_row(problem, &mut form, row)?);
+        }
+        for k in 0..problem.data.len() {
+            drafts.push(draft_measurements(problem, &mut form, k)?);
+        }
+        let groups = connected(&drafts, problem.fields.len(), problem.unknowns.len());
+        let mut model = Self { form, components: Vec::new(), exact: Vec::new() };
+        for (fields, unknowns) in groups {
+            let (own, rest): (Vec<Draft>, Vec<Draft>) =
+                drafts.into_iter().partition(|d| d.fields.iter().any(|f| fields.contains(f)));
+            drafts = rest;
+            let component = model.component(problem, fields, unknowns, own)?;
+            model.components.push(component);
+        }
+        Ok(model)
+    }
+
+    fn component(
+        &mut self,
+        problem: &Problem,
+        fields: Vec<usize>,
+        unknowns: Vec<usize>,
+        drafts: Vec<Draft>,
+    ) -> Result<Component, EngineError> {
+        let mut component =
+            Component::new(fields, unknowns, Vec::new(), &self.form.fields, problem.unknowns.len());
+        let mut groups: Vec<Vec<Draft>> = Vec::new();
+        for draft in drafts {
+            let same = |g: &&mut Vec<Draft>| {
+                let h = &g[0];
+                draft.fixed.is_none()
+                    && h.fixed.is_none()
+                    && (h.kind, h.n, &h.symbols, &h.at) == (draft.kind, draft.n, &draft.symbols, &draft.at)
+            };
+            match groups.iter_mut().find(same) {
+                Some(group) => group.push(draft),
+                None => groups.push(vec![draft]),
+            }
+        }
+        for group in groups {
+            if let Some(block) = self.block(problem, &component, group)? {
+                component.blocks.push(block);
+            }
+        }
+        Ok(component)
+    }
+
+    /// Lowers a group of rows; finds scales; drops rows that hold by construction.
+    fn block(
+        &mut self,
+        problem: &Problem,
+        component: &Component,
+        mut group: Vec<Draft>,
+    ) -> Result<Option<BlockForm>, EngineError> {
+        let mut form = make_block(problem, &mut self.form, &group)?;
+        let rms = typical_residuals(&self.form, component, &form)?;
+        let mut kept = vec![true; group.len()];
+        for (k, draft) in group.iter_mut().enumerate() {
+            let typical = rms[k];
+            if !typical.0.is_finite() {
+                let place = "at one of the sampled points".to_string();
+                return Err(EngineError::NotFinite { row: draft.name.clone(), place });
+            }
+            if typical.0 <= EXACT * typical.1 || typical.0 == 0.0 {
+                kept[k] = false;
+                self.exact.push(draft.name.clone());
+            }
+            draft.scale.get_or_insert(typical.0);
+        }
+        if !kept.iter().all(|&k| k) {
+            let mut keep = kept.iter();
+            group.retain(|_| *keep.next().unwrap_or(&true));
+            if group.is_empty() {
+                return Ok(None);
+            }
+            form = make_block(problem, &mut self.form, &group)?;
+        }
+        for (row, draft) in form.block.rows.iter_mut().zip(&group) {
+            row.scale = draft.scale.unwrap_or(1.0);
+        }
+        Ok(Some(form))
+    }
+}
+
+fn make_block(
+    problem: &Problem,
+    form: &mut Formulation,
+    group: &[Draft],
+) -> Result<BlockForm, EngineError> {
+    let expressions: Vec<Node> = group.iter().map(|d| d.expression).collect();
+    let lowered = lower_expanded(form, &expressions, group[0].rule, true)?;
+    let rows = group
+        .iter()
+        .map(|d| RowForm { name: d.name.clone(), weight: d.weight, scale: 1.0 })
+        .collect();
+    let points = match &group[0].fixed {
+        Some(columns) => {
+            let wanted = lowered.symbols.iter();
+            let place = |s: &SymbolId| group[0].symbols.iter().position(|t| t == s);
+            Points::Fixed(wanted.filter_map(|s| Some(columns[place(s)?].clone())).collect())
+        }
+        None => Points::Region(Region::of_symbols(problem, &lowered.symbols)),
+    };
+    let n = group[0].n;
+    let held_out = match points {
+        Points::Fixed(_) => 0,
+        Points::Region(_) => problem.sampling.held_out.unwrap_or(512).min(n.max(1)),
+    };
+    let adaptive = problem.sampling.adaptive && group[0].kind == RowKind::Equation;
+    Ok(BlockForm { block: Block::new(rows, lowered)?, points, n, held_out, adaptive })
+}
+
+/// Root mean square of each row's residual over random starting networks, and the magnitude below
+/// which it counts as zero (from a change of the networks' outputs by rounding).
+fn typical_residuals(
+    form: &Formulation,
+    component: &Component,
+    block: &BlockForm,
+) -> Result<Vec<(f64, f64)>, EngineError> {
+    let points = block.draw(block.n.min(512), 1)?;
+    let rows = block.block.rows.len();
+    let mut squares = vec![0.0; rows];
+    let mut worker = Worker::new(&block.block, &form.fields, form.unknowns.len());
+    for trial in 0..TRIALS {
+        let x = initial(component, form, 1000 + trial);
+        let weights = component.weights(&x, &form.fields);
+        for t in 0..points.tiles(&block.block) {
+            worker.accumulate(&block.block, &points, t, &weights, false, &mut squares);
+        }
+    }
+    let count = points.n as f64 * TRIALS as f64;
+    let sizes = worker.magnitudes(&block.block, &points);
+    Ok(squares.iter().zip(sizes).map(|(s, size)| ((s / count).sqrt(), size)).collect())
+}
+
+/// Starting variables of a component: Glorot weights, unknowns at their initial values.
+pub fn initial(component: &Component, form: &Formulation, seed: u64) -> Vec<f64> {
+    let mut x = Vec::with_capacity(component.n);
+    for &f in &component.fields {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(f as u64 + 1);
+        let mut normal = || StandardNormal.sample(&mut rng);
+        x.extend(form.fields[f].mlp.glorot(&mut normal));
+    }
+    x.resize(component.n, 0.0);
+    x
+}
+
+fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Draft, EngineError> {
+    let graph = &mut form.graph;
+    let mut factors = vec![(row.residual, 1.0)];
+    match row.multiply_by {
+        Some(m) => factors.push((m, 1.0)),
+        None if row.kind == RowKind::Equation => {
+            let own = row.evolution.as_ref().and_then(|e| form.fields[e.field].residual_factor);
+            factors.extend(own.map(|f| (f, 1.0)));
+        }
+        None => {}
+    }
+    factors.extend(row.scale.map(|s| (s, -1.0)));
+    let product = graph.product(&factors);
+    let at: Vec<(SymbolId, Node)> = row
+        .at
+        .iter()
+        .map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v)))
+        .collect();
+    let placed = graph.substitute(product, &at);
+    let expression = form.expand(placed);
+    let symbols = point_symbols(form, expression);
+    let d = symbols.len();
+    let n = row.points.unwrap_or_else(|| default_points(problem, row.kind, d));
+    let weight = row.weight.unwrap_or(match row.kind {
+        RowKind::Equation => 1.0,
+        RowKind::Condition | RowKind::Integral => 10.0,
+    });
+    let (fields, unknowns) = members(form, expression);
+    Ok(Draft {
+        name: row.name.clone(),
+        expression,
+        weight,
+        scale: row.scale.map(|_| 1.0),
+        kind: row.kind,
+        at: row.at.clone(),
+        n: if d == 0 { 1 } else { n },
+        rule: QuadratureRule { nodes: row.nodes, graded: row.graded },
+        symbols,
+        fields,
+        unknowns,
+        fixed: None,
+    })
+}
+
+fn default_points(problem: &Problem, kind: RowKind, dimensions: usize) -> usize {
+    let s = &problem.sampling;
+    match kind {
+        RowKind::Equation => s.interior.unwrap_or(match dimensions {
+            0 => 1,
+            1 => 256,
+            2 => 2000,
+            _ => 3000,
+        }),
+        RowKind::Condition => s.boundary.unwrap_or(match dimensions {
+            0 => 1,
+            1 => 128,
+            2 => 256,
+            _ => 384,
+        }),
+        RowKind::Integral => s.integral.unwrap_or(48),
+    }
+}
+
+fn draft_measurements(
+    problem: &Problem,
+    form: &mut Formulation,
+    k: usize,
+) -> Result<Draft, EngineError> {
+    let data = &problem.data[k];
+    let measured = form.graph.add_symbol("measured");
+    let node = form.graph.symbol(measured);
+    let difference = form.graph.sub(data.observed, node);
+    let expression = form.expand(difference);
+    let mut symbols: Vec<SymbolId> = data
+        .places
+        .iter()
+        .map(|p| match p {
+            Place::Coordinate(c) => problem.coordinates[*c].symbol,
+            Place::Parameter(p) => problem.parameters[*p].symbol,
+        })
+        .collect();
+    symbols.push(measured);
+    let mut columns: Vec<Vec<f64>> =
+        (0..symbols.len()).map(|j| data.rows.iter().map(|r| r[j]).collect()).collect();
+    // parameters that the data do not mention are at their nominal values
+    for p in &problem.parameters {
+        if !symbols.contains(&p.symbol) {
+            symbols.push(p.symbol);
+            columns.push(vec![p.nominal; data.rows.len()]);
+        }
+    }
+    for s in point_symbols(form, expression) {
+        if !symbols.contains(&s) {
+            return Err(EngineError::Prediction(format!(
+                "data `{}` give no column for `{}`",
+                data.name,
+                form.graph.symbol_name(s)
+            )));
+        }
+    }
+    let values = columns[data.places.len()].clone();
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let spread = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
+    let size = if spread > 0.0 { spread.sqrt() } else { mean.abs().max(1e-300) };
+    let (fields, unknowns) = members(form, expression);
+    Ok(Draft {
+        name: data.name.clone(),
+        expression,
+        weight: 10.0 * data.weight,
+        scale: Some(size),
+        kind: RowKind::Condition,
+        at: Vec::new(),
+        n: data.rows.len(),
+        rule: QuadratureRule { nodes: 16, graded: Graded::No },
+        symbols,
+        fields,
+        unknowns,
+        fixed: Some(columns),
+    })
+}
+
+/// Symbols that a point must give.
+fn point_symbols(form: &Formulation, expression: Node) -> Vec<SymbolId> {
+    let mut symbols = form.graph.free_symbols(&[expression]);
+    symbols.retain(|&s| !form.is_trained(s));
+    symbols
+}
+
+/// Fields and unknowns of an expression.
+fn members(form: &Formulation, expression: Node) -> (Vec<usize>, Vec<usize>) {
+    let graph = &form.graph;
+    let mut fields: Vec<usize> = graph
+        .jets_in(&[expression])
+        .into_iter()
+        .filter_map(|id| form.field_of_network(graph.jet(id).function))
+        .collect();
+    fields.sort_unstable();
+    fields.dedup();
+    let free = graph.free_symbols(&[expression]);
+    let unknowns =
+        (0..form.unknowns.len()).filter(|&k| free.contains(&form.unknowns[k].symbol)).collect();
+    (fields, unknowns)
+}
+
+/// Groups of fields and unknowns that share rows.
+fn connected(drafts: &[Draft], fields: usize, unknowns: usize) -> Vec<(Vec<usize>, Vec<usize>)> {
+    let mut label: Vec<usize> = (0..fields + unknowns).collect();
+    for draft in drafts {
+        let members: Vec<usize> =
+            draft.fields.iter().copied().chain(draft.unknowns.iter().map(|u| fields + u)).collect();
+        let Some(lowest) = members.iter().map(|&m| label[m]).min() else { continue };
+        let merged: Vec<usize> = members.iter().map(|&m| label[m]).collect();
+        label.iter_mut().filter(|l| merged.contains(l)).for_each(|l| *l = lowest);
+    }
+    let mut groups: Vec<usize> = label[..fields].to_vec();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+        .into_iter()
+        .map(|g| {
+            let own = |range: std::ops::Range<usize>, shift: usize| {
+                range.filter(|&i| label[i] == g).map(|i| i - shift).collect::<Vec<_>>()
+            };
+            (own(0..fields, 0), own(fields..fields + unknowns, fields))
+        })
+        .collect()
+}
+
+/// A component's points for one round of training.
+///
+/// # Errors
+/// As [`PointSet::new`].
+pub fn draw_all(component: &Component, seed: u32) -> Result<Vec<PointSet>, EngineError> {
+    let mut out = Vec::new();
+    for (k, block) in component.blocks.iter().enumerate() {
+        out.push(block.draw(block.n, seed.wrapping_mul(0x9e37_79b9).wrapping_add(k as u32))?);
+    }
+    Ok(out)
+}
+
+/// A component's held-out points.
+///
+/// # Errors
+/// As [`PointSet::new`].
+pub fn draw_held_out(component: &Component) -> Result<Vec<PointSet>, EngineError> {
+    let mut out = Vec::new();
+    for (k, block) in component.blocks.iter().enumerate() {
+        out.push(block.draw(block.held_out, 0x5eed_0000 + k as u32)?);
+    }
+    Ok(out)
+}

@@ -1,0 +1,53 @@
+//! Expressions of symbols over columns of points.
+
+use surrogate_jet::tape::{Program, Registers};
+use surrogate_symbolic::{Graph, Node, SymbolId, compile};
+
+use crate::error::EngineError;
+
+/// Points of one evaluation; a multiple of eight.
+pub(crate) const TILE: usize = 64;
+
+/// Values of expressions without trained parts: `[expression][point]`.
+///
+/// # Errors
+/// [`EngineError::Compile`] if an expression reads anything but `symbols`.
+pub fn evaluate(
+    graph: &mut Graph,
+    expressions: &[Node],
+    symbols: &[SymbolId],
+    points: &[Vec<f64>],
+) -> Result<Vec<Vec<f64>>, EngineError> {
+    let inputs: Vec<Node> = symbols.iter().map(|&s| graph.symbol(s)).collect();
+    let program = compile(graph, expressions, &inputs)?;
+    let n = points.first().map_or(1, Vec::len);
+    run(&program, points, n)
+}
+
+/// Runs a program over columns of any length.
+pub(crate) fn run(
+    program: &Program,
+    columns: &[Vec<f64>],
+    n: usize,
+) -> Result<Vec<Vec<f64>>, EngineError> {
+    let plan = program.prepare(&vec![false; program.inputs])?;
+    let mut out = vec![vec![0.0; n]; program.outputs.len()];
+    let mut registers = Registers::new();
+    let mut inputs = vec![0.0; columns.len() * TILE];
+    let mut start = 0;
+    while start < n {
+        let count = TILE.min(n - start);
+        for (k, column) in columns.iter().enumerate() {
+            let tile = &mut inputs[k * TILE..(k + 1) * TILE];
+            tile[..count].copy_from_slice(&column[start..start + count]);
+            let last = tile[count - 1];
+            tile[count..].fill(last);
+        }
+        plan.forward(&inputs, TILE, &mut registers);
+        for (k, column) in out.iter_mut().enumerate() {
+            column[start..start + count].copy_from_slice(&registers.output(k)[..count]);
+        }
+        start += count;
+    }
+    Ok(out)
+}

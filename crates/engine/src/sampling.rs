@@ -1,0 +1,140 @@
+//! Regions of coordinates and parameters, and quasi-random points in them.
+
+use surrogate_problem::model::{Problem, Spread};
+use surrogate_symbolic::SymbolId;
+
+/// One axis of a region.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// Lower end, SI.
+    pub lower: f64,
+    /// Upper end, SI.
+    pub upper: f64,
+    /// How points are spread.
+    pub spread: Spread,
+    /// Points stay this fraction of the range away from the ends (a radius of zero is singular).
+    pub margin: f64,
+}
+
+impl Axis {
+    /// The place at a fraction of the axis.
+    pub fn place(&self, fraction: f64) -> f64 {
+        let q = self.margin + (1.0 - 2.0 * self.margin) * fraction;
+        match self.spread {
+            Spread::Uniform => self.lower + (self.upper - self.lower) * q,
+            Spread::SquareRoot => {
+                // uniform in sqrt(x) where the range is positive, else in sqrt(x - lower)
+                let zero = if self.lower > 0.0 { 0.0 } else { self.lower };
+                let (a, b) = ((self.lower - zero).sqrt(), (self.upper - zero).sqrt());
+                zero + (a + (b - a) * q).powi(2)
+            }
+            Spread::Logarithmic => {
+                let (a, b) = (self.lower.ln(), self.upper.ln());
+                (a + (b - a) * q).exp()
+            }
+        }
+    }
+}
+
+/// A box of symbols.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// Symbols in column order.
+    pub symbols: Vec<SymbolId>,
+    /// Their axes.
+    pub axes: Vec<Axis>,
+}
+
+/// The axis of a symbol, for training points.
+pub fn axis(problem: &Problem, symbol: SymbolId) -> Option<Axis> {
+    if let Some(c) = problem.coordinates.iter().find(|c| c.symbol == symbol) {
+        return Some(Axis {
+            lower: c.sampled.0,
+            upper: c.sampled.1,
+            spread: c.spread,
+            margin: 1e-6,
+        });
+    }
+    problem.parameters.iter().find(|p| p.symbol == symbol).map(|p| Axis {
+        lower: p.lower,
+        upper: p.upper,
+        spread: if p.logarithmic { Spread::Logarithmic } else { Spread::Uniform },
+        margin: 0.0,
+    })
+}
+
+impl Region {
+    /// The box of some symbols; those that are neither coordinates nor parameters are left out.
+    pub fn of_symbols(problem: &Problem, symbols: &[SymbolId]) -> Self {
+        let found: Vec<(SymbolId, Axis)> =
+            symbols.iter().filter_map(|&s| Some((s, axis(problem, s)?))).collect();
+        let (symbols, axes) = found.into_iter().unzip();
+        Self { symbols, axes }
+    }
+
+    /// The box that a field lives in.
+    pub fn of_field(problem: &Problem, field: usize) -> Self {
+        let f = &problem.fields[field];
+        let mut symbols: Vec<SymbolId> =
+            f.coordinates.iter().map(|&c| problem.coordinates[c].symbol).collect();
+        symbols.extend(f.parameters.iter().map(|&p| problem.parameters[p].symbol));
+        Self::of_symbols(problem, &symbols)
+    }
+
+    /// `n` scrambled Sobol points: `[symbol][point]`.
+    pub fn sobol(&self, n: usize, seed: u32) -> Vec<Vec<f64>> {
+        let n = n as u32;
+        self.axes
+            .iter()
+            .enumerate()
+            .map(|(k, axis)| {
+                let unit = |i| f64::from(sobol_burley::sample(i, k as u32, seed));
+                (0..n).map(|i| axis.place(unit(i))).collect()
+            })
+            .collect()
+    }
+
+    /// Points that cover the box with its corners and edges, for finding ranges.
+    pub fn probe(&self, n: usize) -> Vec<Vec<f64>> {
+        let d = self.axes.len();
+        if d == 0 {
+            return Vec::new();
+        }
+        let mut points = self.sobol(n, 0);
+        let corners = if d <= 12 { 1usize << d } else { 0 };
+        for code in 0..corners {
+            for (k, axis) in self.axes.iter().enumerate() {
+                points[k].push(if code >> k & 1 == 0 { axis.place(0.0) } else { axis.place(1.0) });
+            }
+        }
+        points
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(spread: Spread) -> Axis {
+        Axis { lower: 1.0, upper: 100.0, spread, margin: 0.0 }
+    }
+
+    #[test]
+    fn spreads_reach_both_ends() {
+        for spread in [Spread::Uniform, Spread::SquareRoot, Spread::Logarithmic] {
+            assert!((axis(spread).place(0.0) - 1.0).abs() < 1e-12);
+            assert!((axis(spread).place(1.0) - 100.0).abs() < 1e-10);
+        }
+        assert!((axis(Spread::Logarithmic).place(0.5) - 10.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn points_repeat_for_one_seed_and_differ_for_another() {
+        let region = Region {
+            symbols: vec![SymbolId(0), SymbolId(1)],
+            axes: vec![axis(Spread::Uniform), axis(Spread::Logarithmic)],
+        };
+        assert_eq!(region.sobol(64, 3), region.sobol(64, 3));
+        assert_ne!(region.sobol(64, 3), region.sobol(64, 4));
+    }
+}
