@@ -1,0 +1,255 @@
+//! Unknowns of one component on its meshes, and linear functionals of the states in terms of them.
+//!
+//! Unknowns in space are ordered by place, so that the Jacobian is a band; on a periodic line the
+//! order runs from the seam along both sides at once. Scalars and auxiliary unknowns follow.
+
+use crate::mesh;
+use crate::model::{Component, Home, Line, Model};
+use crate::stencil::{Datum, data_weights, point_weights};
+
+/// Weighted sum of unknowns.
+pub(crate) type Combination = Vec<(usize, f64)>;
+
+/// How fine, and of which order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Resolution {
+    /// Cells of a line with cells; intervals of a line with nodes.
+    pub(crate) cells: usize,
+    pub(crate) intervals: usize,
+    /// Width of the cell at a refined end relative to the line.
+    pub(crate) first: f64,
+    /// Data per reconstruction from cell averages.
+    pub(crate) stencil: usize,
+}
+
+/// One line with its cells or nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct Mesh {
+    pub(crate) line: Line,
+    /// Faces of the cells; also the nodes (without the last if periodic).
+    pub(crate) faces: Vec<f64>,
+    stencil: usize,
+    window: usize,
+}
+
+impl Mesh {
+    fn new(line: &Line, resolution: Resolution, faces: Option<&Vec<f64>>) -> Self {
+        let n = if line.cells { resolution.cells } else { resolution.intervals };
+        let faces = faces.cloned().unwrap_or_else(|| {
+            mesh::places(line.lower, line.upper, n, line.refined, resolution.first)
+        });
+        let window = if line.order > 2 { 9 } else { 7 };
+        Self { line: line.clone(), faces, stencil: resolution.stencil, window }
+    }
+
+    /// Number of cells or intervals.
+    pub(crate) fn cells(&self) -> usize {
+        self.faces.len() - 1
+    }
+
+    /// Places of the nodes.
+    pub(crate) fn nodes(&self) -> &[f64] {
+        &self.faces[..self.faces.len() - usize::from(self.line.periodic)]
+    }
+
+    /// `∫ r^p dr` over a cell.
+    pub(crate) fn volume(&self, cell: usize) -> f64 {
+        let p = self.line.power + 1;
+        let (a, b) = (self.faces[cell], self.faces[cell + 1]);
+        match p {
+            1 => b - a,
+            2 => 0.5 * (b - a) * (b + a),
+            _ => (b - a) * (a * a + a * b + b * b) / 3.0,
+        }
+    }
+
+    /// `r^p`.
+    pub(crate) fn area(&self, place: f64) -> f64 {
+        place.powi(self.line.power)
+    }
+}
+
+/// Unknowns of a state.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) home: Home,
+    pub(crate) mesh: Option<usize>,
+    /// Unknown of each site: boundary value, cells, boundary value; or nodes; or the one scalar.
+    pub(crate) unknowns: Vec<usize>,
+}
+
+impl Place {
+    /// Unknown of a cell.
+    pub(crate) fn cell(&self, cell: usize) -> usize {
+        let skip = matches!(self.home, Home::Cells { lower: true, .. });
+        self.unknowns[cell + usize::from(skip)]
+    }
+}
+
+/// Unknowns of one component.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) meshes: Vec<Mesh>,
+    /// Mesh of each coordinate of the problem.
+    mesh_of: Vec<Option<usize>>,
+    /// By state of the model; `None` for states of other components.
+    pub(crate) places: Vec<Option<Place>>,
+    /// Unknowns in space.
+    pub(crate) band: usize,
+    /// All unknowns that are states.
+    pub(crate) size: usize,
+}
+
+impl Layout {
+    /// Lays a component out. `faces` overrides the mesh of a coordinate.
+    pub(crate) fn new(
+        model: &Model,
+        component: &Component,
+        resolution: Resolution,
+        faces: &[Option<Vec<f64>>],
+    ) -> Self {
+        let mut meshes = Vec::new();
+        let mut mesh_of = vec![None; model.lines.len()];
+        let mut sites: Vec<(usize, f64, usize, usize)> = Vec::new(); // mesh, key, state, site
+        let mut places = vec![None; model.states.len()];
+        for &s in &component.states {
+            let state = &model.states[s];
+            let Some(c) = state.line else { continue };
+            let mesh = *mesh_of[c].get_or_insert_with(|| {
+                meshes.push(Mesh::new(&model.lines[c], resolution, faces[c].as_ref()));
+                meshes.len() - 1
+            });
+            let keys = site_keys(&meshes[mesh], state.home);
+            let unknowns = vec![0; keys.len()];
+            sites.extend(keys.into_iter().enumerate().map(|(k, key)| (mesh, key, s, k)));
+            places[s] = Some(Place { home: state.home, mesh: Some(mesh), unknowns });
+        }
+        sites.sort_by(|a, b| (a.0.cmp(&b.0)).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
+        for (unknown, &(_, _, state, site)) in sites.iter().enumerate() {
+            if let Some(place) = &mut places[state] {
+                place.unknowns[site] = unknown;
+            }
+        }
+        let band = sites.len();
+        let mut size = band;
+        for &s in &component.states {
+            if model.states[s].line.is_none() {
+                let unknowns = vec![size];
+                places[s] = Some(Place { home: Home::Scalar, mesh: None, unknowns });
+                size += 1;
+            }
+        }
+        Self { meshes, mesh_of, places, band, size }
+    }
+
+    /// Mesh of a coordinate of the problem.
+    pub(crate) fn mesh(&self, coordinate: usize) -> Option<&Mesh> {
+        self.mesh_of[coordinate].map(|m| &self.meshes[m])
+    }
+
+    /// `d^order state / dx^order` at a place.
+    pub(crate) fn functional(&self, state: usize, x: f64, order: usize) -> Combination {
+        let Some(place) = &self.places[state] else { return Vec::new() };
+        let Some(mesh) = place.mesh.map(|m| &self.meshes[m]) else {
+            return vec![(place.unknowns[0], 1.0)];
+        };
+        let (sites, weights) = match place.home {
+            Home::Cells { lower, upper } => from_cells(mesh, lower, upper, x, order),
+            _ => from_nodes(mesh, x, order),
+        };
+        sites.into_iter().map(|s| place.unknowns[s]).zip(weights).collect()
+    }
+}
+
+/// Sorting keys of the sites of a state along its line.
+fn site_keys(mesh: &Mesh, home: Home) -> Vec<f64> {
+    match home {
+        Home::Cells { lower, upper } => {
+            let mut keys: Vec<f64> = Vec::with_capacity(mesh.cells() + 2);
+            keys.extend(lower.then_some(mesh.line.lower));
+            keys.extend(mesh.faces.windows(2).map(|f| 0.5 * (f[0] + f[1])));
+            keys.extend(upper.then_some(mesh.line.upper));
+            keys
+        }
+        _ if mesh.line.periodic => {
+            let n = mesh.nodes().len();
+            let fold = |k: usize| if 2 * k < n { 2 * k } else { 2 * (n - k) - 1 };
+            (0..n).map(|k| fold(k) as f64).collect()
+        }
+        _ => mesh.nodes().to_vec(),
+    }
+}
+
+fn from_cells(
+    mesh: &Mesh,
+    lower: bool,
+    upper: bool,
+    x: f64,
+    order: usize,
+) -> (Vec<usize>, Vec<f64>) {
+    let n = mesh.cells();
+    let skip = usize::from(lower);
+    let count = n + skip + usize::from(upper);
+    if order == 0 && lower && x == mesh.line.lower {
+        return (vec![0], vec![1.0]);
+    }
+    if order == 0 && upper && x == mesh.line.upper {
+        return (vec![count - 1], vec![1.0]);
+    }
+    let width = mesh.stencil.max(order + 1).min(count);
+    // faces look half to each side; points inside a cell share the window of the cell, so that
+    // their mean over the cell is its average
+    let below = mesh.faces.partition_point(|f| *f < x);
+    let on_face = mesh.faces.get(below) == Some(&x);
+    let wanted = if on_face {
+        (below + skip).saturating_sub(width / 2)
+    } else {
+        (below + skip).saturating_sub(1 + (width - 1) / 2)
+    };
+    let start = wanted.min(count - width);
+    let sites: Vec<usize> = (start..start + width).collect();
+    let data: Vec<Datum> = sites
+        .iter()
+        .map(|&s| match s.checked_sub(skip) {
+            None => Datum::Value(mesh.line.lower),
+            Some(cell) if cell < n => Datum::Average {
+                from: mesh.faces[cell],
+                to: mesh.faces[cell + 1],
+                power: mesh.line.power,
+            },
+            Some(_) => Datum::Value(mesh.line.upper),
+        })
+        .collect();
+    let weights = data_weights(x, &data, order);
+    (sites, weights)
+}
+
+fn from_nodes(mesh: &Mesh, x: f64, order: usize) -> (Vec<usize>, Vec<f64>) {
+    let nodes = mesh.nodes();
+    let n = nodes.len();
+    let width = mesh.window.min(n);
+    let above = mesh.faces.partition_point(|f| *f < x).min(mesh.faces.len() - 1);
+    let nearest = match above {
+        0 => 0,
+        k if mesh.faces[k] - x <= x - mesh.faces[k - 1] => k,
+        k => k - 1,
+    };
+    if order == 0 && mesh.faces[nearest] == x {
+        return (vec![nearest % n], vec![1.0]);
+    }
+    if mesh.line.periodic {
+        let length = mesh.line.upper - mesh.line.lower;
+        let first = nearest as isize - (width / 2) as isize;
+        let (mut sites, mut places) = (Vec::new(), Vec::new());
+        for k in first..first + width as isize {
+            let (turns, site) = (k.div_euclid(n as isize), k.rem_euclid(n as isize) as usize);
+            sites.push(site);
+            places.push(nodes[site] + turns as f64 * length);
+        }
+        let weights = point_weights(x, &places, order);
+        return (sites, weights);
+    }
+    let start = nearest.saturating_sub(width / 2).min(n - width);
+    let weights = point_weights(x, &nodes[start..start + width], order);
+    ((start..start + width).collect(), weights)
+}

@@ -1,0 +1,112 @@
+//! Where cells and nodes lie along one coordinate.
+//!
+//! Refinement towards an end follows `distance = L (e^(a ξ) - 1) / (e^a - 1)` with `ξ` uniform, so
+//! that neighbouring cells differ by the factor `e^(a/n)`; `a` is chosen for a given ratio of the
+//! first cell to the uniform one. Towards both ends the two halves are mirror images.
+
+/// Which ends need fine cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refined {
+    pub(crate) lower: bool,
+    pub(crate) upper: bool,
+}
+
+/// `n + 1` increasing places from `lower` to `upper`; `first` is the width of the cell at a
+/// refined end relative to the length of the line.
+pub(crate) fn places(lower: f64, upper: f64, n: usize, refined: Refined, first: f64) -> Vec<f64> {
+    let length = upper - lower;
+    let unit: Vec<f64> = match (refined.lower, refined.upper) {
+        (false, false) => (0..=n).map(|k| k as f64 / n as f64).collect(),
+        (true, false) => one_sided(n, first),
+        (false, true) => one_sided(n, first).into_iter().rev().map(|x| 1.0 - x).collect(),
+        (true, true) => {
+            let a = steepness(n as f64 * first);
+            let half = |xi: f64| 0.5 * stretch(a, 2.0 * xi);
+            let place = |k: usize| {
+                let xi = k as f64 / n as f64;
+                if xi <= 0.5 { half(xi) } else { 1.0 - half(1.0 - xi) }
+            };
+            (0..=n).map(place).collect()
+        }
+    };
+    let mut out: Vec<f64> = unit.into_iter().map(|x| lower + length * x).collect();
+    out[0] = lower;
+    out[n] = upper;
+    out
+}
+
+fn one_sided(n: usize, first: f64) -> Vec<f64> {
+    let a = steepness(n as f64 * first);
+    (0..=n).map(|k| stretch(a, k as f64 / n as f64)).collect()
+}
+
+fn stretch(a: f64, xi: f64) -> f64 {
+    if a < 1e-6 { xi } else { (a * xi).exp_m1() / a.exp_m1() }
+}
+
+/// `a` with `a / (e^a - 1) = ratio` (zero if the uniform cell is already as fine), by bisection.
+fn steepness(ratio: f64) -> f64 {
+    let (mut low, mut high) = (0.0, 12.0);
+    if ratio >= 1.0 {
+        return 0.0;
+    }
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if middle / f64::exp_m1(middle) > ratio {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    0.5 * (low + high)
+}
+
+/// `n + 1` places that share the integral of `density` (piecewise linear on `x`) equally.
+pub(crate) fn equidistributed(x: &[f64], density: &[f64], n: usize) -> Vec<f64> {
+    let mut total = vec![0.0; x.len()];
+    for k in 1..x.len() {
+        total[k] = total[k - 1] + 0.5 * (density[k] + density[k - 1]) * (x[k] - x[k - 1]);
+    }
+    let sum = total[x.len() - 1];
+    let mut out = Vec::with_capacity(n + 1);
+    let mut k = 1;
+    for i in 0..=n {
+        let wanted = sum * i as f64 / n as f64;
+        while k < x.len() - 1 && total[k] < wanted {
+            k += 1;
+        }
+        let h = x[k] - x[k - 1];
+        let (a, b, rest) = (density[k - 1], density[k], wanted - total[k - 1]);
+        // a q + (b - a) q^2 / (2 h) = rest, the root in the stable form
+        let slope = (b - a) / h;
+        let q = 2.0 * rest / (a + (a * a + 2.0 * slope * rest).max(0.0).sqrt());
+        out.push(x[k - 1] + q.clamp(0.0, h));
+    }
+    out[0] = x[0];
+    out[n] = x[x.len() - 1];
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn graded_places_have_the_first_width_and_reach_both_ends() {
+        for (lower, upper) in [(true, false), (false, true), (true, true)] {
+            let x = places(2.0, 4.0, 40, Refined { lower, upper }, 1e-3);
+            assert_eq!((x[0], x[40]), (2.0, 4.0));
+            assert!(x.windows(2).all(|w| w[1] > w[0]));
+            let at_end = if lower { x[1] - x[0] } else { x[40] - x[39] };
+            assert!(at_end > 1.5e-3 && at_end < 2.5e-3, "{at_end}");
+        }
+    }
+
+    #[test]
+    fn equal_density_gives_equal_cells() {
+        let x = equidistributed(&[0.0, 0.2, 1.0], &[3.0, 3.0, 3.0], 5);
+        for (k, x) in x.iter().enumerate() {
+            assert!((x - 0.2 * k as f64).abs() < 1e-14);
+        }
+    }
+}
