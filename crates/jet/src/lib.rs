@@ -13,10 +13,17 @@
 #![allow(unsafe_code)]
 
 mod activation;
+pub mod dense;
 mod gemm;
 mod kernels;
 mod mlp;
 mod simd;
+pub mod table;
+pub mod tape;
+pub mod vmath;
 
 pub use mlp::{Activation, LayerShape, Mlp, Streams, Workspace};
 pub use simd::{AlignedBuffer, Isa};
+pub use table::{Ends, Extrapolate, Fit, FitTolerance, Table, TableError};
+pub use tape::{Op, Plan, Program, ProgramError, Reg, Registers};
+pub use vmath::Function;
