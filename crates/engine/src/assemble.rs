@@ -11,7 +11,7 @@ use crate::block::{Block, PointSet, RowForm, Worker};
 use crate::component::{BlockForm, Component, Points};
 use crate::error::EngineError;
 use crate::formulation::Formulation;
-use crate::lower::{QuadratureRule, lower_expanded};
+use crate::lower::{QuadratureRule, lower};
 use crate::sampling::Region;
 
 /// Random starting networks used to find scales and rows that hold by construction.
@@ -60,10 +60,15 @@ impl Model {
             drafts.push(draft_measurements(problem, &mut form, k)?);
         }
         let groups = connected(&drafts, problem.fields.len(), problem.unknowns.len());
-        let mut model = Self { form, components: Vec::new(), exact: Vec::new() };
+        let mut model = Self {
+            form,
+            components: Vec::new(),
+            exact: Vec::new(),
+        };
         for (fields, unknowns) in groups {
-            let (own, rest): (Vec<Draft>, Vec<Draft>) =
-                drafts.into_iter().partition(|d| d.fields.iter().any(|f| fields.contains(f)));
+            let (own, rest): (Vec<Draft>, Vec<Draft>) = drafts
+                .into_iter()
+                .partition(|d| d.fields.iter().any(|f| fields.contains(f)));
             drafts = rest;
             let component = model.component(problem, fields, unknowns, own)?;
             model.components.push(component);
@@ -78,15 +83,21 @@ impl Model {
         unknowns: Vec<usize>,
         drafts: Vec<Draft>,
     ) -> Result<Component, EngineError> {
-        let mut component =
-            Component::new(fields, unknowns, Vec::new(), &self.form.fields, problem.unknowns.len());
+        let mut component = Component::new(
+            fields,
+            unknowns,
+            Vec::new(),
+            &self.form.fields,
+            problem.unknowns.len(),
+        );
         let mut groups: Vec<Vec<Draft>> = Vec::new();
         for draft in drafts {
             let same = |g: &&mut Vec<Draft>| {
                 let h = &g[0];
                 draft.fixed.is_none()
                     && h.fixed.is_none()
-                    && (h.kind, h.n, &h.symbols, &h.at) == (draft.kind, draft.n, &draft.symbols, &draft.at)
+                    && (h.kind, h.n, &h.symbols, &h.at)
+                        == (draft.kind, draft.n, &draft.symbols, &draft.at)
             };
             match groups.iter_mut().find(same) {
                 Some(group) => group.push(draft),
@@ -109,13 +120,16 @@ impl Model {
         mut group: Vec<Draft>,
     ) -> Result<Option<BlockForm>, EngineError> {
         let mut form = make_block(problem, &mut self.form, &group)?;
-        let rms = typical_residuals(&self.form, component, &form)?;
+        let rms = typical_residuals(&self.form, component, &form);
         let mut kept = vec![true; group.len()];
         for (k, draft) in group.iter_mut().enumerate() {
             let typical = rms[k];
             if !typical.0.is_finite() {
                 let place = "at one of the sampled points".to_string();
-                return Err(EngineError::NotFinite { row: draft.name.clone(), place });
+                return Err(EngineError::NotFinite {
+                    row: draft.name.clone(),
+                    place,
+                });
             }
             if typical.0 <= EXACT * typical.1 || typical.0 == 0.0 {
                 kept[k] = false;
@@ -144,16 +158,24 @@ fn make_block(
     group: &[Draft],
 ) -> Result<BlockForm, EngineError> {
     let expressions: Vec<Node> = group.iter().map(|d| d.expression).collect();
-    let lowered = lower_expanded(form, &expressions, group[0].rule, true)?;
+    let lowered = lower(form, &expressions, group[0].rule, true)?;
     let rows = group
         .iter()
-        .map(|d| RowForm { name: d.name.clone(), weight: d.weight, scale: 1.0 })
+        .map(|d| RowForm {
+            name: d.name.clone(),
+            weight: d.weight,
+            scale: 1.0,
+        })
         .collect();
     let points = match &group[0].fixed {
         Some(columns) => {
             let wanted = lowered.symbols.iter();
             let place = |s: &SymbolId| group[0].symbols.iter().position(|t| t == s);
-            Points::Fixed(wanted.filter_map(|s| Some(columns[place(s)?].clone())).collect())
+            Points::Fixed(
+                wanted
+                    .filter_map(|s| Some(columns[place(s)?].clone()))
+                    .collect(),
+            )
         }
         None => Points::Region(Region::of_symbols(problem, &lowered.symbols)),
     };
@@ -163,7 +185,13 @@ fn make_block(
         Points::Region(_) => problem.sampling.held_out.unwrap_or(512).min(n.max(1)),
     };
     let adaptive = problem.sampling.adaptive && group[0].kind == RowKind::Equation;
-    Ok(BlockForm { block: Block::new(rows, lowered)?, points, n, held_out, adaptive })
+    Ok(BlockForm {
+        block: Block::new(rows, lowered)?,
+        points,
+        n,
+        held_out,
+        adaptive,
+    })
 }
 
 /// Root mean square of each row's residual over random starting networks, and the magnitude below
@@ -172,8 +200,8 @@ fn typical_residuals(
     form: &Formulation,
     component: &Component,
     block: &BlockForm,
-) -> Result<Vec<(f64, f64)>, EngineError> {
-    let points = block.draw(block.n.min(512), 1)?;
+) -> Vec<(f64, f64)> {
+    let points = block.draw(block.n.min(512), 1);
     let rows = block.block.rows.len();
     let mut squares = vec![0.0; rows];
     let mut worker = Worker::new(&block.block, &form.fields, form.unknowns.len());
@@ -186,7 +214,11 @@ fn typical_residuals(
     }
     let count = points.n as f64 * TRIALS as f64;
     let sizes = worker.magnitudes(&block.block, &points);
-    Ok(squares.iter().zip(sizes).map(|(s, size)| ((s / count).sqrt(), size)).collect())
+    squares
+        .iter()
+        .zip(sizes)
+        .map(|(s, size)| ((s / count).sqrt(), size))
+        .collect()
 }
 
 /// Starting variables of a component: Glorot weights, unknowns at their initial values.
@@ -208,7 +240,10 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
     match row.multiply_by {
         Some(m) => factors.push((m, 1.0)),
         None if row.kind == RowKind::Equation => {
-            let own = row.evolution.as_ref().and_then(|e| form.fields[e.field].residual_factor);
+            let own = row
+                .evolution
+                .as_ref()
+                .and_then(|e| form.fields[e.field].residual_factor);
             factors.extend(own.map(|f| (f, 1.0)));
         }
         None => {}
@@ -224,7 +259,9 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
     let expression = form.expand(placed);
     let symbols = point_symbols(form, expression);
     let d = symbols.len();
-    let n = row.points.unwrap_or_else(|| default_points(problem, row.kind, d));
+    let n = row
+        .points
+        .unwrap_or_else(|| default_points(problem, row.kind, d));
     let weight = row.weight.unwrap_or(match row.kind {
         RowKind::Equation => 1.0,
         RowKind::Condition | RowKind::Integral => 10.0,
@@ -238,7 +275,10 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
         kind: row.kind,
         at: row.at.clone(),
         n: if d == 0 { 1 } else { n },
-        rule: QuadratureRule { nodes: row.nodes, graded: row.graded },
+        rule: QuadratureRule {
+            nodes: row.nodes,
+            graded: row.graded,
+        },
         symbols,
         fields,
         unknowns,
@@ -284,8 +324,9 @@ fn draft_measurements(
         })
         .collect();
     symbols.push(measured);
-    let mut columns: Vec<Vec<f64>> =
-        (0..symbols.len()).map(|j| data.rows.iter().map(|r| r[j]).collect()).collect();
+    let mut columns: Vec<Vec<f64>> = (0..symbols.len())
+        .map(|j| data.rows.iter().map(|r| r[j]).collect())
+        .collect();
     // parameters that the data do not mention are at their nominal values
     for p in &problem.parameters {
         if !symbols.contains(&p.symbol) {
@@ -305,7 +346,11 @@ fn draft_measurements(
     let values = columns[data.places.len()].clone();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let spread = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
-    let size = if spread > 0.0 { spread.sqrt() } else { mean.abs().max(1e-300) };
+    let size = if spread > 0.0 {
+        spread.sqrt()
+    } else {
+        mean.abs().max(1e-300)
+    };
     let (fields, unknowns) = members(form, expression);
     Ok(Draft {
         name: data.name.clone(),
@@ -315,7 +360,10 @@ fn draft_measurements(
         kind: RowKind::Condition,
         at: Vec::new(),
         n: data.rows.len(),
-        rule: QuadratureRule { nodes: 16, graded: Graded::No },
+        rule: QuadratureRule {
+            nodes: 16,
+            graded: Graded::No,
+        },
         symbols,
         fields,
         unknowns,
@@ -341,8 +389,9 @@ fn members(form: &Formulation, expression: Node) -> (Vec<usize>, Vec<usize>) {
     fields.sort_unstable();
     fields.dedup();
     let free = graph.free_symbols(&[expression]);
-    let unknowns =
-        (0..form.unknowns.len()).filter(|&k| free.contains(&form.unknowns[k].symbol)).collect();
+    let unknowns = (0..form.unknowns.len())
+        .filter(|&k| free.contains(&form.unknowns[k].symbol))
+        .collect();
     (fields, unknowns)
 }
 
@@ -350,11 +399,20 @@ fn members(form: &Formulation, expression: Node) -> (Vec<usize>, Vec<usize>) {
 fn connected(drafts: &[Draft], fields: usize, unknowns: usize) -> Vec<(Vec<usize>, Vec<usize>)> {
     let mut label: Vec<usize> = (0..fields + unknowns).collect();
     for draft in drafts {
-        let members: Vec<usize> =
-            draft.fields.iter().copied().chain(draft.unknowns.iter().map(|u| fields + u)).collect();
-        let Some(lowest) = members.iter().map(|&m| label[m]).min() else { continue };
+        let members: Vec<usize> = draft
+            .fields
+            .iter()
+            .copied()
+            .chain(draft.unknowns.iter().map(|u| fields + u))
+            .collect();
+        let Some(lowest) = members.iter().map(|&m| label[m]).min() else {
+            continue;
+        };
         let merged: Vec<usize> = members.iter().map(|&m| label[m]).collect();
-        label.iter_mut().filter(|l| merged.contains(l)).for_each(|l| *l = lowest);
+        label
+            .iter_mut()
+            .filter(|l| merged.contains(l))
+            .for_each(|l| *l = lowest);
     }
     let mut groups: Vec<usize> = label[..fields].to_vec();
     groups.sort_unstable();
@@ -363,7 +421,10 @@ fn connected(drafts: &[Draft], fields: usize, unknowns: usize) -> Vec<(Vec<usize
         .into_iter()
         .map(|g| {
             let own = |range: std::ops::Range<usize>, shift: usize| {
-                range.filter(|&i| label[i] == g).map(|i| i - shift).collect::<Vec<_>>()
+                range
+                    .filter(|&i| label[i] == g)
+                    .map(|i| i - shift)
+                    .collect::<Vec<_>>()
             };
             (own(0..fields, 0), own(fields..fields + unknowns, fields))
         })
@@ -371,25 +432,23 @@ fn connected(drafts: &[Draft], fields: usize, unknowns: usize) -> Vec<(Vec<usize
 }
 
 /// A component's points for one round of training.
-///
-/// # Errors
-/// As [`PointSet::new`].
-pub fn draw_all(component: &Component, seed: u32) -> Result<Vec<PointSet>, EngineError> {
-    let mut out = Vec::new();
-    for (k, block) in component.blocks.iter().enumerate() {
-        out.push(block.draw(block.n, seed.wrapping_mul(0x9e37_79b9).wrapping_add(k as u32))?);
-    }
-    Ok(out)
+pub fn draw_all(component: &Component, seed: u32) -> Vec<PointSet> {
+    let seeds = (0u32..).map(|k| seed.wrapping_mul(0x9e37_79b9).wrapping_add(k));
+    component
+        .blocks
+        .iter()
+        .zip(seeds)
+        .map(|(b, s)| b.draw(b.n, s))
+        .collect()
 }
 
 /// A component's held-out points.
-///
-/// # Errors
-/// As [`PointSet::new`].
-pub fn draw_held_out(component: &Component) -> Result<Vec<PointSet>, EngineError> {
-    let mut out = Vec::new();
-    for (k, block) in component.blocks.iter().enumerate() {
-        out.push(block.draw(block.held_out, 0x5eed_0000 + k as u32)?);
-    }
-    Ok(out)
+pub fn draw_held_out(component: &Component) -> Vec<PointSet> {
+    let seeds = (0u32..).map(|k| 0x5eed_0000 + k);
+    component
+        .blocks
+        .iter()
+        .zip(seeds)
+        .map(|(b, s)| b.draw(b.held_out, s))
+        .collect()
 }

@@ -13,9 +13,9 @@ use crate::formulation::FieldForm;
 use crate::lower::{Inner, Lowered};
 
 /// Points per tile of a block without integrals.
-pub const TILE: usize = 32;
+pub(crate) const TILE: usize = 32;
 /// Outer points per tile of a block with integrals.
-pub const OUTER: usize = 8;
+pub(crate) const OUTER: usize = 8;
 
 /// A row of a block.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Block {
     pub main: Plan,
     /// The same for integrands.
     pub inner_mains: Vec<Plan>,
+    statics: Plan,
+    inner_statics: Vec<Plan>,
 }
 
 impl Block {
@@ -46,16 +48,34 @@ impl Block {
     ///
     /// # Errors
     /// [`EngineError::Program`] if a program is malformed (a bug).
-    pub fn new(rows: Vec<RowForm>, lowered: Lowered) -> Result<Self, EngineError> {
+    pub(crate) fn new(rows: Vec<RowForm>, lowered: Lowered) -> Result<Self, EngineError> {
         let main = prepare(&lowered)?;
         let inner_mains: Result<_, _> = lowered.inners.iter().map(|i| prepare(&i.body)).collect();
         let inner_mains = inner_mains?;
-        Ok(Self { rows, lowered, main, inner_mains })
+        let statics = columns::values_only(&lowered.static_program)?;
+        let inner_statics: Result<_, _> = lowered
+            .inners
+            .iter()
+            .map(|i| columns::values_only(&i.body.static_program))
+            .collect();
+        let inner_statics = inner_statics?;
+        Ok(Self {
+            rows,
+            lowered,
+            main,
+            inner_mains,
+            statics,
+            inner_statics,
+        })
     }
 
     /// Points per tile.
-    pub fn tile(&self) -> usize {
-        if self.lowered.inners.is_empty() { TILE } else { OUTER }
+    pub(crate) fn tile(&self) -> usize {
+        if self.lowered.inners.is_empty() {
+            TILE
+        } else {
+            OUTER
+        }
     }
 }
 
@@ -80,18 +100,22 @@ pub struct PointSet {
 
 impl PointSet {
     /// Runs the static programs. `columns` are in the order of the block's symbols.
-    ///
-    /// # Errors
-    /// [`EngineError::Program`] if a program is malformed (a bug).
-    pub fn new(block: &Block, columns: Vec<Vec<f64>>, n: usize) -> Result<Self, EngineError> {
+    pub fn new(block: &Block, columns: Vec<Vec<f64>>, n: usize) -> Self {
         let lowered = &block.lowered;
-        let tile = block.tile();
-        let values = columns::run(&lowered.static_program, &columns, n)?;
-        let statics = tiled(&values, n, tile);
-        let inners: Result<_, _> =
-            lowered.inners.iter().map(|inner| inner_statics(lowered, inner, &columns, n)).collect();
-        let inners = inners?;
-        Ok(Self { n, statics, inners, columns })
+        let values = columns::run(&block.statics, &columns, n);
+        let statics = tiled(&values, n, block.tile());
+        let inners = lowered
+            .inners
+            .iter()
+            .zip(&block.inner_statics)
+            .map(|(inner, plan)| inner_statics(lowered, inner, plan, &columns, n))
+            .collect();
+        Self {
+            n,
+            statics,
+            inners,
+            columns,
+        }
     }
 
     /// Number of tiles.
@@ -118,9 +142,10 @@ fn tiled(values: &[Vec<f64>], n: usize, tile: usize) -> Vec<f64> {
 fn inner_statics(
     outer: &Lowered,
     inner: &Inner,
+    plan: &Plan,
     columns: &[Vec<f64>],
     n: usize,
-) -> Result<Vec<f64>, EngineError> {
+) -> Vec<f64> {
     let q = inner.nodes.len();
     let tiles = n.div_ceil(OUTER);
     let total = tiles * OUTER * q;
@@ -142,8 +167,8 @@ fn inner_statics(
         }
         points.push(column);
     }
-    let values = columns::run(&inner.body.static_program, &points, total)?;
-    Ok(tiled(&values, total, OUTER * q))
+    let values = columns::run(plan, &points, total);
+    tiled(&values, total, OUTER * q)
 }
 
 /// Trained values of a component as the kernels read them.
@@ -239,7 +264,7 @@ impl Runner {
 }
 
 /// Scratch of one thread for one block.
-pub struct Worker {
+pub(crate) struct Worker {
     outer: Runner,
     inners: Vec<Runner>,
     seeds: Vec<f64>,
@@ -248,7 +273,7 @@ pub struct Worker {
 }
 
 /// Where a Jacobian tile goes: rows by output and point, columns by weight.
-pub struct JacobianSink<'a> {
+pub(crate) struct JacobianSink<'a> {
     /// Column-major `m x n`.
     pub matrix: &'a mut [f64],
     /// Rows of the matrix.
@@ -263,7 +288,7 @@ pub struct JacobianSink<'a> {
 
 impl Worker {
     /// Scratch for a block.
-    pub fn new(block: &Block, fields: &[FieldForm], unknowns: usize) -> Self {
+    pub(crate) fn new(block: &Block, fields: &[FieldForm], unknowns: usize) -> Self {
         let tile = block.tile();
         let lowered = &block.lowered;
         let inners: Vec<Runner> = lowered
@@ -282,7 +307,13 @@ impl Worker {
     }
 
     /// Residuals (divided by row scales) of one tile are then in `residual(k)`.
-    pub fn forward(&mut self, block: &Block, points: &PointSet, t: usize, weights: &Weights<'_>) {
+    pub(crate) fn forward(
+        &mut self,
+        block: &Block,
+        points: &PointSet,
+        t: usize,
+        weights: &Weights<'_>,
+    ) {
         let lowered = &block.lowered;
         let tile = block.tile();
         let statics = slice(&points.statics, lowered.static_columns() * tile, t);
@@ -290,35 +321,46 @@ impl Worker {
         let mut at = (lowered.dynamic_inputs() - lowered.inners.len()) * tile;
         for (k, inner) in lowered.inners.iter().enumerate() {
             let runner = &mut self.inners[k];
-            let statics = slice(&points.inners[k], inner.body.static_columns() * runner.tile, t);
+            let statics = slice(
+                &points.inners[k],
+                inner.body.static_columns() * runner.tile,
+                t,
+            );
             runner.networks(&inner.body, statics, weights);
             block.inner_mains[k].forward(&runner.inputs, runner.tile, &mut runner.registers);
             let values = runner.registers.output(0);
             for p in 0..OUTER {
-                self.outer.inputs[at + p] =
-                    inner.weights.iter().enumerate().map(|(q, w)| w * values[q * OUTER + p]).sum();
+                self.outer.inputs[at + p] = inner
+                    .weights
+                    .iter()
+                    .enumerate()
+                    .map(|(q, w)| w * values[q * OUTER + p])
+                    .sum();
             }
             at += tile;
         }
-        block.main.forward(&self.outer.inputs, tile, &mut self.outer.registers);
+        block
+            .main
+            .forward(&self.outer.inputs, tile, &mut self.outer.registers);
     }
 
     /// Residual of row `k` after [`Worker::forward`], not yet divided by its scale: `[T]`.
-    pub fn residual(&self, k: usize) -> &[f64] {
+    pub(crate) fn residual(&self, k: usize) -> &[f64] {
         self.outer.registers.output(k)
     }
 
     /// Typical magnitude of the streams' coefficients in each row: the root mean square of the
     /// derivative of the residual by the streams, at the last tile. A residual that is far below it
     /// for random networks vanishes by construction.
-    pub fn magnitudes(&mut self, block: &Block, points: &PointSet) -> Vec<f64> {
+    pub(crate) fn magnitudes(&mut self, block: &Block, points: &PointSet) -> Vec<f64> {
         let tile = block.tile();
         let valid = Self::valid(block, points, points.tiles(block) - 1);
         let mut out = Vec::new();
         for k in 0..block.rows.len() {
             self.seeds.fill(0.0);
             self.seeds[k * tile..k * tile + valid].fill(1.0);
-            self.outer.main_reverse(&block.lowered, &block.main, &self.seeds);
+            self.outer
+                .main_reverse(&block.lowered, &block.main, &self.seeds);
             let dynamic = &self.outer.input_adjoint[..block.lowered.dynamic_inputs() * tile];
             let sum: f64 = dynamic.iter().map(|v| v * v).sum();
             out.push((sum / valid as f64).sqrt());
@@ -327,13 +369,13 @@ impl Worker {
     }
 
     /// Points of tile `t` that are not padding.
-    pub fn valid(block: &Block, points: &PointSet, t: usize) -> usize {
+    pub(crate) fn valid(block: &Block, points: &PointSet, t: usize) -> usize {
         block.tile().min(points.n - t * block.tile())
     }
 
     /// Adds each row's `Σ (r/scale)^2` of one tile to `sums`; with `gradient` also accumulates the
     /// gradient of `Σ_rows weight/n Σ (r/scale)^2` in the workspaces.
-    pub fn accumulate(
+    pub(crate) fn accumulate(
         &mut self,
         block: &Block,
         points: &PointSet,
@@ -368,12 +410,17 @@ impl Worker {
         let tile = block.tile();
         let statics = slice(&points.statics, lowered.static_columns() * tile, t);
         self.outer.main_reverse(lowered, &block.main, &self.seeds);
-        self.outer.network_reverse(lowered, statics, weights, &mut self.unknown_gradient);
+        self.outer
+            .network_reverse(lowered, statics, weights, &mut self.unknown_gradient);
         let mut at = (lowered.dynamic_inputs() - lowered.inners.len()) * tile;
         for (k, inner) in lowered.inners.iter().enumerate() {
             self.spread_seeds(inner, at);
             let runner = &mut self.inners[k];
-            let statics = slice(&points.inners[k], inner.body.static_columns() * runner.tile, t);
+            let statics = slice(
+                &points.inners[k],
+                inner.body.static_columns() * runner.tile,
+                t,
+            );
             runner.main_reverse(
                 &inner.body,
                 &block.inner_mains[k],
@@ -394,7 +441,7 @@ impl Worker {
     }
 
     /// Adds what has been accumulated to a component's gradient and forgets it.
-    pub fn drain(
+    pub(crate) fn drain(
         &mut self,
         block: &Block,
         field_columns: &[Option<usize>],
@@ -408,7 +455,12 @@ impl Worker {
                 workspace.drain_gradient(&mut gradient[first..first + n]);
             }
         };
-        for (i, w) in block.lowered.instances.iter().zip(&mut self.outer.workspaces) {
+        for (i, w) in block
+            .lowered
+            .instances
+            .iter()
+            .zip(&mut self.outer.workspaces)
+        {
             drain(w, i.field);
         }
         for (inner, runner) in block.lowered.inners.iter().zip(&mut self.inners) {
@@ -426,7 +478,7 @@ impl Worker {
 
     /// Writes the weighted residuals `sqrt(weight/n) r/scale` and their Jacobian rows of one tile.
     /// Rows of a block are ordered `[row][point]`.
-    pub fn jacobian(
+    pub(crate) fn jacobian(
         &mut self,
         block: &Block,
         points: &PointSet,
@@ -448,20 +500,39 @@ impl Worker {
             self.seeds.fill(0.0);
             self.seeds[k * tile..k * tile + valid].fill(factor);
             self.outer.main_reverse(lowered, &block.main, &self.seeds);
-            add_rows(&mut self.outer, lowered, statics, weights, sink, (first, valid), 1);
+            add_rows(
+                &mut self.outer,
+                lowered,
+                statics,
+                weights,
+                sink,
+                (first, valid),
+                1,
+            );
             let mut at = (lowered.dynamic_inputs() - lowered.inners.len()) * tile;
             for (j, inner) in lowered.inners.iter().enumerate() {
                 self.spread_seeds(inner, at);
                 let runner = &mut self.inners[j];
-                let statics =
-                    slice(&points.inners[j], inner.body.static_columns() * runner.tile, t);
+                let statics = slice(
+                    &points.inners[j],
+                    inner.body.static_columns() * runner.tile,
+                    t,
+                );
                 runner.main_reverse(
                     &inner.body,
                     &block.inner_mains[j],
                     &self.inner_seeds[..runner.tile],
                 );
                 let nodes = inner.nodes.len();
-                add_rows(runner, &inner.body, statics, weights, sink, (first, valid), nodes);
+                add_rows(
+                    runner,
+                    &inner.body,
+                    statics,
+                    weights,
+                    sink,
+                    (first, valid),
+                    nodes,
+                );
                 at += tile;
             }
         }

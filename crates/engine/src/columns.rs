@@ -1,6 +1,6 @@
 //! Expressions of symbols over columns of points.
 
-use surrogate_jet::tape::{Program, Registers};
+use surrogate_jet::tape::{Plan, Program, Registers};
 use surrogate_symbolic::{Graph, Node, SymbolId, compile};
 
 use crate::error::EngineError;
@@ -12,7 +12,7 @@ pub(crate) const TILE: usize = 64;
 ///
 /// # Errors
 /// [`EngineError::Compile`] if an expression reads anything but `symbols`.
-pub fn evaluate(
+pub(crate) fn evaluate(
     graph: &mut Graph,
     expressions: &[Node],
     symbols: &[SymbolId],
@@ -21,17 +21,17 @@ pub fn evaluate(
     let inputs: Vec<Node> = symbols.iter().map(|&s| graph.symbol(s)).collect();
     let program = compile(graph, expressions, &inputs)?;
     let n = points.first().map_or(1, Vec::len);
-    run(&program, points, n)
+    Ok(run(&values_only(&program)?, points, n))
 }
 
-/// Runs a program over columns of any length.
-pub(crate) fn run(
-    program: &Program,
-    columns: &[Vec<f64>],
-    n: usize,
-) -> Result<Vec<Vec<f64>>, EngineError> {
-    let plan = program.prepare(&vec![false; program.inputs])?;
-    let mut out = vec![vec![0.0; n]; program.outputs.len()];
+/// A plan without derivatives.
+pub(crate) fn values_only(program: &Program) -> Result<Plan, EngineError> {
+    Ok(program.prepare(&vec![false; program.inputs])?)
+}
+
+/// Runs a plan over columns of any length.
+pub(crate) fn run(plan: &Plan, columns: &[Vec<f64>], n: usize) -> Vec<Vec<f64>> {
+    let mut out = vec![vec![0.0; n]; plan.outputs()];
     let mut registers = Registers::new();
     let mut inputs = vec![0.0; columns.len() * TILE];
     let mut start = 0;
@@ -49,5 +49,5 @@ pub(crate) fn run(
         }
         start += count;
     }
-    Ok(out)
+    out
 }

@@ -6,7 +6,6 @@ use rayon::prelude::*;
 use surrogate_symbolic::SymbolId;
 
 use crate::block::{Block, JacobianSink, PointSet, Weights, Worker};
-use crate::error::EngineError;
 use crate::formulation::FieldForm;
 use crate::optimize::Objective;
 use crate::sampling::Region;
@@ -37,10 +36,7 @@ pub struct BlockForm {
 
 impl BlockForm {
     /// Draws a point set. The same seed gives the same points.
-    ///
-    /// # Errors
-    /// As [`PointSet::new`].
-    pub fn draw(&self, n: usize, seed: u32) -> Result<PointSet, EngineError> {
+    pub fn draw(&self, n: usize, seed: u32) -> PointSet {
         let (columns, n) = match &self.points {
             Points::Fixed(columns) => (columns.clone(), columns.first().map_or(1, Vec::len)),
             Points::Region(region) => {
@@ -56,7 +52,10 @@ impl BlockForm {
     fn ordered(&self, symbols: &[SymbolId], columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
         let place = |s: &SymbolId| symbols.iter().position(|t| t == s);
         let wanted = &self.block.lowered.symbols;
-        wanted.iter().filter_map(|s| Some(columns[place(s)?].clone())).collect()
+        wanted
+            .iter()
+            .filter_map(|s| Some(columns[place(s)?].clone()))
+            .collect()
     }
 }
 
@@ -97,7 +96,14 @@ impl Component {
             unknown_columns[u] = Some(n);
             n += 1;
         }
-        Self { fields, unknowns, blocks, field_columns, unknown_columns, n }
+        Self {
+            fields,
+            unknowns,
+            blocks,
+            field_columns,
+            unknown_columns,
+            n,
+        }
     }
 
     /// Variables as the kernels read them.
@@ -108,13 +114,20 @@ impl Component {
             .zip(forms)
             .map(|(c, f)| c.map_or(&x[..0], |c| &x[c..c + f.mlp.n_weights()]))
             .collect();
-        let unknowns = self.unknown_columns.iter().map(|c| c.map_or(0.0, |c| x[c])).collect();
+        let unknowns = self
+            .unknown_columns
+            .iter()
+            .map(|c| c.map_or(0.0, |c| x[c]))
+            .collect();
         Weights { networks, unknowns }
     }
 
     /// Names of all rows, block by block.
     pub fn row_names(&self) -> Vec<String> {
-        self.blocks.iter().flat_map(|b| b.block.rows.iter().map(|r| r.name.clone())).collect()
+        self.blocks
+            .iter()
+            .flat_map(|b| b.block.rows.iter().map(|r| r.name.clone()))
+            .collect()
     }
 }
 
@@ -135,10 +148,17 @@ impl<'a> Loss<'a> {
         let threads = rayon::current_num_threads();
         let unknowns = component.unknown_columns.len();
         let worker = |b: &BlockForm| Worker::new(&b.block, forms, unknowns);
-        let workers =
-            (0..threads).map(|_| component.blocks.iter().map(worker).collect()).collect();
+        let workers = (0..threads)
+            .map(|_| component.blocks.iter().map(worker).collect())
+            .collect();
         let rows = component.blocks.iter().map(|b| b.block.rows.len()).sum();
-        Self { component, forms, sets, workers, row_means: vec![0.0; rows] }
+        Self {
+            component,
+            forms,
+            sets,
+            workers,
+            row_means: vec![0.0; rows],
+        }
     }
 
     /// Replaces the points.
@@ -186,14 +206,21 @@ impl<'a> Loss<'a> {
         let parts: Vec<(Vec<f64>, Vec<f64>)> = if threads == 1 {
             vec![run(0, &mut self.workers[0])]
         } else {
-            self.workers.par_iter_mut().enumerate().map(|(k, w)| run(k, w)).collect()
+            self.workers
+                .par_iter_mut()
+                .enumerate()
+                .map(|(k, w)| run(k, w))
+                .collect()
         };
         self.row_means.fill(0.0);
         if let Some(g) = gradient.as_deref_mut() {
             g.fill(0.0);
         }
         for (sums, part) in &parts {
-            self.row_means.iter_mut().zip(sums).for_each(|(a, b)| *a += b);
+            self.row_means
+                .iter_mut()
+                .zip(sums)
+                .for_each(|(a, b)| *a += b);
             if let Some(g) = gradient.as_deref_mut() {
                 g.iter_mut().zip(part).for_each(|(a, b)| *a += b);
             }

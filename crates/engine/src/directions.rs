@@ -8,7 +8,7 @@ use surrogate_symbolic::{MultiIndex, SymbolId};
 
 /// A direction in the space of symbols, and the highest order needed along it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Direction {
+pub(crate) struct Direction {
     /// Components, only non-zero ones, sorted by symbol.
     pub components: Vec<(SymbolId, i32)>,
     /// Highest order.
@@ -17,7 +17,7 @@ pub struct Direction {
 
 /// Directions, and every wanted derivative as a combination of their streams.
 #[derive(Clone, Debug, Default)]
-pub struct DirectionPlan {
+pub(crate) struct DirectionPlan {
     /// Directions in stream order.
     pub directions: Vec<Direction>,
     /// For each wanted index: (direction or `None` for the value, order, coefficient).
@@ -26,19 +26,22 @@ pub struct DirectionPlan {
 
 impl DirectionPlan {
     /// Orders by direction, as the kernel wants them.
-    pub fn orders(&self) -> Vec<u8> {
+    pub(crate) fn orders(&self) -> Vec<u8> {
         self.directions.iter().map(|d| d.order).collect()
     }
 
     /// Stream of order `order >= 1` along direction `direction`; the value is stream 0.
-    pub fn stream(&self, direction: usize, order: u8) -> usize {
-        let before: usize = self.directions[..direction].iter().map(|d| d.order as usize).sum();
+    pub(crate) fn stream(&self, direction: usize, order: u8) -> usize {
+        let before: usize = self.directions[..direction]
+            .iter()
+            .map(|d| d.order as usize)
+            .sum();
         before + order as usize
     }
 }
 
 /// Plans the streams for a set of derivatives (the value is always there).
-pub fn plan(wanted: &[MultiIndex]) -> DirectionPlan {
+pub(crate) fn plan(wanted: &[MultiIndex]) -> DirectionPlan {
     let mut out = DirectionPlan::default();
     let mut wanted: Vec<MultiIndex> = wanted.iter().filter(|m| m.order() > 0).cloned().collect();
     wanted.sort();
@@ -63,7 +66,10 @@ fn require(directions: &mut Vec<Direction>, components: &[(SymbolId, i32)], orde
         directions[i].order = directions[i].order.max(order);
         return i;
     }
-    directions.push(Direction { components: components.to_vec(), order });
+    directions.push(Direction {
+        components: components.to_vec(),
+        order,
+    });
     directions.len() - 1
 }
 
@@ -91,7 +97,9 @@ fn polarise(directions: &mut Vec<Direction>, index: &MultiIndex) -> Vec<(usize, 
     let free: Vec<usize> = (0..candidates.len())
         .filter(|&i| {
             let components = named(&candidates[i], &symbols);
-            directions.iter().any(|d| d.components == components && d.order >= k)
+            directions
+                .iter()
+                .any(|d| d.components == components && d.order >= k)
         })
         .collect();
     let mut best: Option<(Vec<usize>, Vec<f64>)> = None;
@@ -125,7 +133,12 @@ fn polarise(directions: &mut Vec<Direction>, index: &MultiIndex) -> Vec<(usize, 
 }
 
 fn named(v: &[i32], symbols: &[SymbolId]) -> Vec<(SymbolId, i32)> {
-    symbols.iter().copied().zip(v.iter().copied()).filter(|&(_, c)| c != 0).collect()
+    symbols
+        .iter()
+        .copied()
+        .zip(v.iter().copied())
+        .filter(|&(_, c)| c != 0)
+        .collect()
 }
 
 fn factorial(k: u8) -> f64 {
@@ -170,7 +183,12 @@ fn candidates(m: usize) -> Vec<Vec<i32>> {
     if m <= 2 {
         push_all(2);
     }
-    out.sort_by_key(|v| (v.iter().map(|c| c.abs()).max(), v.iter().map(|c| c.abs()).sum::<i32>()));
+    out.sort_by_key(|v| {
+        (
+            v.iter().map(|c| c.abs()).max(),
+            v.iter().map(|c| c.abs()).sum::<i32>(),
+        )
+    });
     out
 }
 
@@ -192,13 +210,18 @@ fn subsets(n: usize, size: usize) -> Vec<Vec<usize>> {
 fn solve_exactly(columns: &[Vec<f64>], target: &[f64]) -> Option<Vec<f64>> {
     let (rows, n) = (target.len(), columns.len());
     let mut a: Vec<Vec<f64>> = (0..rows)
-        .map(|i| columns.iter().map(|c| c[i]).chain(std::iter::once(target[i])).collect())
+        .map(|i| {
+            columns
+                .iter()
+                .map(|c| c[i])
+                .chain(std::iter::once(target[i]))
+                .collect()
+        })
         .collect();
     let mut pivot_of = vec![usize::MAX; n];
     let mut row = 0;
     for j in 0..n {
-        let Some(best) =
-            (row..rows).max_by(|&x, &y| a[x][j].abs().total_cmp(&a[y][j].abs()))
+        let Some(best) = (row..rows).max_by(|&x, &y| a[x][j].abs().total_cmp(&a[y][j].abs()))
         else {
             break;
         };
@@ -210,7 +233,9 @@ fn solve_exactly(columns: &[Vec<f64>], target: &[f64]) -> Option<Vec<f64>> {
         for (i, line) in a.iter_mut().enumerate() {
             if i != row {
                 let factor = line[j] / pivot[j];
-                line.iter_mut().zip(&pivot).for_each(|(x, p)| *x -= factor * p);
+                line.iter_mut()
+                    .zip(&pivot)
+                    .for_each(|(x, p)| *x -= factor * p);
             }
         }
         pivot_of[j] = row;
@@ -219,7 +244,13 @@ fn solve_exactly(columns: &[Vec<f64>], target: &[f64]) -> Option<Vec<f64>> {
     if a[row..].iter().any(|line| line[n].abs() > 1e-10) {
         return None;
     }
-    let value = |j: usize| if pivot_of[j] == usize::MAX { 0.0 } else { a[pivot_of[j]][n] / a[pivot_of[j]][j] };
+    let value = |j: usize| {
+        if pivot_of[j] == usize::MAX {
+            0.0
+        } else {
+            a[pivot_of[j]][n] / a[pivot_of[j]][j]
+        }
+    };
     Some((0..n).map(value).collect())
 }
 
@@ -237,7 +268,9 @@ mod tests {
             return 0.0;
         }
         let component = |s| v.iter().find(|(t, _)| *t == s).map_or(0, |&(_, c)| c);
-        p.0.iter().map(|&(s, e)| f64::from(component(s)).powi(i32::from(e))).product::<f64>()
+        p.0.iter()
+            .map(|&(s, e)| f64::from(component(s)).powi(i32::from(e)))
+            .product::<f64>()
             * factorial(k)
     }
 
@@ -261,7 +294,10 @@ mod tests {
                     .sum();
                 let factorials: f64 = beta.0.iter().map(|&(_, k)| factorial(k)).product();
                 let expected = if alpha == beta { factorials } else { 0.0 };
-                assert!((value - expected).abs() < 1e-9, "{alpha:?} {beta:?} {value}");
+                assert!(
+                    (value - expected).abs() < 1e-9,
+                    "{alpha:?} {beta:?} {value}"
+                );
             }
         }
     }

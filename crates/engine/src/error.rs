@@ -20,7 +20,9 @@ pub enum EngineError {
     #[error("limits of an integral must be numbers, not expressions of coordinates")]
     VariableLimits,
     /// A residual is not a number at the start.
-    #[error("`{row}` is not a number at the start of training ({place}); check its ansatz and inputs there")]
+    #[error(
+        "`{row}` is not a number at the start of training ({place}); check its ansatz and inputs there"
+    )]
     NotFinite {
         /// Name of the row.
         row: String,

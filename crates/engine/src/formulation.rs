@@ -112,8 +112,16 @@ impl Formulation {
                 notes,
             });
         }
-        let unknowns = problem.unknowns.iter().map(|u| unknown(&mut graph, u)).collect();
-        Ok(Self { graph, fields, unknowns })
+        let unknowns = problem
+            .unknowns
+            .iter()
+            .map(|u| unknown(&mut graph, u))
+            .collect();
+        Ok(Self {
+            graph,
+            fields,
+            unknowns,
+        })
     }
 
     /// An expression of fields, in terms of network jets and trained variables.
@@ -124,14 +132,19 @@ impl Formulation {
             let ansatz = fields.iter().find(|(f, _)| *f == jet.function)?.1;
             Some(graph.diff_by(ansatz, &jet.order))
         });
-        let map: Vec<(SymbolId, Node)> =
-            self.unknowns.iter().map(|u| (u.physical, u.value)).collect();
+        let map: Vec<(SymbolId, Node)> = self
+            .unknowns
+            .iter()
+            .map(|u| (u.physical, u.value))
+            .collect();
         self.graph.substitute(expanded, &map)
     }
 
     /// The field whose network is `function`.
     pub fn field_of_network(&self, function: FunctionId) -> Option<usize> {
-        self.fields.iter().position(|f| f.network_function == function)
+        self.fields
+            .iter()
+            .position(|f| f.network_function == function)
     }
 
     /// True for trained variables.
@@ -162,13 +175,26 @@ fn unknown(graph: &mut Graph, u: &model::Unknown) -> UnknownForm {
 fn network(problem: &Problem, field: &model::Field, inputs: usize) -> Mlp {
     let several = field.coordinates.len() + field.parameters.len() > 1;
     let (width, depth) = if several { (24, 3) } else { (16, 2) };
-    let width = field.network.width.or(problem.network.width).unwrap_or(width);
-    let depth = field.network.depth.or(problem.network.depth).unwrap_or(depth);
+    let width = field
+        .network
+        .width
+        .or(problem.network.width)
+        .unwrap_or(width);
+    let depth = field
+        .network
+        .depth
+        .or(problem.network.depth)
+        .unwrap_or(depth);
     let activation = match field.network.activation {
         model::Activation::Tanh => Activation::Tanh,
         model::Activation::Sin => Activation::Sin,
     };
-    Mlp { inputs, hidden: vec![width; depth], outputs: 1, activation }
+    Mlp {
+        inputs,
+        hidden: vec![width; depth],
+        outputs: 1,
+        activation,
+    }
 }
 
 /// Maps each input affinely to [-1, 1] over the region.

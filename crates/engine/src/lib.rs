@@ -1,4 +1,8 @@
 //! Training engine: from a [`surrogate_problem::Problem`] to a trained surrogate.
+//!
+//! [`Model`] holds what training needs, [`Training`] is the loop, [`Predictor`] evaluates what was
+//! trained. The CPU path runs the fused kernels of `surrogate_jet`. The engine knows no physics
+//! beyond the problem's expressions, and it reads no clock.
 
 mod assemble;
 mod block;
@@ -12,5 +16,14 @@ pub mod optimize;
 mod quadrature;
 mod sampling;
 mod structure;
+mod surrogate;
+mod train;
 
+pub use assemble::{Model, draw_all, draw_held_out, initial};
+pub use block::{Block, PointSet, RowForm, Weights};
+pub use component::{Component, Loss};
 pub use error::EngineError;
+pub use formulation::{FieldForm, Formulation, UnknownForm};
+pub use sampling::{Axis, Region, axis};
+pub use surrogate::Predictor;
+pub use train::{Array, Control, Ending, Event, Training};

@@ -55,19 +55,29 @@ pub fn axis(problem: &Problem, symbol: SymbolId) -> Option<Axis> {
             margin: 1e-6,
         });
     }
-    problem.parameters.iter().find(|p| p.symbol == symbol).map(|p| Axis {
-        lower: p.lower,
-        upper: p.upper,
-        spread: if p.logarithmic { Spread::Logarithmic } else { Spread::Uniform },
-        margin: 0.0,
-    })
+    problem
+        .parameters
+        .iter()
+        .find(|p| p.symbol == symbol)
+        .map(|p| Axis {
+            lower: p.lower,
+            upper: p.upper,
+            spread: if p.logarithmic {
+                Spread::Logarithmic
+            } else {
+                Spread::Uniform
+            },
+            margin: 0.0,
+        })
 }
 
 impl Region {
     /// The box of some symbols; those that are neither coordinates nor parameters are left out.
     pub fn of_symbols(problem: &Problem, symbols: &[SymbolId]) -> Self {
-        let found: Vec<(SymbolId, Axis)> =
-            symbols.iter().filter_map(|&s| Some((s, axis(problem, s)?))).collect();
+        let found: Vec<(SymbolId, Axis)> = symbols
+            .iter()
+            .filter_map(|&s| Some((s, axis(problem, s)?)))
+            .collect();
         let (symbols, axes) = found.into_iter().unzip();
         Self { symbols, axes }
     }
@@ -75,8 +85,11 @@ impl Region {
     /// The box that a field lives in.
     pub fn of_field(problem: &Problem, field: usize) -> Self {
         let f = &problem.fields[field];
-        let mut symbols: Vec<SymbolId> =
-            f.coordinates.iter().map(|&c| problem.coordinates[c].symbol).collect();
+        let mut symbols: Vec<SymbolId> = f
+            .coordinates
+            .iter()
+            .map(|&c| problem.coordinates[c].symbol)
+            .collect();
         symbols.extend(f.parameters.iter().map(|&p| problem.parameters[p].symbol));
         Self::of_symbols(problem, &symbols)
     }
@@ -104,7 +117,11 @@ impl Region {
         let corners = if d <= 12 { 1usize << d } else { 0 };
         for code in 0..corners {
             for (k, axis) in self.axes.iter().enumerate() {
-                points[k].push(if code >> k & 1 == 0 { axis.place(0.0) } else { axis.place(1.0) });
+                points[k].push(if code >> k & 1 == 0 {
+                    axis.place(0.0)
+                } else {
+                    axis.place(1.0)
+                });
             }
         }
         points
@@ -116,7 +133,12 @@ mod tests {
     use super::*;
 
     fn axis(spread: Spread) -> Axis {
-        Axis { lower: 1.0, upper: 100.0, spread, margin: 0.0 }
+        Axis {
+            lower: 1.0,
+            upper: 100.0,
+            spread,
+            margin: 0.0,
+        }
     }
 
     #[test]

@@ -76,7 +76,15 @@ pub(crate) fn defaults(
     }
     let ends = fixed_ends(problem, graph, field);
     if !ends.is_empty() {
-        let agree = ends_agree(problem, graph, &region, &ends, known, time, initial.is_some())?;
+        let agree = ends_agree(
+            problem,
+            graph,
+            &region,
+            &ends,
+            known,
+            time,
+            initial.is_some(),
+        )?;
         if agree {
             (known, factor) = blend(problem, graph, &ends, known, factor, initial.is_some());
             notes.push("boundary values exact".to_string());
@@ -94,7 +102,12 @@ pub(crate) fn defaults(
         notes.push("square root of time, since a flux starts at once".to_string());
     }
     let inputs = default_inputs(problem, graph, field, time, start);
-    Ok(Defaults { ansatz, ansatz_note: notes.join(", "), inputs, residual_factor })
+    Ok(Defaults {
+        ansatz,
+        ansatz_note: notes.join(", "),
+        inputs,
+        residual_factor,
+    })
 }
 
 /// `(c - lower)/(upper - lower)`.
@@ -149,8 +162,11 @@ fn default_inputs(
 
 /// Reads a residual as linear in the jets it holds; value-at jets are not understood.
 fn affine(graph: &mut Graph, residual: Node) -> Option<Affine> {
-    let jets: Vec<Jet> =
-        graph.jets_in(&[residual]).into_iter().map(|id| graph.jet(id).clone()).collect();
+    let jets: Vec<Jet> = graph
+        .jets_in(&[residual])
+        .into_iter()
+        .map(|id| graph.jet(id).clone())
+        .collect();
     if jets.iter().any(|j| !j.at.is_empty()) || has_integral(graph, residual) {
         return None;
     }
@@ -175,14 +191,22 @@ fn affine(graph: &mut Graph, residual: Node) -> Option<Affine> {
 }
 
 fn has_integral(graph: &Graph, node: Node) -> bool {
-    graph.reachable(&[node]).iter().any(|&n| matches!(graph.expr(n), Expr::Integral(_)))
+    graph
+        .reachable(&[node])
+        .iter()
+        .any(|&n| matches!(graph.expr(n), Expr::Integral(_)))
 }
 
 fn conditions_at(problem: &Problem, coordinate: usize) -> impl Iterator<Item = (&Row, f64)> {
-    problem.rows.iter().filter_map(move |row| match row.at.as_slice() {
-        [(c, value)] if row.kind == RowKind::Condition && *c == coordinate => Some((row, *value)),
-        _ => None,
-    })
+    problem
+        .rows
+        .iter()
+        .filter_map(move |row| match row.at.as_slice() {
+            [(c, value)] if row.kind == RowKind::Condition && *c == coordinate => {
+                Some((row, *value))
+            }
+            _ => None,
+        })
 }
 
 /// `g` of a condition `u = g` (times a factor), at the fixed place.
@@ -193,7 +217,9 @@ fn solved_for(
     wanted: (FunctionId, Option<SymbolId>),
 ) -> Option<Node> {
     let found = affine(graph, row.residual)?;
-    let [(jet, coefficient)] = found.terms.as_slice() else { return None };
+    let [(jet, coefficient)] = found.terms.as_slice() else {
+        return None;
+    };
     let order_fits = match wanted.1 {
         None => jet.order.order() == 0,
         Some(symbol) => jet.order.order() == 1 && jet.order.of(symbol) == 1,
@@ -210,25 +236,26 @@ fn solved_for(
     Some(graph.substitute(value, &map))
 }
 
-fn value_at_start(
-    problem: &Problem,
-    graph: &mut Graph,
-    field: usize,
-    time: usize,
-) -> Option<Node> {
+fn value_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usize) -> Option<Node> {
     let lower = problem.coordinates[time].lower;
     let function = problem.fields[field].function;
-    let rows: Vec<&Row> =
-        conditions_at(problem, time).filter(|(_, v)| *v == lower).map(|(r, _)| r).collect();
-    rows.into_iter().find_map(|row| solved_for(problem, graph, row, (function, None)))
+    let rows: Vec<&Row> = conditions_at(problem, time)
+        .filter(|(_, v)| *v == lower)
+        .map(|(r, _)| r)
+        .collect();
+    rows.into_iter()
+        .find_map(|row| solved_for(problem, graph, row, (function, None)))
 }
 
 fn rate_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usize) -> Option<Node> {
     let c = &problem.coordinates[time];
     let function = problem.fields[field].function;
-    let rows: Vec<&Row> =
-        conditions_at(problem, time).filter(|(_, v)| *v == c.lower).map(|(r, _)| r).collect();
-    rows.into_iter().find_map(|row| solved_for(problem, graph, row, (function, Some(c.symbol))))
+    let rows: Vec<&Row> = conditions_at(problem, time)
+        .filter(|(_, v)| *v == c.lower)
+        .map(|(r, _)| r)
+        .collect();
+    rows.into_iter()
+        .find_map(|row| solved_for(problem, graph, row, (function, Some(c.symbol))))
 }
 
 /// What a flux condition says about size and start.
@@ -260,8 +287,12 @@ fn flux_at_start(
             let linear = graph.replace_jets(row.residual, &mut |_, jet| {
                 (jet.function == f.function && jet.order.order() == 0).then_some(base)
             });
-            let Some(found) = affine(graph, linear) else { continue };
-            let [(jet, coefficient)] = found.terms.as_slice() else { continue };
+            let Some(found) = affine(graph, linear) else {
+                continue;
+            };
+            let [(jet, coefficient)] = found.terms.as_slice() else {
+                continue;
+            };
             if jet.function != f.function || jet.order.order() != 1 || jet.order.of(c.symbol) != 1 {
                 continue;
             }
@@ -274,8 +305,10 @@ fn flux_at_start(
                 .iter()
                 .map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v)))
                 .collect();
-            let nodes: Vec<Node> =
-                [wanted, mismatch].iter().map(|&n| graph.substitute(n, &at)).collect();
+            let nodes: Vec<Node> = [wanted, mismatch]
+                .iter()
+                .map(|&n| graph.substitute(n, &at))
+                .collect();
             let Ok(values) = columns::evaluate(graph, &nodes, &region.symbols, &region.probe(64))
             else {
                 continue;
@@ -286,7 +319,10 @@ fn flux_at_start(
             if !(wanted.is_finite() && mismatch.is_finite()) {
                 continue;
             }
-            let so_far = out.unwrap_or(Flux { magnitude: 0.0, violated: false });
+            let so_far = out.unwrap_or(Flux {
+                magnitude: 0.0,
+                violated: false,
+            });
             out = Some(Flux {
                 magnitude: so_far.magnitude.max(wanted * length),
                 violated: so_far.violated || mismatch > 1e-9 * wanted.max(1e-300),
@@ -305,13 +341,16 @@ fn fixed_ends(problem: &Problem, graph: &mut Graph, field: usize) -> Vec<End> {
         .copied()
         .filter(|&c| problem.coordinates[c].role == Role::Space)
         .collect();
-    let [coordinate] = space.as_slice() else { return Vec::new() };
+    let [coordinate] = space.as_slice() else {
+        return Vec::new();
+    };
     let c = &problem.coordinates[*coordinate];
     if c.periodic {
         return Vec::new();
     }
-    let rows: Vec<(Row, f64)> =
-        conditions_at(problem, *coordinate).map(|(r, v)| (r.clone(), v)).collect();
+    let rows: Vec<(Row, f64)> = conditions_at(problem, *coordinate)
+        .map(|(r, v)| (r.clone(), v))
+        .collect();
     let mut out: Vec<End> = Vec::new();
     for (row, place) in rows {
         let upper = place == c.upper;
@@ -319,7 +358,11 @@ fn fixed_ends(problem: &Problem, graph: &mut Graph, field: usize) -> Vec<End> {
             continue;
         }
         if let Some(value) = solved_for(problem, graph, &row, (f.function, None)) {
-            out.push(End { coordinate: *coordinate, upper, value });
+            out.push(End {
+                coordinate: *coordinate,
+                upper,
+                value,
+            });
         }
     }
     out
@@ -335,18 +378,33 @@ fn ends_agree(
     time: Option<usize>,
     has_start: bool,
 ) -> Result<bool, EngineError> {
-    let Some(t) = time.filter(|_| has_start) else { return Ok(true) };
-    let start = (problem.coordinates[t].symbol, graph.constant(problem.coordinates[t].lower));
+    let Some(t) = time.filter(|_| has_start) else {
+        return Ok(true);
+    };
+    let start = (
+        problem.coordinates[t].symbol,
+        graph.constant(problem.coordinates[t].lower),
+    );
     for end in ends {
         let c = &problem.coordinates[end.coordinate];
-        let place = (c.symbol, graph.constant(if end.upper { c.upper } else { c.lower }));
+        let place = (
+            c.symbol,
+            graph.constant(if end.upper { c.upper } else { c.lower }),
+        );
         let there = graph.substitute(known, &[start, place]);
         let wanted = graph.substitute(end.value, &[start]);
         let gap = graph.sub(there, wanted);
-        let values =
-            columns::evaluate(graph, &[gap, there, wanted, known], &region.symbols, &region.probe(64))?;
+        let values = columns::evaluate(
+            graph,
+            &[gap, there, wanted, known],
+            &region.symbols,
+            &region.probe(64),
+        )?;
         let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
-        let size = values[1..].iter().map(|v| largest(v)).fold(1e-300, f64::max);
+        let size = values[1..]
+            .iter()
+            .map(|v| largest(v))
+            .fold(1e-300, f64::max);
         let gap = largest(&values[0]);
         if !(gap <= 1e-9 * size) {
             return Ok(false);

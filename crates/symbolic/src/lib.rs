@@ -16,6 +16,6 @@ mod substitute;
 pub use compile::{CompileError, compile};
 pub use evaluate::{Environment, gauss_legendre};
 pub use graph::{
-    Call, Expr, FunctionId, Graph, IntegralSpec, Jet, JetId, MultiIndex, Node, PolynomialId, SymbolId,
-    TableDerivative, TableId,
+    Call, Expr, FunctionId, Graph, IntegralSpec, Jet, JetId, MultiIndex, Node, PolynomialId,
+    SymbolId, TableDerivative, TableId,
 };
