@@ -5,7 +5,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
-use surrogate_jet::{Extrapolate, FitTolerance, Function, Isa, Op, Program, Registers, Table};
+use surrogate_jet::{
+    Ends, Extrapolate, FitTolerance, Function, Isa, Op, Program, Registers, Table,
+};
 
 fn simple(program: &mut Program, count: u32) {
     for i in 0..count {
@@ -145,4 +147,10 @@ fn main() {
         program.tables.push(Arc::new(table));
         measure(&name, &program, isa, 64);
     }
+    let x: Vec<f64> = (0..60).map(|i| f64::from(i * i) / 3481.0).collect();
+    let y: Vec<f64> = x.iter().map(|x| x.sin()).collect();
+    let spline = Table::spline(&x, &y, Ends::NotAKnot, Extrapolate::Linear).expect("increasing");
+    let mut program = only(|r| Op::Table(r, 0));
+    program.tables.push(Arc::new(spline));
+    measure("Spline 60", &program, isa, 64);
 }

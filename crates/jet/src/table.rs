@@ -356,113 +356,148 @@ impl Table {
     /// Value at one point.
     #[must_use]
     pub fn value(&self, x: f64) -> f64 {
-        self.lanes(x)
+        self.lanes([x])[0]
     }
 
-    /// Value at every lane.
+    /// Values of `N` vectors, which advance together to hide the latency of the fma.
     #[inline(always)]
-    pub(crate) fn lanes<V: Real>(&self, x: V) -> V {
+    pub(crate) fn lanes<V: Real, const N: usize>(&self, x: [V; N]) -> [V; N] {
         let (lo, hi) = (V::splat(self.lo), V::splat(self.hi));
-        // The order of the operands lets NaN through.
-        let inside = lo.greater(hi.lesser(x));
+        let mut inside = x;
+        for x in &mut inside {
+            // The order of the operands lets NaN through.
+            *x = lo.greater(hi.lesser(*x));
+        }
         let at = if self.extrapolate == Extrapolate::Polynomial {
             x
         } else {
             inside
         };
-        let y = if self.intervals == 1 {
+        let mut y = if self.intervals == 1 {
             self.single(at)
         } else {
             self.several(at)
         };
         match self.extrapolate {
-            Extrapolate::Clamp | Extrapolate::Polynomial => y,
+            Extrapolate::Clamp | Extrapolate::Polynomial => {}
             Extrapolate::Linear => {
                 let [first, last] = self.slopes;
-                let slope = V::pick(x.lt(lo), V::splat(first), V::splat(last));
-                slope.fma(x - inside, y)
+                for i in 0..N {
+                    let slope = V::pick(x[i].lt(lo), V::splat(first), V::splat(last));
+                    y[i] = slope.fma(x[i] - inside[i], y[i]);
+                }
             }
             Extrapolate::Zero => {
-                let y = V::pick(x.lt(lo), V::splat(0.0), y);
-                V::pick(hi.lt(x), V::splat(0.0), y)
+                for i in 0..N {
+                    y[i] = V::pick(x[i].lt(lo), V::splat(0.0), y[i]);
+                    y[i] = V::pick(hi.lt(x[i]), V::splat(0.0), y[i]);
+                }
             }
         }
+        y
     }
 
     #[inline(always)]
-    fn single<V: Real>(&self, x: V) -> V {
-        let u = match &self.grid {
+    fn single<V: Real, const N: usize>(&self, mut x: [V; N]) -> [V; N] {
+        match &self.grid {
             Grid::Uniform { inverse_width } => {
-                (x - V::splat(self.lo)).fma(V::splat(2.0 * inverse_width), V::splat(-1.0))
+                for x in &mut x {
+                    let scaled = V::splat(2.0 * inverse_width);
+                    *x = (*x - V::splat(self.lo)).fma(scaled, V::splat(-1.0));
+                }
             }
             Grid::Sorted {
                 centres,
                 inverse_halves,
                 ..
-            } => (x - V::splat(centres[0])) * V::splat(inverse_halves[0]),
-        };
-        let mut rows = self.coefficients.chunks_exact(LOOKUP);
-        let mut sum = rows.next().map_or(V::splat(0.0), |row| V::splat(row[0]));
-        for row in rows {
-            sum = sum.fma(u, V::splat(row[0]));
+            } => {
+                for x in &mut x {
+                    *x = (*x - V::splat(centres[0])) * V::splat(inverse_halves[0]);
+                }
+            }
         }
-        sum
+        let mut sums = [V::splat(self.coefficients[0]); N];
+        for row in self.coefficients[LOOKUP..].chunks_exact(LOOKUP) {
+            let c = V::splat(row[0]);
+            for i in 0..N {
+                sums[i] = sums[i].fma(x[i], c);
+            }
+        }
+        sums
     }
 
     #[inline(always)]
+    fn several<V: Real, const N: usize>(&self, x: [V; N]) -> [V; N] {
+        let (index, u) = self.locate(x);
+        let base = self.coefficients.as_ptr();
+        let mut sums = [V::splat(0.0); N];
+        if self.intervals <= LOOKUP {
+            for power in 0..=self.degree {
+                // SAFETY: `coefficients` has degree + 1 rows of eight.
+                let row = unsafe { base.add(power * LOOKUP) };
+                for i in 0..N {
+                    // SAFETY: the row has eight numbers, and the index is in 0..8.
+                    sums[i] = sums[i].fma(u[i], unsafe { V::lookup8(row, index[i]) });
+                }
+            }
+        } else {
+            #[allow(clippy::cast_precision_loss)]
+            let stride = V::splat((self.degree + 1) as f64);
+            for power in 0..=self.degree {
+                for i in 0..N {
+                    // SAFETY: the index is below intervals, so the sum of the offsets is below
+                    // intervals * (degree + 1), the length of `coefficients`.
+                    let c = unsafe { V::gather(base.add(power), index[i] * stride) };
+                    sums[i] = sums[i].fma(u[i], c);
+                }
+            }
+        }
+        sums
+    }
+
+    /// Interval in 0..intervals (also of NaN) and local coordinate.
+    #[inline(always)]
     #[allow(clippy::cast_precision_loss)]
-    fn several<V: Real>(&self, x: V) -> V {
+    fn locate<V: Real, const N: usize>(&self, x: [V; N]) -> ([V; N], [V; N]) {
         let last = V::splat((self.intervals - 1) as f64);
-        let (index, u) = match &self.grid {
+        let mut index = [V::splat(0.0); N];
+        let mut u = x;
+        match &self.grid {
             Grid::Uniform { inverse_width } => {
-                let w = (x - V::splat(self.lo)) * V::splat(*inverse_width);
-                // NaN goes to the last interval, its u stays NaN.
-                let index = w.floor().lesser(last).greater(V::splat(0.0));
-                (index, (w - index).fma(V::splat(2.0), V::splat(-1.0)))
+                for i in 0..N {
+                    let w = (x[i] - V::splat(self.lo)) * V::splat(*inverse_width);
+                    index[i] = w.floor().lesser(last).greater(V::splat(0.0));
+                    u[i] = (w - index[i]).fma(V::splat(2.0), V::splat(-1.0));
+                }
             }
             Grid::Sorted {
                 breaks,
                 centres,
                 inverse_halves,
             } => {
-                let mut index = V::splat(0.0);
                 let mut stride = self.intervals.next_power_of_two() / 2;
                 while stride > 0 {
-                    let next = (index + V::splat(stride as f64)).lesser(last);
-                    // SAFETY: next <= intervals - 1 < breaks.len().
-                    let low = unsafe { V::gather(breaks.as_ptr(), next) };
-                    index = V::pick(low.le(x), next, index);
+                    for i in 0..N {
+                        let next = (index[i] + V::splat(stride as f64)).lesser(last);
+                        // SAFETY: next <= intervals - 1 < breaks.len().
+                        let low = unsafe { V::gather(breaks.as_ptr(), next) };
+                        index[i] = V::pick(low.le(x[i]), next, index[i]);
+                    }
                     stride /= 2;
                 }
-                // SAFETY: index <= intervals - 1, the last of both arrays.
-                let (centre, inverse) = unsafe {
-                    (
-                        V::gather(centres.as_ptr(), index),
-                        V::gather(inverse_halves.as_ptr(), index),
-                    )
-                };
-                (index, (x - centre) * inverse)
+                for i in 0..N {
+                    // SAFETY: index <= intervals - 1, the last of both arrays.
+                    let (centre, inverse) = unsafe {
+                        (
+                            V::gather(centres.as_ptr(), index[i]),
+                            V::gather(inverse_halves.as_ptr(), index[i]),
+                        )
+                    };
+                    u[i] = (x[i] - centre) * inverse;
+                }
             }
-        };
-        let base = self.coefficients.as_ptr();
-        if self.intervals <= LOOKUP {
-            // SAFETY: `coefficients` has degree + 1 rows of eight, and index is in 0..8.
-            let row = |power: usize| unsafe { V::lookup8(base.add(power * LOOKUP), index) };
-            let mut sum = row(0);
-            for power in 1..=self.degree {
-                sum = sum.fma(u, row(power));
-            }
-            sum
-        } else {
-            let start = index * V::splat((self.degree + 1) as f64);
-            // SAFETY: start + power < intervals * (degree + 1), the length of `coefficients`.
-            let term = |power: usize| unsafe { V::gather(base.add(power), start) };
-            let mut sum = term(0);
-            for power in 1..=self.degree {
-                sum = sum.fma(u, term(power));
-            }
-            sum
         }
+        (index, u)
     }
 }
 

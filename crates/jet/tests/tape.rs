@@ -189,7 +189,7 @@ fn check_against_oracle(program: &Program, inputs: &[f64], tile: usize) -> Resul
 #[test]
 fn every_instruction_and_its_derivative_agree_with_the_oracle() {
     for (op, lo, hi) in instructions() {
-        for tile in [8, 40] {
+        for tile in [8, 104] {
             let mut program = program(3);
             program.ops = vec![Op::Input(0), Op::Input(1), Op::Input(2), op];
             program.outputs = vec![3, 0, 3];

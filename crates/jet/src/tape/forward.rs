@@ -13,55 +13,71 @@ pub(super) fn sweep(plan: &Plan, isa: Isa, inputs: &[f64], tile: usize, values: 
     on_isa!(isa, kernel(plan: &Plan, inputs: &[f64], tile: usize, values: &mut [f64]));
 }
 
-/// Polynomial of a column; `emit` gets the offset and the value of each vector.
-///
-/// # Safety
-/// `tile` doubles, a multiple of 8, must be readable at `x`.
-#[inline(always)]
-pub(super) unsafe fn polynomial<V: Real>(
-    coefficients: &[f64],
-    x: *const f64,
-    tile: usize,
-    emit: impl Fn(usize, V),
-) {
-    /// `N` vectors together.
-    ///
-    /// # Safety
-    /// As the outer function, from `x` on.
-    #[inline(always)]
-    unsafe fn block<V: Real, const N: usize>(coefficients: &[f64], x: *const f64) -> [V; N] {
-        // SAFETY: N vectors are readable at x.
-        let x: [V; N] = std::array::from_fn(
-            #[inline(always)]
-            |i| unsafe { V::load(x.add(i * V::WIDTH)) },
-        );
-        let mut sums = [V::splat(coefficients[0]); N];
-        for c in &coefficients[1..] {
-            let c = V::splat(*c);
-            for i in 0..N {
-                sums[i] = sums[i].fma(x[i], c);
+/// Runs `$body` with `$n` as the number of vectors from `$offset` on which advance together, until
+/// the tile is done.
+macro_rules! in_blocks {
+    ($v:ty, $tile:expr, $offset:ident, $n:ident => $body:expr) => {{
+        let mut $offset = 0;
+        if <$v>::BLOCK >= 8 {
+            const $n: usize = 8;
+            while $offset + $n * <$v>::WIDTH <= $tile {
+                $body
+                $offset += $n * <$v>::WIDTH;
             }
         }
-        sums
-    }
-    macro_rules! blocks {
-        ($offset:ident, $n:literal) => {
-            while $offset + $n * V::WIDTH <= tile {
-                // SAFETY: the vectors lie within the tile.
-                let sums = unsafe { block::<V, $n>(coefficients, x.add($offset)) };
-                for (i, sum) in sums.into_iter().enumerate() {
-                    emit($offset + i * V::WIDTH, sum);
-                }
-                $offset += $n * V::WIDTH;
+        {
+            const $n: usize = 4;
+            while $offset + $n * <$v>::WIDTH <= $tile {
+                $body
+                $offset += $n * <$v>::WIDTH;
             }
-        };
+        }
+        {
+            const $n: usize = 1;
+            while $offset < $tile {
+                $body
+                $offset += <$v>::WIDTH;
+            }
+        }
+    }};
+}
+pub(super) use in_blocks;
+
+/// `N` vectors from `p` on.
+///
+/// # Safety
+/// They must be readable.
+#[inline(always)]
+pub(super) unsafe fn load_block<V: Real, const N: usize>(p: *const f64) -> [V; N] {
+    let mut x = [V::splat(0.0); N];
+    for (i, x) in x.iter_mut().enumerate() {
+        // SAFETY: contract.
+        *x = unsafe { V::load(p.add(i * V::WIDTH)) };
     }
-    let mut offset = 0;
-    if V::BLOCK >= 8 {
-        blocks!(offset, 8);
+    x
+}
+
+/// # Safety
+/// `N` vectors must be writable from `p` on.
+#[inline(always)]
+pub(super) unsafe fn store_block<V: Real, const N: usize>(x: [V; N], p: *mut f64) {
+    for (i, x) in x.into_iter().enumerate() {
+        // SAFETY: contract.
+        unsafe { x.store(p.add(i * V::WIDTH)) };
     }
-    blocks!(offset, 4);
-    blocks!(offset, 1);
+}
+
+/// Polynomial of `N` vectors.
+#[inline(always)]
+pub(super) fn polynomial<V: Real, const N: usize>(coefficients: &[f64], x: [V; N]) -> [V; N] {
+    let mut sums = [V::splat(coefficients[0]); N];
+    for c in &coefficients[1..] {
+        let c = V::splat(*c);
+        for i in 0..N {
+            sums[i] = sums[i].fma(x[i], c);
+        }
+    }
+    sums
 }
 
 /// # Safety
@@ -90,19 +106,32 @@ unsafe fn kernel<V: Real>(plan: &Plan, inputs: &[f64], tile: usize, values: &mut
                 }
             }};
         }
+        // The same with fewer branches, for instructions of a cycle or two.
+        macro_rules! quick {
+            ($($x:ident),+ => $value:expr) => {{
+                $(let $x = column!($x);)+
+                in_blocks!(V, tile, offset, N => {
+                    for i in 0..N {
+                        let at = offset + i * V::WIDTH;
+                        $(let $x = unsafe { V::load($x.add(at)) };)+
+                        unsafe { $value.store(to.add(at)) };
+                    }
+                });
+            }};
+        }
         match step.op {
             Op::Const(_) => {}
             Op::Input(k) => unsafe {
                 std::ptr::copy_nonoverlapping(inputs.as_ptr().add(k as usize * tile), to, tile);
             },
-            Op::Add(a, b) => each!(a, b => a + b),
-            Op::Sub(a, b) => each!(a, b => a - b),
-            Op::Mul(a, b) => each!(a, b => a * b),
+            Op::Add(a, b) => quick!(a, b => a + b),
+            Op::Sub(a, b) => quick!(a, b => a - b),
+            Op::Mul(a, b) => quick!(a, b => a * b),
             Op::Div(a, b) => each!(a, b => a / b),
-            Op::Fma(a, b, c) => each!(a, b, c => a.fma(b, c)),
-            Op::Scale(a, c) => each!(a => a * V::splat(c)),
-            Op::Shift(a, c) => each!(a => a + V::splat(c)),
-            Op::Axpy(a, c, b) => each!(a, b => a.fma(V::splat(c), b)),
+            Op::Fma(a, b, c) => quick!(a, b, c => a.fma(b, c)),
+            Op::Scale(a, c) => quick!(a => a * V::splat(c)),
+            Op::Shift(a, c) => quick!(a => a + V::splat(c)),
+            Op::Axpy(a, c, b) => quick!(a, b => a.fma(V::splat(c), b)),
             Op::Recip(a) => each!(a => V::splat(1.0) / a),
             Op::Powi(a, n) => match n {
                 2 => each!(a => a * a),
@@ -125,18 +154,19 @@ unsafe fn kernel<V: Real>(plan: &Plan, inputs: &[f64], tile: usize, values: &mut
             Op::Select(c, a, b) => {
                 each!(c, a, b => V::pick(V::splat(0.0).lt(c), a, b));
             }
-            Op::Poly(a, k) => unsafe {
-                polynomial(
-                    &plan.polynomials[k as usize],
-                    base.add(a as usize * tile),
-                    tile,
-                    #[inline(always)]
-                    |offset: usize, y: V| y.store(to.add(offset)),
-                );
-            },
+            Op::Poly(a, k) => {
+                let p = &*plan.polynomials[k as usize];
+                let a = column!(a);
+                in_blocks!(V, tile, offset, N => unsafe {
+                    store_block(polynomial::<V, N>(p, load_block(a.add(offset))), to.add(offset));
+                });
+            }
             Op::Table(a, k) => {
                 let table = &*plan.tables[k as usize];
-                each!(a => table.lanes(a));
+                let a = column!(a);
+                in_blocks!(V, tile, offset, N => unsafe {
+                    store_block(table.lanes::<V, N>(load_block(a.add(offset))), to.add(offset));
+                });
             }
         }
     }

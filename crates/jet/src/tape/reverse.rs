@@ -1,6 +1,6 @@
 //! The reverse sweep.
 
-use super::forward::polynomial;
+use super::forward::{in_blocks, load_block, polynomial};
 use super::plan::{Back, Plan};
 use super::registers::Registers;
 use super::rules::Rule;
@@ -101,11 +101,52 @@ unsafe fn kernel<V: Real>(
                 }
             }};
         }
+        // As `each` with fewer branches; `$sum` is the contribution added to `$old`.
+        macro_rules! quick {
+            ($g:ident $(, $x:ident)*; $old:ident => $value:expr, $sum:expr) => {{
+                $(let $x = column!($x);)*
+                if add {
+                    in_blocks!(V, tile, offset, N => for i in 0..N {
+                        let at = offset + i * V::WIDTH;
+                        let $g = unsafe { V::load($g.add(at)) };
+                        $(let $x = unsafe { V::load($x.add(at)) };)*
+                        let $old = unsafe { V::load(to.add(at)) };
+                        unsafe { $sum.store(to.add(at)) };
+                    });
+                } else {
+                    in_blocks!(V, tile, offset, N => for i in 0..N {
+                        let at = offset + i * V::WIDTH;
+                        let $g = unsafe { V::load($g.add(at)) };
+                        $(let $x = unsafe { V::load($x.add(at)) };)*
+                        unsafe { $value.store(to.add(at)) };
+                    });
+                }
+            }};
+        }
+        // The contribution is g times the slope of a block of vectors `$x` from `$a` on.
+        macro_rules! slopes {
+            ($a:ident, $n:ident, $x:ident => $slopes:expr) => {{
+                let a = column!($a);
+                in_blocks!(V, tile, offset, $n => {
+                    let $x = unsafe { load_block::<V, $n>(a.add(offset)) };
+                    for (i, slope) in $slopes.into_iter().enumerate() {
+                        let at = offset + i * V::WIDTH;
+                        let g = unsafe { V::load(g.add(at)) };
+                        let sum = if add {
+                            g.fma(slope, unsafe { V::load(to.add(at)) })
+                        } else {
+                            g * slope
+                        };
+                        unsafe { sum.store(to.add(at)) };
+                    }
+                });
+            }};
+        }
         let (zero, one) = (V::splat(0.0), V::splat(1.0));
         match rule {
             Rule::Seed(k) => {
                 let g = unsafe { seeds.as_ptr().add(k as usize * tile) };
-                each!(g => g);
+                quick!(g; old => g, old + g);
             }
             Rule::Input(k) => {
                 let to = unsafe { inputs.as_mut_ptr().add(k as usize * tile) };
@@ -118,10 +159,10 @@ unsafe fn kernel<V: Real>(
                     offset += V::WIDTH;
                 }
             }
-            Rule::Plus => each!(g => g),
-            Rule::Minus => each!(g => -g),
-            Rule::Scaled(c) => times!(=> V::splat(c)),
-            Rule::Times(a) => times!(a => a),
+            Rule::Plus => quick!(g; old => g, old + g),
+            Rule::Minus => quick!(g; old => -g, old - g),
+            Rule::Scaled(c) => quick!(g; old => g * V::splat(c), g.fma(V::splat(c), old)),
+            Rule::Times(a) => quick!(g, a; old => g * a, g.fma(a, old)),
             Rule::MinusTimes(a) => times!(a => -a),
             Rule::MinusTimesSquare(a) => times!(a => -(a * a)),
             Rule::Over(a) => each!(g, a => g / a),
@@ -157,27 +198,13 @@ unsafe fn kernel<V: Real>(
             }
             Rule::IfPositive(a) => each!(g, a => V::pick(zero.lt(a), g, zero)),
             Rule::UnlessPositive(a) => each!(g, a => V::pick(zero.lt(a), zero, g)),
-            Rule::Poly(a, k) => unsafe {
-                polynomial(
-                    &plan.polynomial_slopes[k as usize],
-                    values.as_ptr().add(a as usize * tile),
-                    tile,
-                    #[inline(always)]
-                    |offset: usize, slope: V| {
-                        let g = V::load(g.add(offset));
-                        let to = to.add(offset);
-                        let sum = if add {
-                            g.fma(slope, V::load(to))
-                        } else {
-                            g * slope
-                        };
-                        sum.store(to);
-                    },
-                );
-            },
+            Rule::Poly(a, k) => {
+                let p = &*plan.polynomial_slopes[k as usize];
+                slopes!(a, N, x => polynomial::<V, N>(p, x));
+            }
             Rule::Table(a, k) => {
                 let table = &plan.table_slopes[k as usize];
-                times!(a => table.lanes(a));
+                slopes!(a, N, x => table.lanes::<V, N>(x));
             }
         }
     }
