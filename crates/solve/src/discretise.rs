@@ -79,7 +79,7 @@ pub(crate) fn discretise(
         families[unknown] = floors.len();
         floors.push(0.0);
     }
-    let groups = drafting.drafts.iter().map(|d| d.finish(shape)).collect();
+    let groups = drafting.drafts.iter().map(|d| d.finish(Some(shape))).collect();
     let linear =
         drafting.linear.iter().map(|&(r, u, w)| (r, u, w, shape.index(r, u))).collect();
     let auxiliary = layout.size..size;
@@ -269,8 +269,27 @@ impl<'a> Drafting<'a> {
     }
 }
 
+/// A law on the points of a rule, its values to be summed with the weights.
+pub(crate) fn laid_out(
+    law: &Law,
+    rule: &[(f64, f64)],
+    read: &dyn Fn(Leaf, f64) -> Combination,
+) -> Group {
+    let places: Vec<f64> = rule.iter().map(|p| p.0).collect();
+    let mut reads = Vec::new();
+    for (input, kind) in law.inputs.iter().enumerate() {
+        if let Input::Leaf(leaf) = *kind {
+            reads.push((input, places.iter().map(|&x| read(leaf, x)).collect()));
+        }
+    }
+    let scatter = rule.iter().enumerate().map(|(k, p)| (0, k, p.1)).collect();
+    let draft = Draft { law, points: Points { places, scatter }, reads };
+    draft.finish(None)
+}
+
 impl Draft<'_> {
-    fn finish(&self, shape: Shape) -> Group {
+    /// The group; without a shape it has no part in a Jacobian.
+    fn finish(&self, shape: Option<Shape>) -> Group {
         let law = self.law.clone();
         let count = self.points.places.len();
         let tile = padded(count);
@@ -315,7 +334,8 @@ impl Draft<'_> {
             .iter()
             .map(|&(input, output)| {
                 let mut entries = Vec::new();
-                if let Some((_, combinations)) = self.reads.iter().find(|(i, _)| *i == input) {
+                let read = self.reads.iter().find(|(i, _)| *i == input);
+                if let (Some((_, combinations)), Some(shape)) = (read, shape) {
                     for &(row, point, factor) in &self.points.scatter {
                         for &(unknown, weight) in &combinations[point] {
                             let store = shape.index(row, unknown) as u32;

@@ -18,6 +18,7 @@ mod lower;
 mod mesh;
 mod model;
 mod quadrature;
+mod readout;
 mod rodas;
 mod solution;
 mod solver;

@@ -1,15 +1,14 @@
 //! The solver: a prepared problem, solved for any parameters and times.
 
-use surrogate_jet::Registers;
 use surrogate_problem::model::Problem;
 
-use crate::discretise::{discretise, line_rule};
+use crate::discretise::discretise;
 use crate::error::SolveError;
-use crate::law::{Input, Law, Leaf, padded};
-use crate::layout::{Combination, Layout, Resolution};
-use crate::model::{Home, Model};
+use crate::layout::{Layout, Resolution};
+use crate::model::Model;
+use crate::readout::{Readout, Track};
 use crate::rodas::{Clock, Run, integrate};
-use crate::solution::{FieldSolution, Solution, Statistics};
+use crate::solution::{Solution, Statistics};
 use crate::start;
 use crate::system::{Discretisation, System};
 
@@ -41,6 +40,7 @@ pub struct Solver {
     resolution: Resolution,
     tolerance: f64,
     parts: Vec<Part>,
+    readout: Readout,
 }
 
 /// A component on its mesh.
@@ -48,12 +48,6 @@ pub struct Solver {
 struct Part {
     layout: Layout,
     plan: Discretisation,
-}
-
-/// States of a component at the requested times, `[time][unknown]`.
-struct Track {
-    size: usize,
-    states: Vec<f64>,
 }
 
 impl Solver {
@@ -74,7 +68,7 @@ impl Solver {
         Self::on(model, resolution, tolerance)
     }
 
-    fn on(model: Model, resolution: Resolution, tolerance: f64) -> Result<Self, SolveError> {
+    fn on(mut model: Model, resolution: Resolution, tolerance: f64) -> Result<Self, SolveError> {
         let faces = vec![None; model.lines.len()];
         let mut parts = Vec::new();
         for component in &model.components {
@@ -82,7 +76,14 @@ impl Solver {
             let plan = discretise(&model, component, &layout)?;
             parts.push(Part { layout, plan });
         }
-        Ok(Self { model, resolution, tolerance, parts })
+        let mut offset = 0;
+        let mut layouts = Vec::new();
+        for part in &parts {
+            layouts.push((&part.layout, offset));
+            offset += part.plan.shape.size();
+        }
+        let readout = Readout::new(&mut model, &layouts);
+        Ok(Self { model, resolution, tolerance, parts, readout })
     }
 
     /// Number of cells (or intervals) and relative tolerance in use.
@@ -118,35 +119,52 @@ impl Solver {
             return Err(SolveError::BadTimes { start: model.start });
         }
         let mut statistics = Statistics::default();
-        let mut tracks = Vec::with_capacity(self.parts.len());
-        for (part, component) in self.parts.iter().zip(&model.components) {
-            let mut system = System::new(&part.plan, parameters);
-            let size = part.plan.shape.size();
-            let mut y = start::values(model, component, &part.layout, size, parameters);
-            system.settle_auxiliary(model.start, &mut y);
-            start::make_consistent(&mut system, model.start, &mut y)?;
-            let states = if component.steady {
-                y.repeat(times.len())
-            } else {
-                let run = Run {
-                    start: model.start,
-                    times,
-                    tolerance: self.tolerance,
-                    clock: if component.abrupt { Clock::SquareRoot } else { Clock::Linear },
-                    max_steps: MAX_STEPS,
-                };
-                integrate(&mut system, &y, &run, &mut statistics)?
-            };
-            tracks.push(Track { size, states });
+        let size = self.parts.iter().map(|p| p.plan.shape.size()).sum();
+        let mut track = Track { size, states: vec![0.0; size * times.len()] };
+        let mut offset = 0;
+        for component in 0..self.parts.len() {
+            let states = self.integrate(component, parameters, times, &mut statistics)?;
+            let own = self.parts[component].plan.shape.size();
+            for (to, from) in track.states.chunks_exact_mut(size).zip(states.chunks_exact(own)) {
+                to[offset..offset + own].copy_from_slice(from);
+            }
+            offset += own;
         }
-        let outputs = model
-            .outputs
-            .iter()
-            .map(|o| o.as_ref().map_or(Vec::new(), |law| self.output(law, parameters, times, &tracks)))
-            .collect();
-        let fields =
-            model.first_state.iter().map(|&s| self.field(s, times.len(), &tracks)).collect();
+        let outputs = model.outputs.iter().enumerate().map(|(k, output)| match output {
+            Ok(law) => self.readout.output(k, law, parameters, times, &track),
+            Err(_) => Vec::new(),
+        });
+        let outputs = outputs.collect();
+        let fields = self.readout.fields(&track);
         Ok(Solution { times: times.to_vec(), outputs, fields, statistics })
+    }
+
+    /// States of one component at the times.
+    fn integrate(
+        &self,
+        component: usize,
+        parameters: &[f64],
+        times: &[f64],
+        statistics: &mut Statistics,
+    ) -> Result<Vec<f64>, SolveError> {
+        let model = &self.model;
+        let Part { layout, plan } = &self.parts[component];
+        let component = &model.components[component];
+        let mut system = System::new(plan, parameters);
+        let mut y = start::values(model, component, layout, plan.shape.size(), parameters);
+        system.settle_auxiliary(model.start, &mut y);
+        start::make_consistent(&mut system, model.start, &mut y)?;
+        if component.steady {
+            return Ok(y.repeat(times.len()));
+        }
+        let run = Run {
+            start: model.start,
+            times,
+            tolerance: self.tolerance,
+            clock: if component.abrupt { Clock::SquareRoot } else { Clock::Linear },
+            max_steps: MAX_STEPS,
+        };
+        integrate(&mut system, &y, &run, statistics)
     }
 
     /// Difference between this solution and one on half the cells with ten times the tolerance.
@@ -180,127 +198,6 @@ impl Solver {
         });
         let fields = fields.collect();
         Ok(ErrorEstimate { outputs, fields })
-    }
-
-    /// A combination of unknowns of a state over time, padded.
-    fn column(&self, state: usize, terms: &Combination, tracks: &[Track], out: &mut [f64]) {
-        let track = &tracks[self.model.component_of[state]];
-        let mut last = 0.0;
-        let mut rows = track.states.chunks_exact(track.size);
-        for out in out {
-            if let Some(row) = rows.next() {
-                last = terms.iter().map(|&(u, w)| w * row[u]).sum();
-            }
-            *out = last;
-        }
-    }
-
-    fn functional(&self, state: usize, place: f64, order: usize) -> Combination {
-        self.parts[self.model.component_of[state]].layout.functional(state, place, order)
-    }
-
-    /// An output of time only, all times at once.
-    fn output(&self, law: &Law, parameters: &[f64], times: &[f64], tracks: &[Track]) -> Vec<f64> {
-        let tile = padded(times.len());
-        if tile == 0 {
-            return Vec::new();
-        }
-        let mut columns = vec![0.0; tile * law.inputs.len()];
-        for (input, column) in law.inputs.iter().zip(columns.chunks_exact_mut(tile)) {
-            match *input {
-                Input::Time => {
-                    column[..times.len()].copy_from_slice(times);
-                    column[times.len()..].fill(times[times.len() - 1]);
-                }
-                Input::Parameter(p) => column.fill(parameters[p]),
-                Input::Leaf(Leaf::At { state, order, place }) => {
-                    self.column(state, &self.functional(state, place, order), tracks, column);
-                }
-                Input::Leaf(Leaf::Scalar { state }) => {
-                    self.column(state, &self.functional(state, 0.0, 0), tracks, column);
-                }
-                Input::Leaf(Leaf::Integral(k)) => {
-                    for (time, out) in column[..times.len()].iter_mut().enumerate() {
-                        *out = self.integral(k, parameters, times, time, tracks);
-                    }
-                    let last = column[times.len() - 1];
-                    column[times.len()..].fill(last);
-                }
-                Input::Place | Input::Leaf(Leaf::Local { .. } | Leaf::Rate { .. }) => {}
-            }
-        }
-        let mut registers = Registers::new();
-        law.value.forward(&columns, tile, &mut registers);
-        registers.output(0)[..times.len()].to_vec()
-    }
-
-    /// An integral at one time.
-    fn integral(
-        &self,
-        k: usize,
-        parameters: &[f64],
-        times: &[f64],
-        time: usize,
-        tracks: &[Track],
-    ) -> f64 {
-        let integral = &self.model.integrals[k];
-        let law = &integral.body;
-        let mesh = self.parts.iter().find_map(|p| p.layout.mesh(integral.coordinate));
-        let Some(mesh) = mesh else { return f64::NAN };
-        let rule = line_rule(mesh, integral.lower, integral.upper);
-        let tile = padded(rule.len());
-        let mut columns = vec![0.0; tile * law.inputs.len()];
-        let value = |state: usize, place: f64, order: usize| -> f64 {
-            let track = &tracks[self.model.component_of[state]];
-            let row = &track.states[time * track.size..][..track.size];
-            self.functional(state, place, order).iter().map(|&(u, w)| w * row[u]).sum()
-        };
-        for (input, column) in law.inputs.iter().zip(columns.chunks_exact_mut(tile)) {
-            match *input {
-                Input::Time => column.fill(times[time]),
-                Input::Parameter(p) => column.fill(parameters[p]),
-                Input::Place => column.iter_mut().zip(&rule).for_each(|(c, (x, _))| *c = *x),
-                Input::Leaf(Leaf::At { state, order, place }) => {
-                    column.fill(value(state, place, order));
-                }
-                Input::Leaf(Leaf::Scalar { state }) => column.fill(value(state, 0.0, 0)),
-                Input::Leaf(Leaf::Local { state, order }) => {
-                    let points = column.iter_mut().zip(&rule);
-                    points.for_each(|(c, (x, _))| *c = value(state, *x, order));
-                }
-                Input::Leaf(Leaf::Integral(inner)) => {
-                    column.fill(self.integral(inner, parameters, times, time, tracks));
-                }
-                Input::Leaf(Leaf::Rate { .. }) => {}
-            }
-            let last = column[rule.len() - 1];
-            column[rule.len()..].fill(last);
-        }
-        let mut registers = Registers::new();
-        law.value.forward(&columns, tile, &mut registers);
-        rule.iter().zip(registers.output(0)).map(|((_, w), v)| w * v).sum()
-    }
-
-    fn field(&self, state: usize, times: usize, tracks: &[Track]) -> FieldSolution {
-        let component = self.model.component_of[state];
-        let layout = &self.parts[component].layout;
-        let place = layout.places[state].as_ref();
-        let mesh = place.and_then(|p| p.mesh).map(|m| &layout.meshes[m]);
-        let places = mesh.map_or(vec![0.0], |m| m.faces.clone());
-        let nodes = place.is_some_and(|p| p.home == Home::Nodes);
-        let combinations: Vec<Combination> = match (place, mesh) {
-            (Some(place), Some(mesh)) if nodes && mesh.line.periodic => {
-                let around = place.unknowns.iter().chain(place.unknowns.first());
-                around.map(|&u| vec![(u, 1.0)]).collect()
-            }
-            _ => places.iter().map(|&x| layout.functional(state, x, 0)).collect(),
-        };
-        let track = &tracks[component];
-        let values = track.states.chunks_exact(track.size).take(times).map(|row| {
-            let at = |terms: &Combination| terms.iter().map(|&(u, w)| w * row[u]).sum();
-            combinations.iter().map(at).collect()
-        });
-        FieldSolution { places, values: values.collect() }
     }
 }
 
