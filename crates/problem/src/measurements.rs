@@ -1,0 +1,378 @@
+//! Tables of numbers in CSV files: measurements, reference values, points of functions.
+
+use crate::diagnose::{ErrorKind, Mistake, did_you_mean};
+use crate::gather::{ReadFile, reason};
+use crate::lower::Context;
+use crate::model::{Field, Measurements, Output, Place, Reference, ReferenceKind, Unit};
+use crate::parse::parse_expression;
+use crate::scope::{Mode, Session};
+use crate::section::Section;
+use crate::settings::unit_of;
+use crate::source::{Source, Span, Text};
+use crate::tree::Table;
+
+/// A CSV file with a header.
+struct Csv {
+    columns: Vec<String>,
+    /// Fields of each line with the line's place.
+    lines: Vec<(Vec<String>, Span)>,
+    head: Span,
+}
+
+/// Relative slack of measured places at the ends of a range.
+const EDGE: f64 = 1e-6;
+
+impl Session {
+    fn csv(&mut self, file: &Text, read: ReadFile<'_>) -> Option<Csv> {
+        let text = match read(&file.string) {
+            Ok(text) => text,
+            Err(e) => {
+                let message = format!("cannot read `{}`: {}", file.string, reason(&e));
+                let help = "file names are relative to the problem file";
+                self.report(
+                    Mistake::new(ErrorKind::File, message).at(file.whole(), "").help(help),
+                );
+                return None;
+            }
+        };
+        let source = self.reporter.sources.len() as u32;
+        let mut csv = Csv { columns: Vec::new(), lines: Vec::new(), head: Span::default() };
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let span = Span::new(source, start..start + line.trim_end().len());
+            start += line.len();
+            let line = line.trim_start_matches('\u{feff}').trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let separator = if line.contains(';') && !line.contains(',') { ';' } else { ',' };
+            let cell = |c: &str| c.trim().trim_matches('"').trim().to_string();
+            let cells: Vec<String> = line.split(separator).map(cell).collect();
+            if csv.columns.is_empty() {
+                csv.columns = cells;
+                csv.head = span;
+            } else {
+                csv.lines.push((cells, span));
+            }
+        }
+        self.reporter.sources.push(Source { name: file.string.clone(), text });
+        if csv.lines.is_empty() {
+            let message = format!("`{}` has no numbers", file.string);
+            let help = "a table has a line of column names, then numbers separated by commas";
+            self.report(Mistake::new(ErrorKind::Csv, message).at(file.whole(), "").help(help));
+            return None;
+        }
+        Some(csv)
+    }
+
+    fn column(&mut self, csv: &Csv, name: &str, at: Span, file: &str) -> Option<usize> {
+        let found = csv.columns.iter().position(|c| c == name);
+        if found.is_none() {
+            let known: Vec<&str> = csv.columns.iter().map(String::as_str).collect();
+            let message = format!("`{file}` has no column `{name}`");
+            let help = format!("columns: {}", known.join(", "));
+            let help = match did_you_mean(name, &known).filter(|h| h.starts_with("did")) {
+                Some(near) => format!("{near} {help}"),
+                None => help,
+            };
+            self.report(Mistake::new(ErrorKind::Csv, message).at(at, "").help(help));
+        }
+        found
+    }
+
+    /// The number in a cell.
+    fn cell(&mut self, csv: &Csv, line: usize, column: usize) -> Option<f64> {
+        let (cells, span) = csv.lines.get(line)?;
+        let name = csv.columns.get(column).cloned().unwrap_or_default();
+        let Some(cell) = cells.get(column) else {
+            let message = format!("the line has no value for `{name}`");
+            let label = format!("{} of {} columns", cells.len(), csv.columns.len());
+            self.report(Mistake::new(ErrorKind::Csv, message).at(*span, label));
+            return None;
+        };
+        match cell.parse::<f64>() {
+            Ok(value) if value.is_finite() => Some(value),
+            _ => {
+                let message = format!("`{cell}` in column `{name}` is not a finite number");
+                self.report(Mistake::new(ErrorKind::Csv, message).at(*span, ""));
+                None
+            }
+        }
+    }
+
+    /// Points of a tabulated function.
+    pub(crate) fn function_file(
+        &mut self,
+        section: &Section<'_>,
+        read: ReadFile<'_>,
+    ) -> Option<(Vec<f64>, Vec<f64>, Span)> {
+        let file = section.text(&mut self.reporter, "file")?;
+        let columns = section.texts(&mut self.reporter, "columns");
+        let csv = self.csv(file, read)?;
+        let (a, b) = match columns.as_deref() {
+            None => (0, 1),
+            Some([x, y]) => {
+                let a = self.column(&csv, &x.string, x.whole(), &file.string);
+                let b = self.column(&csv, &y.string, y.whole(), &file.string);
+                (a?, b?)
+            }
+            Some(_) => {
+                let at = section.get("columns").map_or(section.span, |v| v.span);
+                let message = "`columns` must name two columns, argument and value";
+                self.report(Mistake::new(ErrorKind::Csv, message).at(at, ""));
+                return None;
+            }
+        };
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        for line in 0..csv.lines.len() {
+            let pair = (self.cell(&csv, line, a), self.cell(&csv, line, b));
+            let (u, v) = (pair.0?, pair.1?);
+            if x.last().is_some_and(|&last| last >= u) {
+                let message = "the arguments of a table must increase";
+                let label = format!("{u} after {}", x.last().copied().unwrap_or(u));
+                self.report(Mistake::new(ErrorKind::Csv, message).at(csv.lines[line].1, label));
+                return None;
+            }
+            x.push(u);
+            y.push(v);
+        }
+        Some((x, y, file.whole()))
+    }
+
+    /// All `[[data]]`.
+    pub(crate) fn data(
+        &mut self,
+        root: &Table,
+        fields: &[Field],
+        outputs: &[Output],
+        read: ReadFile<'_>,
+    ) -> Vec<Measurements> {
+        let mut list = Vec::new();
+        for section in self.sections(root, "data") {
+            section.check(
+                &mut self.reporter,
+                &["file", "observe", "column", "columns", "noise", "weight", "name", "unit"],
+            );
+            list.extend(self.measurements(&section, fields, outputs, read));
+        }
+        list
+    }
+
+    fn measurements(
+        &mut self,
+        section: &Section<'_>,
+        fields: &[Field],
+        outputs: &[Output],
+        read: ReadFile<'_>,
+    ) -> Option<Measurements> {
+        let file = section.needed(&mut self.reporter, "file");
+        let observe = section.needed(&mut self.reporter, "observe");
+        let (file, observe) = (file?, observe?);
+        let declared = self.unit(section, "unit");
+        let known = unit_of(observe.string.trim(), fields, outputs);
+        let output = outputs.iter().find(|o| o.name == observe.string.trim());
+        let (observed, dimension) = match output {
+            Some(output) => (output.value, Some(output.unit.dimension)),
+            None => {
+                let expr = match parse_expression(observe) {
+                    Ok(expr) => expr,
+                    Err(e) => {
+                        self.report_parse(observe, e);
+                        return None;
+                    }
+                };
+                let typed = self.lower(&expr, Context::global(Mode::Physics))?;
+                (typed.node, typed.unit)
+            }
+        };
+        let unit = declared.or(known);
+        let unit = match (unit, dimension) {
+            (Some(unit), Some(d)) if unit.dimension != d => {
+                let message = "the observed values have another unit";
+                let label = format!("{d}, but the unit is {}", unit.text);
+                self.report(Mistake::new(ErrorKind::Units, message).at(observe.whole(), label));
+                return None;
+            }
+            (Some(unit), _) => unit,
+            (None, Some(d)) if !d.is_one() => {
+                let message = "the unit of the observed values is not known";
+                let help = format!("add unit = \"{d}\" or another unit of that kind");
+                self.report(
+                    Mistake::new(ErrorKind::MissingKey, message)
+                        .at(observe.whole(), d.to_string())
+                        .help(help),
+                );
+                return None;
+            }
+            _ => Unit::one(),
+        };
+        let csv = self.csv(file, read)?;
+        let places = self.places(section, &csv, &file.string)?;
+        let free = self.graph.free_symbols(&[observed]);
+        for (i, c) in self.coordinates.iter().enumerate() {
+            let given = places.iter().any(|p| p.0 == Place::Coordinate(i));
+            if free.contains(&c.symbol) && !given {
+                let message = format!("`{}` has no column for `{}`", file.string, c.name);
+                let help = format!("add columns = {{ {} = \"…\" }}", c.name);
+                self.reporter.report(
+                    Mistake::new(ErrorKind::Csv, message).at(file.whole(), "").help(help),
+                );
+                return None;
+            }
+        }
+        let column = section.text(&mut self.reporter, "column");
+        let (name, at) = column
+            .map_or((observe.string.trim(), observe.whole()), |t| (t.string.as_str(), t.whole()));
+        let value_column = self.column(&csv, name, at, &file.string)?;
+        let mut rows = Vec::new();
+        for line in 0..csv.lines.len() {
+            let mut row = Vec::new();
+            for &(place, column, factor) in &places {
+                let value = self.cell(&csv, line, column)? * factor;
+                self.check_range(place, value, csv.lines[line].1)?;
+                row.push(value);
+            }
+            row.push(self.cell(&csv, line, value_column)? * unit.factor);
+            rows.push(row);
+        }
+        let noise = section.get("noise").and_then(|v| self.amount_in(v, "noise", &unit));
+        if let (Some(noise), Some(value)) = (noise, section.get("noise")) {
+            if noise <= 0.0 {
+                let message = "`noise` must be positive";
+                self.report(Mistake::new(ErrorKind::Range, message).at(value.span, ""));
+            }
+        }
+        let weight = section.positive(&mut self.reporter, "weight").unwrap_or(1.0);
+        let name = section.string(&mut self.reporter, "name");
+        Some(Measurements {
+            name: name.unwrap_or_else(|| format!("{} in {}", observe.string, file.string)),
+            observed,
+            unit,
+            places: places.iter().map(|p| p.0).collect(),
+            rows,
+            noise,
+            weight,
+            file: file.string.clone(),
+        })
+    }
+
+    /// Columns of coordinates and parameters: which, where, and the factor to SI.
+    fn places(
+        &mut self,
+        section: &Section<'_>,
+        csv: &Csv,
+        file: &str,
+    ) -> Option<Vec<(Place, usize, f64)>> {
+        let empty = Table::default();
+        let named = match section.get("columns") {
+            None => &empty,
+            Some(value) => Section::of(&mut self.reporter, value, "`columns`")?.table,
+        };
+        let mut all: Vec<(Place, String, f64)> = Vec::new();
+        for (i, c) in self.resolved.iter().enumerate() {
+            let c = c.as_ref()?;
+            all.push((Place::Coordinate(i), c.name.clone(), c.unit.factor));
+        }
+        for (i, p) in self.resolved_parameters.iter().enumerate() {
+            let p = p.as_ref()?;
+            all.push((Place::Parameter(i), p.name.clone(), p.unit.factor));
+        }
+        let names: Vec<&str> = all.iter().map(|a| a.1.as_str()).collect();
+        for (key, _) in &named.entries {
+            if !names.contains(&key.string.as_str()) {
+                let message = format!("`{}` is neither a coordinate nor a parameter", key.string);
+                self.reporter.report(
+                    Mistake::new(ErrorKind::UnknownSymbol, message)
+                        .at(key.span, "unknown")
+                        .maybe_help(did_you_mean(&key.string, &names)),
+                );
+            }
+        }
+        let mut places = Vec::new();
+        for (place, name, factor) in &all {
+            let column = match named.get(name) {
+                Some(value) => {
+                    let Some(text) = value.as_text() else {
+                        crate::section::wrong_type(&mut self.reporter, value, name, "a string");
+                        return None;
+                    };
+                    Some(self.column(csv, &text.string, text.whole(), file)?)
+                }
+                None => csv.columns.iter().position(|c| c == name),
+            };
+            places.extend(column.map(|c| (*place, c, *factor)));
+        }
+        Some(places)
+    }
+
+    fn check_range(&mut self, place: Place, value: f64, span: Span) -> Option<()> {
+        let (name, lower, upper) = match place {
+            Place::Coordinate(i) => {
+                let c = self.resolved[i].as_ref()?;
+                (c.name.clone(), c.lower, c.upper)
+            }
+            Place::Parameter(i) => {
+                let p = self.resolved_parameters[i].as_ref()?;
+                (p.name.clone(), p.lower, p.upper)
+            }
+        };
+        let slack = EDGE * (upper - lower);
+        if value >= lower - slack && value <= upper + slack {
+            return Some(());
+        }
+        let message = format!("`{name}` is outside its range in this line");
+        let label = format!("{value} (SI), the range is {lower} to {upper}");
+        self.report(Mistake::new(ErrorKind::Csv, message).at(span, label));
+        None
+    }
+
+    /// What the surrogate is compared with.
+    pub(crate) fn reference(
+        &mut self,
+        root: &Table,
+        fields: &[Field],
+        outputs: &[Output],
+        read: ReadFile<'_>,
+    ) -> Reference {
+        let mut reference =
+            Reference { kind: ReferenceKind::Automatic, cells: None, tolerance: None };
+        let known = [
+            "exact", "file", "columns", "column", "observe", "unit", "kind", "cells", "tolerance",
+            "name",
+        ];
+        let Some(section) = self.settings(root, "reference", &known) else { return reference };
+        reference.cells = section.count(&mut self.reporter, "cells", 4);
+        reference.tolerance = section.positive(&mut self.reporter, "tolerance");
+        let kinds = [("solver", true), ("none", false)];
+        if section.choice(&mut self.reporter, "kind", &kinds) == Some(false) {
+            reference.kind = ReferenceKind::None;
+        }
+        if section.get("file").is_some() {
+            if let Some(table) = self.measurements(&section, fields, outputs, read) {
+                reference.kind = ReferenceKind::File(vec![table]);
+            }
+        }
+        let Some(value) = section.get("exact") else { return reference };
+        let Some(exact) = Section::of(&mut self.reporter, value, "`exact`") else {
+            return reference;
+        };
+        let mut list = Vec::new();
+        for (key, value) in &exact.table.entries {
+            let Some(unit) = unit_of(&key.string, fields, outputs) else {
+                self.unknown_target(&key.string, key.span, fields, outputs);
+                continue;
+            };
+            let Some(expr) = self.expression_value(value, &key.string) else { continue };
+            let Some(typed) = self.lower(&expr, Context::global(Mode::Inputs)) else { continue };
+            if let Some(found) = typed.unit.filter(|u| *u != unit.dimension) {
+                let message = format!("the exact `{}` has another unit", key.string);
+                let label = format!("{found}, expected {}", unit.dimension);
+                self.report(Mistake::new(ErrorKind::Units, message).at(expr.span, label));
+                continue;
+            }
+            list.push((key.string.clone(), typed.node));
+        }
+        reference.kind = ReferenceKind::Exact(list);
+        reference
+    }
+}
