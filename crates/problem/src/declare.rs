@@ -89,7 +89,7 @@ impl Session {
 
     fn symbol_entry(&mut self, key: &Text) -> SymbolEntry {
         let symbol = self.graph.add_symbol(&key.string);
-        SymbolEntry { name: key.string.clone(), span: key.span, symbol, unit: None }
+        SymbolEntry { name: key.string.clone(), symbol, unit: None }
     }
 
     fn constant_body(&mut self, name: &str, value: &Value) -> ConstantBody {

@@ -99,7 +99,6 @@ pub(crate) enum Mode {
 #[derive(Clone, Debug)]
 pub(crate) struct SymbolEntry {
     pub(crate) name: String,
-    pub(crate) span: Span,
     pub(crate) symbol: SymbolId,
     pub(crate) unit: Option<Dimension>,
 }

@@ -14,7 +14,7 @@ fn shipped(name: &str) -> Problem {
 
 #[test]
 fn shipped_problems_load() {
-    for name in ["heat.toml", "burgers.toml", "sphere.toml"] {
+    for name in ["heat.toml", "burgers.toml", "sphere.toml", "spm-plain.toml", "spm.toml"] {
         println!("{}", shipped(name).summary());
     }
 }
