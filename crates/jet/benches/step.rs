@@ -1,6 +1,7 @@
 //! Training steps (loss and full weight gradient) beside the machine's measured FMA peak.
 //!
-//! `cargo bench -p surrogate-jet [-- --json] [-- --tile N] [-- --threads N]`. The large case is the network of
+//! `cargo bench -p surrogate-jet --bench step -- [--json] [--tile N] [--only NAME] [--isa NAME]
+//! [--from THREADS] [--threads THREADS]`. The large case is the network of
 //! `benches/compare/training_step.py`: 4-64-64-64-64-2 tanh, 4096 points, streams value, d/dt,
 //! d/dr, d2/dr2, loss = mean (c_t - D (c_rr + 2/r c_r))^2 over two outputs. Only the products of
 //! hidden layers are counted as work.
@@ -358,7 +359,8 @@ fn main() {
         println!("{isa:?}; minimum and median of repeats; only hidden products are counted");
     }
     let most = after("--threads").and_then(|n| n.parse().ok()).unwrap_or(2);
-    for threads in 1..=most {
+    let least = after("--from").and_then(|n| n.parse().ok()).unwrap_or(1);
+    for threads in least..=most {
         if !json {
             println!("\n{threads} thread(s)");
         }
