@@ -198,30 +198,41 @@ fn from_cells(
     }
     let width = mesh.stencil.max(order + 1).min(count);
     // faces look half to each side; points inside a cell share the window of the cell, so that
-    // their mean over the cell is its average
+    // their mean over the cell is its average. Beyond a centre lie the mirror images of the cells
     let below = mesh.faces.partition_point(|f| *f < x);
     let on_face = mesh.faces.get(below) == Some(&x);
-    let wanted = if on_face {
-        (below + skip).saturating_sub(width / 2)
-    } else {
-        (below + skip).saturating_sub(1 + (width - 1) / 2)
-    };
-    let start = wanted.min(count - width);
-    let sites: Vec<usize> = (start..start + width).collect();
-    let data: Vec<Datum> = sites
-        .iter()
-        .map(|&s| match s.checked_sub(skip) {
+    let back = if on_face { width / 2 } else { 1 + (width - 1) / 2 };
+    let first = if mesh.line.centred() { -(width as isize) } else { 0 };
+    let start = ((below + skip) as isize - back as isize).clamp(first, (count - width) as isize);
+    let (mut sites, mut data) = (Vec::with_capacity(width), Vec::with_capacity(width));
+    for site in start..start + width as isize {
+        let mirrored = site < 0;
+        let site = if mirrored { (-1 - site) as usize } else { site as usize };
+        sites.push(site);
+        data.push(match site.checked_sub(skip) {
             None => Datum::Value(mesh.line.lower),
-            Some(cell) if cell < n => Datum::Average {
-                from: mesh.faces[cell],
-                to: mesh.faces[cell + 1],
-                power: mesh.line.power,
-            },
+            Some(cell) if cell < n => {
+                let (from, to) = (mesh.faces[cell], mesh.faces[cell + 1]);
+                let power = mesh.line.power;
+                if mirrored {
+                    Datum::Average { from: -to, to: -from, power }
+                } else {
+                    Datum::Average { from, to, power }
+                }
+            }
             Some(_) => Datum::Value(mesh.line.upper),
-        })
-        .collect();
+        });
+    }
     let weights = data_weights(x, &data, order);
-    (sites, weights)
+    // a mirror image is the cell itself
+    let mut merged: Vec<(usize, f64)> = Vec::with_capacity(width);
+    for (site, weight) in sites.into_iter().zip(weights) {
+        match merged.iter_mut().find(|m| m.0 == site) {
+            Some(known) => known.1 += weight,
+            None => merged.push((site, weight)),
+        }
+    }
+    merged.into_iter().unzip()
 }
 
 fn from_nodes(mesh: &Mesh, x: f64, order: usize) -> (Vec<usize>, Vec<f64>) {

@@ -150,13 +150,11 @@ impl Factors {
     }
 
     fn eliminate(&mut self) -> bool {
-        let Shape { band: n, lower, .. } = self.shape;
+        let Shape { band: n, lower, upper, .. } = self.shape;
         let wide = self.shape.width() + lower;
-        let reach = wide - lower; // columns k .. k + reach of row k can be non-zero
         self.swapped = false;
         for k in 0..n {
             let last = (k + lower).min(n - 1);
-            let end = (k + reach).min(n);
             let mut pivot = k;
             let mut largest = self.band[k * wide + lower].abs();
             for i in k + 1..=last {
@@ -167,8 +165,10 @@ impl Factors {
                 }
             }
             self.pivots[k] = pivot as u32;
+            self.swapped |= pivot != k;
+            // columns k .. end of row k can be non-zero
+            let end = (k + 1 + upper + if self.swapped { lower } else { 0 }).min(n);
             if pivot != k {
-                self.swapped = true;
                 for j in k..end {
                     self.band.swap(k * wide + j + lower - k, pivot * wide + j + lower - pivot);
                 }
@@ -192,13 +192,63 @@ impl Factors {
                 }
             }
         }
+        // upper rows are kept divided by their pivot
+        for (row, reciprocal) in self.band.chunks_exact_mut(wide).zip(&self.reciprocal) {
+            row[lower + 1..].iter_mut().for_each(|a| *a *= reciprocal);
+        }
         true
     }
 
     fn solve_band(&self, x: &mut [f64]) {
+        let Shape { lower, upper, .. } = self.shape;
+        match (self.swapped, lower, upper) {
+            (false, 1, 1) => self.sweep::<1, 1, 4>(x),
+            (false, 2, 1) => self.sweep::<2, 1, 6>(x),
+            (false, 3, 1) => self.sweep::<3, 1, 8>(x),
+            (false, 2, 2) => self.sweep::<2, 2, 7>(x),
+            (false, 3, 2) => self.sweep::<3, 2, 9>(x),
+            (false, 3, 3) => self.sweep::<3, 3, 10>(x),
+            _ => self.solve_swapped(x),
+        }
+    }
+
+    /// Substitution with the loops over a narrow band unrolled; `W = 2 L + U + 1`,
+    /// L and U at most 3.
+    fn sweep<const L: usize, const U: usize, const W: usize>(&self, x: &mut [f64]) {
+        let (rows, _) = self.band.as_chunks::<W>();
+        // the last three unknowns stay in registers, and the newest enters last: its latency is
+        // what the next row waits for. Entries outside the matrix are zero
+        let (mut near, mut next, mut far) = (0.0, 0.0, 0.0);
+        for (x, row) in x.iter_mut().zip(rows) {
+            let mut value = *x;
+            if L >= 3 {
+                value -= row[L - 3] * far;
+            }
+            if L >= 2 {
+                value -= row[L - 2] * next;
+            }
+            value -= row[L - 1] * near;
+            *x = value;
+            (far, next, near) = (next, near, value);
+        }
+        (near, next, far) = (0.0, 0.0, 0.0);
+        for ((x, row), reciprocal) in x.iter_mut().zip(rows).zip(&self.reciprocal).rev() {
+            let mut value = *x * reciprocal;
+            if U >= 3 {
+                value -= row[L + 3] * far;
+            }
+            if U >= 2 {
+                value -= row[L + 2] * next;
+            }
+            value -= row[L + 1] * near;
+            *x = value;
+            (far, next, near) = (next, near, value);
+        }
+    }
+
+    fn solve_swapped(&self, x: &mut [f64]) {
         let Shape { band: n, lower, upper, .. } = self.shape;
         let wide = self.shape.width() + lower;
-        // forward: rows below k receive -l(i, k) x(k)
         for k in 0..n {
             let pivot = self.pivots[k] as usize;
             if pivot != k {
@@ -214,11 +264,11 @@ impl Factors {
         for k in (0..n).rev() {
             let count = reach.min(n - 1 - k);
             let row = &self.band[k * wide + lower + 1..][..count];
-            let mut value = x[k];
+            let mut value = x[k] * self.reciprocal[k];
             for (a, b) in row.iter().zip(&x[k + 1..]) {
                 value -= a * b;
             }
-            x[k] = value * self.reciprocal[k];
+            x[k] = value;
         }
     }
 }

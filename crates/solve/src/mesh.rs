@@ -1,8 +1,17 @@
 //! Where cells and nodes lie along one coordinate.
 //!
-//! Refinement towards an end follows `distance = L (e^(a ξ) - 1) / (e^a - 1)` with `ξ` uniform, so
-//! that neighbouring cells differ by the factor `e^(a/n)`; `a` is chosen for a given ratio of the
-//! first cell to the uniform one. Towards both ends the two halves are mirror images.
+//! Towards a refined end the cells shrink in a geometric series over uniform ones: with the
+//! distance `d` from the end in units of the line, the number of cells below `d` is
+//!
+//! ```text
+//! N(d) = n [ (1 - w) ln(1 + d (e^a - 1)) / a + w d ],   w = EVEN
+//! ```
+//!
+//! `a` is chosen so that the first cell has a given width. Towards both ends the two halves are
+//! mirror images.
+
+/// Share of the cells that is spread evenly.
+const EVEN: f64 = 0.3;
 
 /// Which ends need fine cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,22 +49,37 @@ fn one_sided(n: usize, first: f64) -> Vec<f64> {
     (0..=n).map(|k| stretch(a, k as f64 / n as f64)).collect()
 }
 
+/// The distance below which the share `xi` of the cells lies, by bisection.
 fn stretch(a: f64, xi: f64) -> f64 {
-    if a < 1e-6 { xi } else { (a * xi).exp_m1() / a.exp_m1() }
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..60 {
+        let d = 0.5 * (low + high);
+        if share(a, d) < xi {
+            low = d;
+        } else {
+            high = d;
+        }
+    }
+    0.5 * (low + high)
 }
 
-/// `a` with `a / (e^a - 1) = ratio` (zero if the uniform cell is already as fine), by bisection.
+fn share(a: f64, d: f64) -> f64 {
+    let graded = if a < 1e-6 { d } else { (d * a.exp_m1()).ln_1p() / a };
+    (1.0 - EVEN) * graded + EVEN * d
+}
+
+/// `a` for which the density of cells at the end is `1 / ratio` (zero if a uniform mesh will do).
 fn steepness(ratio: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 12.0);
+    let (mut low, mut high) = (0.0, 16.0);
     if ratio >= 1.0 {
         return 0.0;
     }
     for _ in 0..60 {
-        let middle = 0.5 * (low + high);
-        if middle / f64::exp_m1(middle) > ratio {
-            low = middle;
+        let a: f64 = 0.5 * (low + high);
+        if ((1.0 - EVEN) * a.exp_m1() / a + EVEN) * ratio < 1.0 {
+            low = a;
         } else {
-            high = middle;
+            high = a;
         }
     }
     0.5 * (low + high)

@@ -220,7 +220,9 @@ pub(crate) fn integrate(
         if error <= 1.0 {
             let arrived = s + h >= end;
             let s_new = if arrived { end } else { s + h };
-            stepper.prepare_dense_output();
+            if run.clock.of(run.times[next] - run.start) <= s_new {
+                stepper.prepare_dense_output();
+            }
             while next < run.times.len() {
                 let wanted = run.clock.of(run.times[next] - run.start);
                 if wanted > s_new {
@@ -281,6 +283,7 @@ struct Stepper {
     /// Stage vectors, one after another.
     u: Vec<f64>,
     argument: Vec<f64>,
+    sum: Vec<f64>,
     y_new: Vec<f64>,
     dense: Vec<f64>,
 }
@@ -312,6 +315,7 @@ impl Stepper {
             f_t: vec![0.0; n],
             u: vec![0.0; n * STAGES],
             argument: vec![0.0; n],
+            sum: vec![0.0; n],
             y_new: vec![0.0; n],
             dense: vec![0.0; n * 3],
         }
@@ -386,10 +390,8 @@ impl Stepper {
                 }
             } else {
                 if stage <= 5 {
-                    self.argument.copy_from_slice(&self.y);
-                    for (u, &a) in before.chunks_exact(n).zip(&A[stage - 1]) {
-                        add(&mut self.argument, a, u);
-                    }
+                    weighted(&A[stage - 1], before, &mut self.argument);
+                    add(&mut self.argument, 1.0, &self.y);
                 } else {
                     add(&mut self.argument, 1.0, &before[(stage - 1) * n..]);
                 }
@@ -402,7 +404,10 @@ impl Stepper {
                         *f *= 1.0 + m * (rate - 1.0);
                     }
                 }
-                combine(out, &self.mass, &C[stage - 1], before, 1.0 / h);
+                weighted(&C[stage - 1], before, &mut self.sum);
+                for ((f, s), d) in out.iter_mut().zip(&self.sum).zip(&self.diagonal) {
+                    *f += s * d * GAMMA; // the diagonal is M / (h γ)
+                }
             }
             if stage < 5 {
                 add(out, h * D[stage], &self.f_t);
@@ -434,11 +439,8 @@ impl Stepper {
 
     fn prepare_dense_output(&mut self) {
         let n = self.n;
-        self.dense.fill(0.0);
         for (row, k) in H.iter().zip(self.dense.chunks_exact_mut(n)) {
-            for (u, &c) in self.u.chunks_exact(n).zip(row) {
-                add(k, c, u);
-            }
+            weighted(row, &self.u, k);
         }
     }
 
@@ -460,13 +462,29 @@ fn add(out: &mut [f64], c: f64, x: &[f64]) {
     }
 }
 
-/// `out += M Σ_j c_j u_j scale`.
-fn combine(out: &mut [f64], mass: &[f64], c: &[f64; 7], u: &[f64], scale: f64) {
+/// `Σ_j c_j u_j` over as many vectors as there are.
+fn weighted(c: &[f64], u: &[f64], out: &mut [f64]) {
+    match u.len() / out.len() {
+        1 => unrolled::<1>(c, u, out),
+        2 => unrolled::<2>(c, u, out),
+        3 => unrolled::<3>(c, u, out),
+        4 => unrolled::<4>(c, u, out),
+        5 => unrolled::<5>(c, u, out),
+        6 => unrolled::<6>(c, u, out),
+        7 => unrolled::<7>(c, u, out),
+        _ => unrolled::<8>(c, u, out),
+    }
+}
+
+fn unrolled<const J: usize>(c: &[f64], u: &[f64], out: &mut [f64]) {
     let n = out.len();
-    for (u, &c) in u.chunks_exact(n).zip(c) {
-        let c = c * scale;
-        for ((o, u), m) in out.iter_mut().zip(u).zip(mass) {
-            *o += c * m * u;
+    let columns: [&[f64]; J] = std::array::from_fn(|j| &u[j * n..][..n]);
+    let c: [f64; J] = std::array::from_fn(|j| c[j]);
+    for (i, out) in out.iter_mut().enumerate() {
+        let mut sum = 0.0;
+        for j in 0..J {
+            sum += c[j] * columns[j][i];
         }
+        *out = sum;
     }
 }

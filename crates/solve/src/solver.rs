@@ -4,8 +4,9 @@ use surrogate_problem::model::Problem;
 
 use crate::discretise::discretise;
 use crate::error::SolveError;
+use crate::law::{Input, Leaf};
 use crate::layout::{Layout, Resolution};
-use crate::model::Model;
+use crate::model::{Home, Model, Site};
 use crate::readout::{Readout, Track};
 use crate::rodas::{Clock, Run, integrate};
 use crate::solution::{Solution, Statistics};
@@ -23,7 +24,7 @@ pub struct Options {
 }
 
 /// Default number of finite-volume cells.
-pub const CELLS: usize = 40;
+pub const CELLS: usize = 32;
 /// Default number of finite-difference intervals.
 pub const INTERVALS: usize = 400;
 /// Default relative tolerance per time step.
@@ -152,6 +153,7 @@ impl Solver {
         let component = &model.components[component];
         let mut system = System::new(plan, parameters);
         let mut y = start::values(model, component, layout, plan.shape.size(), parameters);
+        let raw = y.clone();
         system.settle_auxiliary(model.start, &mut y);
         start::make_consistent(&mut system, model.start, &mut y)?;
         if component.steady {
@@ -164,7 +166,23 @@ impl Solver {
             clock: if component.abrupt { Clock::SquareRoot } else { Clock::Linear },
             max_steps: MAX_STEPS,
         };
-        integrate(&mut system, &y, &run, statistics)
+        let mut states = integrate(&mut system, &y, &run, statistics)?;
+        if times.first() == Some(&model.start) {
+            // a flux that sets in abruptly has not yet moved the boundary value
+            for row in &component.rows {
+                let slope = Input::Leaf(Leaf::Local { state: row.state, order: 1 });
+                let (Site::End { upper, .. }, Some(place)) = (row.site, &layout.places[row.state])
+                else {
+                    continue;
+                };
+                let given = !model.states[row.state].initial.is_empty();
+                if place.home != Home::Nodes && given && row.law.reads(|i| *i == slope) {
+                    let site = if upper { place.unknowns.len() - 1 } else { 0 };
+                    states[place.unknowns[site]] = raw[place.unknowns[site]];
+                }
+            }
+        }
+        Ok(states)
     }
 
     /// Difference between this solution and one on half the cells with ten times the tolerance.

@@ -40,7 +40,7 @@ pub(crate) fn point_weights(z: f64, x: &[f64], m: usize) -> Vec<f64> {
 /// One datum of a reconstruction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Datum {
-    /// Average over a cell with the weight `r^power`.
+    /// Average over a cell with the weight `|r|^power`.
     Average { from: f64, to: f64, power: i32 },
     /// Value at a place.
     Value(f64),
@@ -74,7 +74,7 @@ pub(crate) fn data_weights(z: f64, data: &[Datum], m: usize) -> Vec<f64> {
                 let mut volume = 0.0;
                 for (q, w) in GAUSS_4 {
                     let x = from + (to - from) * q;
-                    let mut term = w * x.powi(power);
+                    let mut term = w * x.abs().powi(power);
                     volume += term;
                     for k in 0..n {
                         matrix[k * n + j] += term;
