@@ -35,7 +35,7 @@ pub(crate) enum Kind {
 }
 
 /// One `x = value` after a bar.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The coordinate's name.
     pub(crate) name: String,
@@ -49,6 +49,13 @@ pub(crate) struct Place {
 impl PartialEq for Expr {
     fn eq(&self, other: &Self) -> bool {
         self.kind == other.kind
+    }
+}
+
+/// Equal if written alike, wherever it stands.
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.value == other.value
     }
 }
 

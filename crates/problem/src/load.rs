@@ -155,7 +155,11 @@ impl Session {
         let mut names: Vec<(&String, &(Entity, Span))> = self.names.iter().collect();
         names.sort_by_key(|(_, (_, span))| (span.source, span.start));
         for (name, (entity, _)) in names {
-            let counted = !matches!(entity, Entity::Field(_));
+            let counted = match entity {
+                Entity::Field(_) => false,
+                Entity::Coordinate(i) => !self.fields.iter().any(|f| f.coordinates.contains(i)),
+                _ => true,
+            };
             if counted && !self.used.contains(name) {
                 hints.push(format!("{} `{name}` is never used", &entity.words()[2..]));
             }
