@@ -28,6 +28,22 @@ impl Session {
 
     /// Enters all names of the file and reads what does not need other names.
     pub(crate) fn declare_all(&mut self, root: &Table) {
+        // fields first: where a name is used twice, the field is what is meant elsewhere
+        for (key, value) in self.entries(root, "fields") {
+            self.declare(&key.string, key.span, Entity::Field(self.fields.len()));
+            let description = value
+                .as_table()
+                .and_then(|t| t.get("description")?.as_text())
+                .map_or(String::new(), |t| t.string.clone());
+            self.fields.push(FieldEntry {
+                name: key.string.clone(),
+                span: key.span,
+                unit: None,
+                coordinates: Vec::new(),
+                description,
+                functions: None,
+            });
+        }
         for (key, _) in self.entries(root, "coordinates") {
             let entry = self.symbol_entry(key);
             self.declare(&key.string, key.span, Entity::Coordinate(self.coordinates.len()));
@@ -69,21 +85,6 @@ impl Session {
             let entry = FunctionEntry { name, span: key.span, body: None, built: None };
             self.functions.push(entry);
             heads.push(arguments);
-        }
-        for (key, value) in self.entries(root, "fields") {
-            self.declare(&key.string, key.span, Entity::Field(self.fields.len()));
-            let description = value
-                .as_table()
-                .and_then(|t| t.get("description")?.as_text())
-                .map_or(String::new(), |t| t.string.clone());
-            self.fields.push(FieldEntry {
-                name: key.string.clone(),
-                span: key.span,
-                unit: None,
-                coordinates: Vec::new(),
-                description,
-                functions: None,
-            });
         }
     }
 
@@ -311,7 +312,8 @@ impl Session {
         for item in list {
             let pair = self.numbers(item, "points")?;
             let [a, b] = pair.as_slice() else {
-                wrong_type(&mut self.reporter, item, "points", "a list of pairs [x, y]");
+                let message = "`points` are pairs [x, y]";
+                self.report(Mistake::new(ErrorKind::WrongType, message).at(item.span, ""));
                 return None;
             };
             x.push(*a);

@@ -155,8 +155,7 @@ impl Session {
         let inner = self.node(arguments.first()?)?;
         let pairs: Vec<(usize, Node)> = match name.as_str() {
             "div" => {
-                let span = piece.core?.span;
-                let i = self.operator_coordinate(name, inner, arguments, span)?;
+                let i = self.operator_coordinate(name, inner, arguments)?;
                 vec![(i, inner)]
             }
             "lap" => {

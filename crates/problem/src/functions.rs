@@ -314,7 +314,7 @@ impl Session {
         let base = cumulative.value(self, body.node, argument, start);
         let session = &*self;
         let value = |x: f64| cumulative.value(session, body.node, argument, x) - base;
-        let scale = value(low).abs().max(value(high).abs());
+        let scale = cumulative.sums.iter().fold(0.0, |m: f64, s| m.max((s - base).abs()));
         let absolute = TABLE_TOLERANCE * if scale > 0.0 { scale } else { 1.0 };
         let tolerance = FitTolerance { absolute, relative: 0.0 };
         let fit = Table::fit(&value, (low, high), tolerance, Extrapolate::Clamp);

@@ -68,10 +68,10 @@ fn read_layer(
     };
     let path = joined(folder, &base.string);
     if chain.contains(&path) || chain.len() >= MAX_CHAIN {
-        let message = format!("`{}` extends itself", chain.first().map_or("", String::as_str));
+        let message = format!("`{path}` extends itself");
         let label = format!("through {} → {path}", chain.join(" → "));
         reporter.report(Mistake::new(ErrorKind::Cycle, message).at(base.whole(), label));
-        return Some(table);
+        return None;
     }
     let text = match read_file(&path) {
         Ok(text) => text,
@@ -136,9 +136,9 @@ fn relocate(value: &mut Value, folder: &str) {
 }
 
 /// Tables whose keys are chosen by the author: an override may not invent one.
-const NAMED: [&str; 9] = [
+const NAMED: [&str; 8] = [
     "coordinates", "parameters", "unknowns", "constants", "definitions", "functions", "fields",
-    "outputs", "goal",
+    "outputs",
 ];
 
 fn apply_override(reporter: &mut Reporter, table: &mut Table, text: &str) {
@@ -257,7 +257,10 @@ fn put_row(rows: &mut [Value], path: &[Text], value: Value) -> Result<(), Mistak
         _ => {
             let names: Vec<String> = rows.iter().filter_map(name).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let counted = format!("entries are named, or numbered 0 to {}", count.max(1) - 1);
+            let counted = match count {
+                1 => "entries are named, or numbered: the only one is 0".to_string(),
+                _ => format!("entries are named, or numbered 0 to {}", count.max(1) - 1),
+            };
             Err(Mistake::new(ErrorKind::Override, format!("there is no entry `{}`", key.string))
                 .at(key.span, "not in the file")
                 .help(did_you_mean(&key.string, &names).unwrap_or(counted)))

@@ -122,7 +122,13 @@ impl Session {
             Some(found) => {
                 let message = format!("`{what}` has the wrong unit");
                 let label = format!("{}, expected {}", found.dimension, unit.dimension);
-                self.report(Mistake::new(ErrorKind::Units, message).at(amount.span, label));
+                let minutes = (found.text == "m" && unit.text == "s")
+                    .then(|| "m is the metre; minutes are `min`".to_string());
+                self.report(
+                    Mistake::new(ErrorKind::Units, message)
+                        .at(amount.span, label)
+                        .maybe_help(minutes),
+                );
                 None
             }
         }

@@ -257,7 +257,9 @@ impl Session {
     /// An unknown name, with what was probably meant.
     pub(crate) fn unknown_symbol(&mut self, name: &str, span: Span, context: Context<'_>) {
         let mut known = self.known_names();
-        known.extend(context.locals.iter().map(|(n, _)| n.as_str()));
+        let locals: Vec<&str> = context.locals.iter().map(|(n, _)| n.as_str()).collect();
+        known.retain(|n| !locals.contains(n));
+        known.splice(0..0, locals);
         let help = if let Some(near) = closest(name, &known) {
             let about = match self.names.get(near) {
                 Some((Entity::Field(i), _)) => {

@@ -208,7 +208,6 @@ impl Session {
         name: &str,
         node: Node,
         arguments: &[Expr],
-        span: Span,
     ) -> Option<usize> {
         if let Some(second) = arguments.get(1) {
             let Some(word) = second.as_name() else {
@@ -234,8 +233,7 @@ impl Session {
                 let message = format!("`{name}` needs an expression of a space coordinate");
                 self.report(
                     Mistake::new(ErrorKind::Dependence, message)
-                        .at(arguments[0].span, "the same everywhere in space")
-                        .at(span, ""),
+                        .at(arguments[0].span, "the same everywhere in space"),
                 );
                 None
             }
@@ -276,7 +274,7 @@ impl Session {
         if name == "lap" && arguments.len() == 1 {
             let space = self.space_of(inner.node);
             if space.is_empty() {
-                self.operator_coordinate(name, inner.node, arguments, span)?;
+                self.operator_coordinate(name, inner.node, arguments)?;
             }
             let units: Vec<_> = space.iter().map(|&i| over(self, i, 2.0)).collect();
             if units.windows(2).any(|u| u[0] != u[1]) {
@@ -289,7 +287,7 @@ impl Session {
             let unit = units.first().copied().flatten();
             return Some(Typed { node: self.graph.sum(&terms), unit });
         }
-        let i = self.operator_coordinate(name, inner.node, arguments, span)?;
+        let i = self.operator_coordinate(name, inner.node, arguments)?;
         let (node, power) = match name {
             "grad" => (self.graph.diff(inner.node, self.coordinates[i].symbol), 1.0),
             "div" => (self.divergence(inner.node, i), 1.0),
@@ -381,8 +379,13 @@ impl Session {
             let value = self.lower(&place.value, context);
             let variable = match self.names.get(&place.name).map(|n| n.0) {
                 Some(Entity::Coordinate(i)) => {
-                    self.check_place(i, value, place.value.span);
                     let entry = self.coordinates[i].clone();
+                    let fits = value.is_some_and(|v| {
+                        v.unit.is_none() || entry.unit.is_none() || v.unit == entry.unit
+                    });
+                    if fits {
+                        self.check_place(i, value, place.value.span);
+                    }
                     Some((entry.symbol, entry.unit))
                 }
                 Some(Entity::Parameter(i)) => {
@@ -398,7 +401,7 @@ impl Session {
             let (Some((symbol, unit)), Some(value), Some(typed)) = (variable, value, typed) else {
                 continue;
             };
-            let message = format!("`{}` has another unit", place.name);
+            let message = format!("the place of `{}` has another unit", place.name);
             let wanted = Typed { node: value.node, unit };
             let spans = (place.span, place.value.span);
             self.same_unit(&message, (wanted, spans.0), (value, spans.1));

@@ -154,11 +154,10 @@ impl Session {
         }
         if let Some(&(old, first)) = self.names.get(name) {
             let message = format!("the name `{name}` is used twice");
-            let label = format!("again here, as {}", entity.words());
             self.report(
                 Mistake::new(ErrorKind::Name, message)
-                    .at(span, label)
-                    .at(first, format!("{} already", old.words()))
+                    .at(span, format!("here {}", entity.words()))
+                    .at(first, format!("here {}", old.words()))
                     .help("coordinates, parameters, constants, functions, … share one name space"),
             );
             return;

@@ -168,7 +168,8 @@ impl Session {
         outputs: &[Output],
     ) {
         let known = outputs.iter().map(|o| o.name.as_str());
-        let known: Vec<&str> = known.chain(fields.iter().map(|f| f.name.as_str())).collect();
+        let mut known: Vec<&str> = known.chain(fields.iter().map(|f| f.name.as_str())).collect();
+        known.dedup();
         let message = format!("`{name}` is neither an output nor a field");
         self.report(
             Mistake::new(ErrorKind::UnknownSymbol, message)

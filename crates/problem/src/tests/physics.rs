@@ -48,7 +48,7 @@ fn single_particle_voltage_at_the_start() {
         _ => 0.39 * 49.6e3,
     };
     let voltage = &p.outputs[0];
-    let at = [("t", 0.0), ("deg_i0_n", 0.5), ("deg_D_p", 1.0)];
+    let at = [("t", 0.0), ("deg_i0_a", 0.5), ("deg_ds_c", 1.0)];
     let found = value(&p, voltage.value, &at, &start);
     // 4.0860626 V with linear kinetics; asinh moves it by 0.113 mV
     assert!((found - 4.0860626 - 1.130e-4).abs() < 1e-7, "{found}");
@@ -136,7 +136,7 @@ fn single_particle_ansatz_meets_flux_and_start_exactly() {
         let (residual, scale) = (row.residual, row.scale.unwrap());
         let residual = with_ansatz(&mut p, residual);
         for t in [1.35e-3, 1.0, 200.0, 1350.0] {
-            let at = [("t", t), (radius, r), ("deg_D_p", 3.0)];
+            let at = [("t", t), (radius, r), ("deg_ds_c", 3.0)];
             // inputs have no slope at the surface, so the network has none
             let net = |jet: &Jet, _: &[f64]| if jet.order.order() == 0 { 0.7 } else { 0.0 };
             let found = value(&p, residual, &at, &net) / value(&p, scale, &at, &net);
@@ -146,7 +146,7 @@ fn single_particle_ansatz_meets_flux_and_start_exactly() {
     for (name, radius) in [("start n", "r_n"), ("start p", "r_p")] {
         let residual = p.rows.iter().find(|row| row.name == name).unwrap().residual;
         let residual = with_ansatz(&mut p, residual);
-        let at = [("t", 0.0), (radius, 1e-6), ("deg_D_p", 3.0)];
+        let at = [("t", 0.0), (radius, 1e-6), ("deg_ds_c", 3.0)];
         let found = value(&p, residual, &at, &|_, _| 0.7);
         assert!(found.abs() < 1e-6, "{name}: {found:e} mol/m^3");
     }
@@ -179,7 +179,7 @@ fn single_particle_residual_is_that_of_the_kirchhoff_variable() {
             other => panic!("{other:?}"),
         }
     };
-    let at = [("t", t), ("r_p", r), ("deg_D_p", deg)];
+    let at = [("t", t), ("r_p", r), ("deg_ds_c", deg)];
     let row_value = value(&p, residual, &at, &net) * value(&p, factor, &at, &net)
         / value(&p, scale, &at, &net);
     // the same by hand, in the scaled variables of the notes
