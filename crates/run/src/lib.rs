@@ -27,6 +27,7 @@
 //! command line fills its types.
 
 #![warn(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod checkpoint;
 mod directory;
