@@ -1,2 +1,46 @@
-//! The `surrogate` command.
-fn main() {}
+//! The `surrogate` command: arguments in, tables and run directories out. No formula lives here.
+#![allow(unreachable_pub)] // a binary has no public items
+
+mod args;
+mod commands;
+mod compare;
+mod energy;
+mod failure;
+mod grid;
+mod places;
+mod progress;
+mod record;
+mod report_stub;
+mod terminal;
+mod trained;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let terminal = terminal::Terminal::new(&arguments);
+    let result: Result<u8, Failure> = match &arguments.command {
+        Command::Check(a) => commands::check::run(a, &terminal),
+        Command::Train(a) => commands::train::run(a, &terminal),
+        Command::Solve(a) => commands::solve::run(a, &terminal),
+        Command::Predict(a) => commands::predict::run(a, &terminal),
+        Command::Evaluate(a) => commands::evaluate::run(a, &terminal),
+        Command::Report(a) => commands::report::run(a, &terminal),
+        Command::Runs(a) => commands::runs::run(a, &terminal),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            let code = failure.code();
+            if arguments.json {
+                terminal.json(&serde_json::json!({ "error": failure.to_string(), "code": code }));
+            }
+            failure.print();
+            ExitCode::from(code)
+        }
+    }
+}

@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use surrogate_problem::model::{Graded, Place, Problem, Row, RowKind};
-use surrogate_symbolic::{Node, SymbolId};
+use surrogate_symbolic::{Expr, Node, SymbolId};
 
 use crate::block::{Block, PointSet, RowForm, Worker};
 use crate::component::{BlockForm, Component, Points};
@@ -16,8 +16,9 @@ use crate::sampling::Region;
 
 /// Random starting networks used to find scales and rows that hold by construction.
 const TRIALS: u64 = 4;
-/// A row whose residual is below this fraction of its terms holds by construction.
-const EXACT: f64 = 1e-11;
+/// A row whose residual is below this fraction of its largest term (or of its declared scale) holds
+/// by construction.
+const EXACT: f64 = 1e-9;
 
 /// Everything that training needs.
 pub struct Model {
@@ -30,6 +31,7 @@ pub struct Model {
 }
 
 /// A row on its way to a block.
+#[derive(Clone)]
 struct Draft {
     name: String,
     expression: Node,
@@ -74,6 +76,26 @@ impl Model {
             model.components.push(component);
         }
         Ok(model)
+    }
+
+    /// A row in which no network is left must hold as it stands.
+    fn check_fixed(&mut self, problem: &Problem, draft: &Draft) -> Result<(), EngineError> {
+        let empty = Component::new(Vec::new(), Vec::new(), Vec::new(), &self.form.fields, 0);
+        let form = make_block(problem, &mut self.form, std::slice::from_ref(draft))?;
+        let residual = typical_residuals(&self.form, &empty, &form)[0];
+        let size = match draft.scale {
+            Some(_) => 1.0,
+            None => self.largest_term(problem, &empty, draft)?,
+        };
+        // an ansatz may carry a small constant that keeps a corner finite
+        if residual <= 1e-6 * size || residual == 0.0 {
+            self.exact.push(draft.name.clone());
+            return Ok(());
+        }
+        Err(EngineError::Contradiction {
+            row: draft.name.clone(),
+            residual: residual / size,
+        })
     }
 
     fn component(
@@ -124,18 +146,22 @@ impl Model {
         let mut kept = vec![true; group.len()];
         for (k, draft) in group.iter_mut().enumerate() {
             let typical = rms[k];
-            if !typical.0.is_finite() {
+            if !typical.is_finite() {
                 let place = "at one of the sampled points".to_string();
                 return Err(EngineError::NotFinite {
                     row: draft.name.clone(),
                     place,
                 });
             }
-            if typical.0 <= EXACT * typical.1 || typical.0 == 0.0 {
+            let size = match draft.scale {
+                Some(_) if draft.fixed.is_none() => 1.0,
+                _ => self.largest_term(problem, component, draft)?,
+            };
+            if typical <= EXACT * size {
                 kept[k] = false;
                 self.exact.push(draft.name.clone());
             }
-            draft.scale.get_or_insert(typical.0);
+            draft.scale.get_or_insert(typical);
         }
         if !kept.iter().all(|&k| k) {
             let mut keep = kept.iter();
@@ -149,6 +175,33 @@ impl Model {
             row.scale = draft.scale.unwrap_or(1.0);
         }
         Ok(Some(form))
+    }
+
+    /// Root mean square of the largest term of a row, over random starting networks.
+    fn largest_term(
+        &mut self,
+        problem: &Problem,
+        component: &Component,
+        draft: &Draft,
+    ) -> Result<f64, EngineError> {
+        let Expr::Sum(constant, terms) = self.form.graph.expr(draft.expression).clone() else {
+            return Ok(0.0);
+        };
+        let terms: Vec<Draft> = terms
+            .iter()
+            .map(|&(node, c)| {
+                let expression = self.form.graph.scale(f64::from_bits(c), node);
+                Draft {
+                    expression,
+                    ..draft.clone()
+                }
+            })
+            .collect();
+        let form = make_block(problem, &mut self.form, &terms)?;
+        let rms = typical_residuals(&self.form, component, &form);
+        Ok(rms
+            .into_iter()
+            .fold(f64::from_bits(constant).abs(), f64::max))
     }
 }
 
@@ -194,13 +247,8 @@ fn make_block(
     })
 }
 
-/// Root mean square of each row's residual over random starting networks, and the magnitude below
-/// which it counts as zero (from a change of the networks' outputs by rounding).
-fn typical_residuals(
-    form: &Formulation,
-    component: &Component,
-    block: &BlockForm,
-) -> Vec<(f64, f64)> {
+/// Root mean square of each row's residual over random starting networks.
+fn typical_residuals(form: &Formulation, component: &Component, block: &BlockForm) -> Vec<f64> {
     let points = block.draw(block.n.min(512), 1);
     let rows = block.block.rows.len();
     let mut squares = vec![0.0; rows];
@@ -213,12 +261,7 @@ fn typical_residuals(
         }
     }
     let count = points.n as f64 * TRIALS as f64;
-    let sizes = worker.magnitudes(&block.block, &points);
-    squares
-        .iter()
-        .zip(sizes)
-        .map(|(s, size)| ((s / count).sqrt(), size))
-        .collect()
+    squares.iter().map(|s| (s / count).sqrt()).collect()
 }
 
 /// Starting variables of a component: Glorot weights, unknowns at their initial values.

@@ -349,25 +349,6 @@ impl Worker {
         self.outer.registers.output(k)
     }
 
-    /// Typical magnitude of the streams' coefficients in each row: the root mean square of the
-    /// derivative of the residual by the streams, at the last tile. A residual that is far below it
-    /// for random networks vanishes by construction.
-    pub(crate) fn magnitudes(&mut self, block: &Block, points: &PointSet) -> Vec<f64> {
-        let tile = block.tile();
-        let valid = Self::valid(block, points, points.tiles(block) - 1);
-        let mut out = Vec::new();
-        for k in 0..block.rows.len() {
-            self.seeds.fill(0.0);
-            self.seeds[k * tile..k * tile + valid].fill(1.0);
-            self.outer
-                .main_reverse(&block.lowered, &block.main, &self.seeds);
-            let dynamic = &self.outer.input_adjoint[..block.lowered.dynamic_inputs() * tile];
-            let sum: f64 = dynamic.iter().map(|v| v * v).sum();
-            out.push((sum / valid as f64).sqrt());
-        }
-        out
-    }
-
     /// Points of tile `t` that are not padding.
     pub(crate) fn valid(block: &Block, points: &PointSet, t: usize) -> usize {
         block.tile().min(points.n - t * block.tile())

@@ -12,7 +12,7 @@ pub(crate) const TILE: usize = 64;
 ///
 /// # Errors
 /// [`EngineError::Compile`] if an expression reads anything but `symbols`.
-pub(crate) fn evaluate(
+pub fn evaluate(
     graph: &mut Graph,
     expressions: &[Node],
     symbols: &[SymbolId],

@@ -29,6 +29,16 @@ pub enum EngineError {
         /// Where, in words.
         place: String,
     },
+    /// A row that no network can change does not hold.
+    #[error(
+        "`{row}` does not hold and no network can change it (off by {residual:.1e} of its size); the ansatz contradicts it, or two conditions contradict each other"
+    )]
+    Contradiction {
+        /// Name of the row.
+        row: String,
+        /// Residual over its largest term.
+        residual: f64,
+    },
     /// A network input is constant or not a number over the box.
     #[error("network input `{input}` of field `{field}` is {what} over the parameter box")]
     BadInput {

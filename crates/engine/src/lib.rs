@@ -21,6 +21,7 @@ mod train;
 
 pub use assemble::{Model, draw_all, draw_held_out, initial};
 pub use block::{Block, PointSet, RowForm, Weights};
+pub use columns::evaluate;
 pub use component::{Component, Loss};
 pub use error::EngineError;
 pub use formulation::{FieldForm, Formulation, UnknownForm};

@@ -1,5 +1,7 @@
 //! Regions of coordinates and parameters, and quasi-random points in them.
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use surrogate_problem::model::{Problem, Spread};
 use surrogate_symbolic::SymbolId;
 
@@ -92,6 +94,35 @@ impl Region {
             .collect();
         symbols.extend(f.parameters.iter().map(|&p| problem.parameters[p].symbol));
         Self::of_symbols(problem, &symbols)
+    }
+
+    /// The whole ranges of some coordinates and parameters, spread uniformly (parameters on their
+    /// own scale).
+    pub fn of_coordinates(problem: &Problem, symbols: &[SymbolId]) -> Self {
+        let mut region = Self::of_symbols(problem, symbols);
+        for (symbol, axis) in region.symbols.iter().zip(&mut region.axes) {
+            if let Some(c) = problem.coordinates.iter().find(|c| c.symbol == *symbol) {
+                *axis = Axis {
+                    lower: c.lower,
+                    upper: c.upper,
+                    spread: Spread::Uniform,
+                    margin: 0.0,
+                };
+            }
+        }
+        region
+    }
+
+    /// `n` independent random points: `[symbol][point]`.
+    pub fn random(&self, n: usize, seed: u64) -> Vec<Vec<f64>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut out = vec![Vec::with_capacity(n); self.axes.len()];
+        for _ in 0..n {
+            for (axis, column) in self.axes.iter().zip(&mut out) {
+                column.push(axis.place(rng.random()));
+            }
+        }
+        out
     }
 
     /// `n` scrambled Sobol points: `[symbol][point]`.

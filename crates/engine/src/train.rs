@@ -40,8 +40,8 @@ pub struct Event {
     pub stage_index: usize,
     /// Iterations of this component so far.
     pub iteration: usize,
-    /// Iterations planned for this component.
-    pub planned: usize,
+    /// Iterations of all components so far.
+    pub total: usize,
     /// Loss.
     pub loss: f64,
     /// Held-out loss, at the end of rounds.
@@ -181,12 +181,23 @@ impl<'a> Training<'a> {
         self.states.iter().map(|s| s.iteration).sum()
     }
 
+    /// Most iterations of all components.
+    pub fn planned(&self) -> usize {
+        self.states.len() * self.stages.iter().map(|s| s.iterations).sum::<usize>()
+    }
+
     /// One component until its points are renewed.
     fn round_of(&mut self, k: usize, watch: &mut dyn FnMut(&Event) -> Control) -> Control {
         let model = self.model;
         let component = &model.components[k];
         let forms = &model.form.fields;
-        let planned: usize = self.stages.iter().map(|s| s.iterations).sum();
+        let others: usize = self
+            .states
+            .iter()
+            .enumerate()
+            .filter(|(j, _)| *j != k)
+            .map(|(_, s)| s.iteration)
+            .sum();
         let (stages, round_length, target) = (&self.stages, self.round, self.target);
         let state = &mut self.states[k];
         if component.n == 0 || component.blocks.is_empty() {
@@ -255,7 +266,7 @@ impl<'a> Training<'a> {
                     stage: word(stage.optimizer),
                     stage_index: state.stage,
                     iteration: state.iteration,
-                    planned,
+                    total: others + state.iteration,
                     loss: value,
                     held_out: held,
                     rows,

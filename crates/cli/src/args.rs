@@ -1,0 +1,169 @@
+//! Command line arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Train neural surrogates of differential equations from a problem file, and know what they cost.
+#[derive(Parser, Debug)]
+#[command(name = "surrogate", version, max_term_width = 100)]
+pub struct Arguments {
+    /// Print one JSON object as the last line of stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress bar; plain lines instead.
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Check problem files: syntax, names, units, ranges.
+    Check(Check),
+    /// Train a surrogate and leave a run directory.
+    Train(Train),
+    /// Solve a problem with the reference solver.
+    Solve(Solve),
+    /// Evaluate a trained surrogate.
+    Predict(Predict),
+    /// Errors of a trained surrogate against the reference at random parameter points.
+    Evaluate(Evaluate),
+    /// Write report.html of one run, or a comparison of several.
+    Report(Report),
+    /// List runs.
+    Runs(Runs),
+}
+
+/// `surrogate check`
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Problem files.
+    #[arg(required = true)]
+    pub problems: Vec<PathBuf>,
+    /// Override a key of the file, such as network.width=32.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print the resolved file (after `extends` and overrides).
+    #[arg(long)]
+    pub resolved: bool,
+}
+
+/// `surrogate train`
+#[derive(Args, Debug)]
+pub struct Train {
+    /// Problem file (not needed with --resume).
+    #[arg(required_unless_present = "resume")]
+    pub problem: Option<PathBuf>,
+    /// Folder that run directories are made in [default: runs, or $SURROGATE_RUNS].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Exact name of the run directory.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Seed of weights and points [default: the file's, or 0].
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// auto, cpu or cuda[:N].
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Threads [default: one per core].
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Override a key of the file, such as network.width=32.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Continue an interrupted run to the result it would have had.
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<String>,
+    /// Stop training after this time, such as 90s, 30m, 2h.
+    #[arg(long, value_name = "TIME")]
+    pub max_time: Option<String>,
+    /// Stop training after this energy, such as 500J, 5Wh.
+    #[arg(long, value_name = "ENERGY")]
+    pub max_energy: Option<String>,
+    /// Check and show what would be trained, then stop.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Exit with 3 if a goal of the file is missed.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Where to evaluate.
+#[derive(Args, Debug)]
+pub struct Places {
+    /// Parameter values, in the file's units: a=1,b=2; others are at their nominal values.
+    #[arg(long, value_name = "NAME=VALUE,…")]
+    pub params: Option<String>,
+    /// CSV with one column per parameter and one row per parameter point.
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "params")]
+    pub params_file: Option<PathBuf>,
+    /// Times: 0,10,20 or FROM:TO:COUNT (ends included).
+    #[arg(long, value_name = "TIMES", conflicts_with = "points")]
+    pub times: Option<String>,
+    /// CSV with one column per coordinate.
+    #[arg(long, value_name = "FILE.csv")]
+    pub points: Option<PathBuf>,
+    /// Where to write the table [default: stdout].
+    #[arg(long, value_name = "FILE.csv")]
+    pub out: Option<PathBuf>,
+}
+
+/// `surrogate solve`
+#[derive(Args, Debug)]
+pub struct Solve {
+    /// Problem file.
+    pub problem: PathBuf,
+    /// Where.
+    #[command(flatten)]
+    pub places: Places,
+    /// Override a key of the file.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `surrogate predict`
+#[derive(Args, Debug)]
+pub struct Predict {
+    /// Run directory, its name, or the end of its name.
+    pub run: String,
+    /// Where.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// `surrogate evaluate`
+#[derive(Args, Debug)]
+pub struct Evaluate {
+    /// Run directory, its name, or the end of its name.
+    pub run: String,
+    /// Number of random parameter points.
+    #[arg(long, default_value_t = 64)]
+    pub points: usize,
+    /// Seed of the points.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+}
+
+/// `surrogate report`
+#[derive(Args, Debug)]
+pub struct Report {
+    /// Run directories.
+    #[arg(required = true)]
+    pub runs: Vec<String>,
+    /// Open the report in the browser.
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// `surrogate runs`
+#[derive(Args, Debug)]
+pub struct Runs {
+    /// Folder of runs [default: runs, or $SURROGATE_RUNS].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}

@@ -1,0 +1,9 @@
+//! Commands, one file each.
+
+pub mod check;
+pub mod evaluate;
+pub mod predict;
+pub mod report;
+pub mod runs;
+pub mod solve;
+pub mod train;

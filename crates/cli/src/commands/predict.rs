@@ -1,0 +1,80 @@
+//! `surrogate predict`
+
+use serde_json::json;
+use surrogate_symbolic::Node;
+
+use crate::args::Predict;
+use crate::failure::Failure;
+use crate::grid::{Grid, Item, Quantities};
+use crate::places::outside;
+use crate::terminal::Terminal;
+use crate::trained::Trained;
+
+/// Runs the command.
+pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
+    let mut trained = Trained::open(&arguments.run)?;
+    let grid = Grid::read(&trained.problem, &arguments.places)?;
+    let all = vec![true; trained.problem.outputs.len()];
+    let quantities = Quantities::of(&trained.problem, &grid, all);
+    let mut nodes: Vec<Node> = Vec::new();
+    for item in &quantities.items {
+        nodes.push(match *item {
+            Item::Output(o) => trained.problem.outputs[o].value,
+            Item::Field(f) => {
+                let function = trained.problem.fields[f].function;
+                trained.model.form.graph.function_value(function)
+            }
+        });
+    }
+    let mut predictor = trained.predictor(&nodes, &[])?;
+    let problem = &trained.problem;
+    let n = grid.parameters.len() * grid.rows();
+    let mut columns = Vec::new();
+    for symbol in predictor.symbols() {
+        let parameter = problem.parameters.iter().position(|p| p.symbol == *symbol);
+        let coordinate = problem.coordinates.iter().position(|c| c.symbol == *symbol);
+        columns.push(match (parameter, coordinate) {
+            (Some(k), _) => grid
+                .parameters
+                .iter()
+                .flat_map(|p| std::iter::repeat_n(p[k], grid.rows()))
+                .collect::<Vec<f64>>(),
+            (_, Some(c)) => grid
+                .parameters
+                .iter()
+                .flat_map(|_| grid.column(c).iter().copied())
+                .collect(),
+            _ => {
+                return Err(Failure::Internal(
+                    "an output reads an unknown symbol".to_string(),
+                ));
+            }
+        });
+    }
+    let values = predictor.evaluate(&columns, n);
+    let far = grid
+        .parameters
+        .iter()
+        .filter(|p| outside(problem, p))
+        .count();
+    let beyond = grid.beyond(problem);
+    if far > 0 {
+        terminal.warn(format!(
+            "{far} of {} parameter points lie outside the trained box; their rows are marked in the column `extrapolated`",
+            grid.parameters.len()
+        ));
+    }
+    if beyond > 0 {
+        terminal.warn(format!(
+            "{beyond} points lie outside the trained coordinates; marked likewise"
+        ));
+    }
+    let table = grid.table(problem, &quantities, values, far + beyond > 0);
+    grid.write(&table, &arguments.places, terminal)?;
+    terminal.json(&json!({
+        "rows": table.rows(),
+        "file": arguments.places.out,
+        "extrapolated": far + beyond > 0,
+    }));
+    Ok(0)
+}

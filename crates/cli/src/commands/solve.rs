@@ -1,0 +1,80 @@
+//! `surrogate solve`
+
+use serde_json::json;
+use surrogate_problem::Problem;
+use surrogate_run::Table;
+use surrogate_solve::{SolveError, Solver};
+
+use crate::args::Solve;
+use crate::compare;
+use crate::failure::Failure;
+use crate::grid::{Grid, Quantities};
+use crate::places::time_coordinate;
+use crate::terminal::Terminal;
+use crate::trained::load;
+
+/// Runs the command.
+pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
+    let loaded = load(&arguments.problem, &arguments.set)?;
+    let problem = &loaded.problem;
+    problem.warnings.iter().for_each(|w| terminal.warn(w));
+    let grid = Grid::read(problem, &arguments.places)?;
+    let solver = compare::solver(problem, false).map_err(|e| match e {
+        SolveError::Unsupported { reason } => Failure::helped(
+            format!("the reference solver cannot treat this problem: {reason}"),
+            "train a surrogate and use `surrogate predict`, or name a reference file",
+        ),
+        other => other.into(),
+    })?;
+    let table = tabulate(problem, &solver, &grid)?;
+    grid.write(&table, &arguments.places, terminal)?;
+    terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));
+    Ok(0)
+}
+
+fn tabulate(problem: &Problem, solver: &Solver, grid: &Grid) -> Result<Table, Failure> {
+    let time = time_coordinate(problem);
+    let mut order: Vec<f64> = match time {
+        Some(t) => grid.column(t).to_vec(),
+        None => Vec::new(),
+    };
+    order.sort_by(f64::total_cmp);
+    order.dedup();
+    let quantities = Quantities::of(problem, grid, solver_has(problem, solver));
+    let mut values = vec![Vec::new(); quantities.items.len()];
+    for point in &grid.parameters {
+        let solution = solver.solve(point, &order)?;
+        for i in 0..grid.rows() {
+            let at = time.map_or(0, |t| order.partition_point(|x| *x < grid.column(t)[i]));
+            for (item, column) in quantities.items.iter().zip(&mut values) {
+                column.push(match *item {
+                    crate::grid::Item::Output(o) => solution.outputs[o][at],
+                    crate::grid::Item::Field(f) => {
+                        let own = &problem.fields[f].coordinates;
+                        let place = own.iter().find(|c| Some(**c) != time);
+                        solution.fields[f].at(at, place.map_or(0.0, |&c| grid.column(c)[i]))
+                    }
+                });
+            }
+        }
+    }
+    Ok(grid.table(problem, &quantities, values, false))
+}
+
+/// Outputs that the solver gives directly.
+fn solver_has(problem: &Problem, solver: &Solver) -> Vec<bool> {
+    let missing: Vec<usize> = solver
+        .missing_outputs()
+        .into_iter()
+        .map(|(k, _)| k)
+        .collect();
+    let time = time_coordinate(problem);
+    let plain =
+        |o: &surrogate_problem::model::Output| o.coordinates.iter().all(|c| Some(*c) == time);
+    problem
+        .outputs
+        .iter()
+        .enumerate()
+        .map(|(k, o)| !missing.contains(&k) && plain(o))
+        .collect()
+}

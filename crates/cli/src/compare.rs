@@ -1,0 +1,457 @@
+//! Errors of a surrogate against the reference of its problem.
+
+use surrogate_engine::{Model, Predictor, Region};
+use surrogate_problem::Problem;
+use surrogate_problem::model::{Place, ReferenceKind, Unit};
+use surrogate_solve::{Options, SolveError, Solver};
+use surrogate_symbolic::{Node, SymbolId};
+
+use crate::failure::Failure;
+use crate::places::time_coordinate;
+
+/// Reference values of one output or field.
+pub struct Target {
+    /// Name.
+    pub name: String,
+    /// Unit of the file.
+    pub unit: Unit,
+    /// Words for people.
+    pub description: String,
+    /// An output (a curve), not a field.
+    pub output: bool,
+    /// What is compared.
+    pub value: Quantity,
+    /// Columns of `points`.
+    pub symbols: Vec<SymbolId>,
+    /// `[symbol][point]`, SI.
+    pub points: Vec<Vec<f64>>,
+    /// Reference, SI.
+    pub reference: Vec<f64>,
+    /// Parameter point of each point.
+    pub group: Vec<usize>,
+}
+
+/// What is compared: an expression, or a field by position.
+#[derive(Clone, Copy, Debug)]
+pub enum Quantity {
+    /// An expression of fields.
+    Expression(Node),
+    /// A field.
+    Field(usize),
+}
+
+impl Quantity {
+    /// The expression in a model's graph.
+    pub fn node(self, problem: &Problem, model: &mut Model) -> Node {
+        match self {
+            Self::Expression(node) => node,
+            Self::Field(k) => model.form.graph.function_value(problem.fields[k].function),
+        }
+    }
+}
+
+/// Reference values at random parameter points.
+pub struct Truth {
+    /// `solver`, `exact`, `file`, `none`.
+    pub kind: &'static str,
+    /// In words.
+    pub how: String,
+    /// Parameter points, SI.
+    pub parameters: Vec<Vec<f64>>,
+    /// Outputs, then fields.
+    pub targets: Vec<Target>,
+    /// Error of the reference itself by target name, SI, where it is known.
+    pub own_error: Vec<(String, f64)>,
+}
+
+/// Errors of one target, SI.
+#[derive(Clone, Debug)]
+pub struct Errors {
+    /// Root mean square.
+    pub rms: f64,
+    /// Largest.
+    pub max: f64,
+    /// Norm of the error over that of the reference.
+    pub relative_l2: f64,
+    /// By parameter point.
+    pub rms_by_point: Vec<f64>,
+    /// By parameter point.
+    pub max_by_point: Vec<f64>,
+    /// Predicted values, SI.
+    pub predicted: Vec<f64>,
+}
+
+/// Times at which curves are compared: dense at the start, uniform after it.
+pub fn comparison_times(problem: &Problem) -> Vec<f64> {
+    let Some(t) = time_coordinate(problem) else {
+        return Vec::new();
+    };
+    let c = &problem.coordinates[t];
+    let length = c.upper - c.lower;
+    let mut out: Vec<f64> = (0..24)
+        .map(|k| c.lower + length * 1e-6 * 10f64.powf(f64::from(k) * 0.2))
+        .collect();
+    out.extend((0..=100).map(|k| c.lower + length * f64::from(k) / 100.0));
+    out.retain(|&x| x <= c.upper);
+    out.sort_by(f64::total_cmp);
+    out.dedup_by(|a, b| (*a - *b).abs() < 1e-9 * length);
+    out
+}
+
+/// `n` random parameter points, SI, uniform on each parameter's scale.
+pub fn parameter_points(problem: &Problem, n: usize, seed: u64) -> Vec<Vec<f64>> {
+    if problem.parameters.is_empty() {
+        return vec![Vec::new()];
+    }
+    let symbols: Vec<SymbolId> = problem.parameters.iter().map(|p| p.symbol).collect();
+    let region = Region::of_symbols(problem, &symbols);
+    let columns = region.random(n, seed);
+    (0..n)
+        .map(|i| columns.iter().map(|c| c[i]).collect())
+        .collect()
+}
+
+/// Builds reference values. `fine` solves on twice the cells at a tighter tolerance.
+pub fn truth(problem: &Problem, n: usize, seed: u64, fine: bool) -> Result<Truth, Failure> {
+    match &problem.reference.kind {
+        ReferenceKind::Exact(list) => exact(problem, list, n, seed),
+        ReferenceKind::File(tables) => Ok(from_files(problem, tables)),
+        ReferenceKind::None => Ok(nothing("the problem file names none")),
+        ReferenceKind::Automatic => match solver(problem, fine) {
+            Ok(solver) => solved(problem, &solver, n, seed, fine),
+            Err(SolveError::Unsupported { reason, .. }) => Ok(nothing(&reason.to_string())),
+            Err(other) => Err(other.into()),
+        },
+    }
+}
+
+/// No reference, for a reason.
+pub fn nothing(reason: &str) -> Truth {
+    Truth {
+        kind: "none",
+        how: reason.to_string(),
+        parameters: Vec::new(),
+        targets: Vec::new(),
+        own_error: Vec::new(),
+    }
+}
+
+/// The reference solver of a problem.
+pub fn solver(problem: &Problem, fine: bool) -> Result<Solver, SolveError> {
+    let default = Options {
+        cells: problem.reference.cells,
+        tolerance: problem.reference.tolerance,
+    };
+    let solver = Solver::prepare(problem, default)?;
+    if !fine {
+        return Ok(solver);
+    }
+    let (cells, tolerance) = solver.resolution();
+    let finer = Options {
+        cells: Some(cells * 3),
+        tolerance: Some((tolerance * 1e-3).max(1e-11)),
+    };
+    Solver::prepare(problem, finer)
+}
+
+fn solved(
+    problem: &Problem,
+    solver: &Solver,
+    n: usize,
+    seed: u64,
+    fine: bool,
+) -> Result<Truth, Failure> {
+    let times = comparison_times(problem);
+    let parameters = parameter_points(problem, n, seed);
+    let mut targets = solver_targets(problem);
+    for (group, point) in parameters.iter().enumerate() {
+        let solution = solver.solve(point, &times)?;
+        for (k, target) in targets.iter_mut().enumerate() {
+            if target.output {
+                add_curve(problem, target, group, point, &times, &solution.outputs[k]);
+            } else {
+                let f = k - problem.outputs.len();
+                add_profiles(
+                    problem,
+                    target,
+                    f,
+                    group,
+                    point,
+                    &times,
+                    &solution.fields[f],
+                );
+            }
+        }
+    }
+    let estimate = solver.estimate_error(&parameters[0], &times)?;
+    let names = problem
+        .outputs
+        .iter()
+        .map(|o| &o.name)
+        .chain(problem.fields.iter().map(|f| &f.name));
+    let values = estimate.outputs.iter().chain(&estimate.fields);
+    let own_error = names.cloned().zip(values.copied()).collect();
+    targets.retain(|t| !t.reference.is_empty());
+    let (cells, tolerance) = solver.resolution();
+    let kind = if fine {
+        "finer than the default"
+    } else {
+        "default"
+    };
+    let how = format!("reference solver, {cells} cells, tolerance {tolerance:.0e} ({kind})");
+    Ok(Truth {
+        kind: "solver",
+        how,
+        parameters,
+        targets,
+        own_error,
+    })
+}
+
+fn solver_targets(problem: &Problem) -> Vec<Target> {
+    let parameters = problem.parameters.iter().map(|p| p.symbol);
+    let outputs = problem.outputs.iter().map(|o| Target {
+        name: o.name.clone(),
+        unit: o.unit.clone(),
+        description: o.description.clone(),
+        output: true,
+        value: Quantity::Expression(o.value),
+        symbols: parameters
+            .clone()
+            .chain(o.coordinates.iter().map(|&c| problem.coordinates[c].symbol))
+            .collect(),
+        points: Vec::new(),
+        reference: Vec::new(),
+        group: Vec::new(),
+    });
+    let fields = problem
+        .fields
+        .iter()
+        .enumerate()
+        .map(|(k, f)| field_target(problem, k, f));
+    outputs.chain(fields).collect()
+}
+
+fn field_target(problem: &Problem, k: usize, f: &surrogate_problem::model::Field) -> Target {
+    let parameters = problem.parameters.iter().map(|p| p.symbol);
+    Target {
+        name: f.name.clone(),
+        unit: f.unit.clone(),
+        description: f.description.clone(),
+        output: false,
+        value: Quantity::Field(k),
+        symbols: parameters
+            .chain(f.coordinates.iter().map(|&c| problem.coordinates[c].symbol))
+            .collect(),
+        points: Vec::new(),
+        reference: Vec::new(),
+        group: Vec::new(),
+    }
+}
+
+fn add_curve(
+    problem: &Problem,
+    target: &mut Target,
+    group: usize,
+    point: &[f64],
+    times: &[f64],
+    values: &[f64],
+) {
+    if values.len() != times.len().max(1) {
+        return;
+    }
+    let timed = target.symbols.len() > problem.parameters.len();
+    target.points.resize(target.symbols.len(), Vec::new());
+    for (i, &value) in values.iter().enumerate() {
+        for (column, &p) in target.points.iter_mut().zip(point) {
+            column.push(p);
+        }
+        if timed {
+            target.points[point.len()].push(times[i]);
+        }
+        target.reference.push(value);
+        target.group.push(group);
+    }
+}
+
+fn add_profiles(
+    problem: &Problem,
+    target: &mut Target,
+    field: usize,
+    group: usize,
+    point: &[f64],
+    times: &[f64],
+    solution: &surrogate_solve::FieldSolution,
+) {
+    let time = time_coordinate(problem);
+    let coordinates = &problem.fields[field].coordinates;
+    target.points.resize(target.symbols.len(), Vec::new());
+    // about 12 times and all places are enough for a field
+    let stride = (times.len() / 12).max(1);
+    for (i, row) in solution.values.iter().enumerate() {
+        if coordinates.len() > 1 && i % stride != stride - 1 {
+            continue;
+        }
+        for (&place, &value) in solution.places.iter().zip(row) {
+            for (column, &p) in target.points.iter_mut().zip(point) {
+                column.push(p);
+            }
+            for (j, &c) in coordinates.iter().enumerate() {
+                let at = if Some(c) == time { times[i] } else { place };
+                target.points[point.len() + j].push(at);
+            }
+            target.reference.push(value);
+            target.group.push(group);
+        }
+    }
+}
+
+fn exact(
+    problem: &Problem,
+    list: &[(String, Node)],
+    n: usize,
+    seed: u64,
+) -> Result<Truth, Failure> {
+    let parameters = parameter_points(problem, n, seed);
+    let mut targets = Vec::new();
+    for (name, node) in list {
+        let mut target = match problem.fields.iter().position(|f| f.name == *name) {
+            Some(k) => field_target(problem, k, &problem.fields[k]),
+            None => match solver_targets(problem)
+                .into_iter()
+                .find(|t| t.name == *name)
+            {
+                Some(target) => target,
+                None => continue,
+            },
+        };
+        let places = 4096 / parameters.len().max(1) + 1;
+        let coordinates: Vec<SymbolId> = target.symbols[problem.parameters.len()..].to_vec();
+        let region = Region::of_coordinates(problem, &coordinates);
+        target.points.resize(target.symbols.len(), Vec::new());
+        for (group, point) in parameters.iter().enumerate() {
+            let drawn = region.random(places, seed + 1 + group as u64);
+            for (k, column) in target.points.iter_mut().enumerate() {
+                match point.get(k) {
+                    Some(&p) => column.extend(std::iter::repeat_n(p, places)),
+                    None => column.extend(&drawn[k - point.len()]),
+                }
+            }
+            target.group.extend(std::iter::repeat_n(group, places));
+        }
+        let mut graph = problem.graph.clone();
+        target.reference =
+            surrogate_engine::evaluate(&mut graph, &[*node], &target.symbols, &target.points)?
+                .remove(0);
+        targets.push(target);
+    }
+    let how = "exact expressions of the problem file".to_string();
+    Ok(Truth {
+        kind: "exact",
+        how,
+        parameters,
+        targets,
+        own_error: Vec::new(),
+    })
+}
+
+fn from_files(problem: &Problem, tables: &[surrogate_problem::model::Measurements]) -> Truth {
+    let nominal: Vec<f64> = problem.parameters.iter().map(|p| p.nominal).collect();
+    let mut targets = Vec::new();
+    for table in tables {
+        let mut symbols = Vec::new();
+        for place in &table.places {
+            symbols.push(match place {
+                Place::Coordinate(c) => problem.coordinates[*c].symbol,
+                Place::Parameter(p) => problem.parameters[*p].symbol,
+            });
+        }
+        let column = |j: usize| table.rows.iter().map(|r| r[j]).collect::<Vec<f64>>();
+        let mut points: Vec<Vec<f64>> = (0..symbols.len()).map(column).collect();
+        let reference = column(symbols.len());
+        for (p, value) in problem.parameters.iter().zip(&nominal) {
+            if !symbols.contains(&p.symbol) {
+                symbols.push(p.symbol);
+                points.push(vec![*value; reference.len()]);
+            }
+        }
+        targets.push(Target {
+            name: table.name.clone(),
+            unit: table.unit.clone(),
+            description: String::new(),
+            output: false,
+            value: Quantity::Expression(table.observed),
+            symbols,
+            points,
+            group: vec![0; reference.len()],
+            reference,
+        });
+    }
+    let files: Vec<&str> = tables.iter().map(|t| t.file.as_str()).collect();
+    let how = format!("file {}", files.join(", "));
+    Truth {
+        kind: "file",
+        how,
+        parameters: vec![nominal],
+        targets,
+        own_error: Vec::new(),
+    }
+}
+
+/// Errors of a model with given weights on each target.
+pub fn errors(
+    problem: &Problem,
+    model: &mut Model,
+    weights: &[Vec<f64>],
+    truth: &Truth,
+) -> Result<Vec<Errors>, Failure> {
+    let mut out = Vec::new();
+    for target in &truth.targets {
+        let node = target.value.node(problem, model);
+        let mut predictor = Predictor::new(model, weights, &[node], &[])?;
+        let place = |s: &SymbolId| target.symbols.iter().position(|t| t == s);
+        let columns: Vec<Vec<f64>> = predictor
+            .symbols()
+            .iter()
+            .filter_map(|s| Some(target.points[place(s)?].clone()))
+            .collect();
+        let predicted = predictor
+            .evaluate(&columns, target.reference.len())
+            .remove(0);
+        out.push(differences(target, truth.parameters.len(), predicted));
+    }
+    Ok(out)
+}
+
+fn differences(target: &Target, groups: usize, predicted: Vec<f64>) -> Errors {
+    let mut squares = vec![0.0; groups];
+    let mut counts = vec![0.0; groups];
+    let mut largest = vec![0.0f64; groups];
+    let (mut sum, mut norm) = (0.0, 0.0);
+    for ((p, r), &g) in predicted.iter().zip(&target.reference).zip(&target.group) {
+        let d = p - r;
+        squares[g] += d * d;
+        counts[g] += 1.0;
+        // NaN must not look like a small error
+        largest[g] = if d.is_nan() {
+            f64::INFINITY
+        } else {
+            largest[g].max(d.abs())
+        };
+        sum += d * d;
+        norm += r * r;
+    }
+    let n = predicted.len() as f64;
+    Errors {
+        rms: (sum / n).sqrt(),
+        max: largest.iter().copied().fold(0.0, f64::max),
+        relative_l2: (sum / norm).sqrt(),
+        rms_by_point: squares
+            .iter()
+            .zip(&counts)
+            .map(|(s, c): (&f64, &f64)| (s / c).sqrt())
+            .collect(),
+        max_by_point: largest,
+        predicted,
+    }
+}

@@ -1,0 +1,93 @@
+//! Errors of commands, with their exit codes.
+
+use surrogate_engine::EngineError;
+use surrogate_problem::Diagnostics;
+use surrogate_run::RunError;
+use surrogate_solve::SolveError;
+use thiserror::Error;
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// The problem file has errors.
+    #[error("{0}")]
+    Problem(Diagnostics),
+    /// Something on the command line or in an input file.
+    #[error("{message}")]
+    User {
+        /// What, where, why.
+        message: String,
+        /// A way out.
+        help: Option<String>,
+    },
+    /// Engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Reference solver.
+    #[error(transparent)]
+    Solve(#[from] SolveError),
+    /// Run directory.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Report.
+    #[error(transparent)]
+    Report(#[from] crate::report_stub::ReportError),
+    /// Meter.
+    #[error(transparent)]
+    Meter(#[from] surrogate_meter::MeterError),
+    /// Our own mistake or the environment.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Failure {
+    /// A mistake the user can fix.
+    pub fn user(message: impl Into<String>) -> Self {
+        Self::User {
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// A mistake the user can fix, with a way out.
+    pub fn helped(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::User {
+            message: message.into(),
+            help: Some(help.into()),
+        }
+    }
+
+    /// Exit code: 1 the user can fix it, 2 ours.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Internal(_) | Self::Meter(_) | Self::Report(_) => 2,
+            Self::Engine(EngineError::Program(_)) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Prints the error to stderr.
+    #[allow(clippy::print_stderr)]
+    pub fn print(self) {
+        match self {
+            Self::Problem(diagnostics) => {
+                for error in diagnostics.errors {
+                    eprintln!("{:?}", miette::Report::new(error));
+                }
+            }
+            Self::User { message, help } => {
+                eprintln!("error: {message}");
+                if let Some(help) = help {
+                    eprintln!("  help: {help}");
+                }
+            }
+            other => eprintln!("error: {other}"),
+        }
+    }
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Problem(diagnostics)
+    }
+}

@@ -1,0 +1,137 @@
+//! Progress of a training: a bar on a terminal, a line every few seconds elsewhere.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use surrogate_engine::Event;
+
+use crate::terminal::Terminal;
+
+/// Seconds between plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows events.
+pub struct Progress<'a> {
+    terminal: &'a Terminal,
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+    held_out: f64,
+}
+
+impl<'a> Progress<'a> {
+    /// `planned` iterations over all components.
+    pub fn new(terminal: &'a Terminal, planned: usize) -> Self {
+        let bar = terminal.bars.then(|| {
+            let bar = ProgressBar::new(planned as u64);
+            let style = ProgressStyle::with_template(" {prefix:12} {wide_bar} {pos}/{len} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        Self {
+            terminal,
+            bar,
+            last_line: Instant::now(),
+            held_out: f64::NAN,
+        }
+    }
+
+    /// One event, with the position over all components.
+    pub fn show(&mut self, event: &Event, done: usize, planned: usize, elapsed: f64, joules: f64) {
+        if let Some(h) = event.held_out {
+            self.held_out = h;
+        }
+        let rate = done as f64 / elapsed.max(1e-9);
+        let left = planned.saturating_sub(done) as f64 / rate.max(1e-9);
+        let text = format!(
+            "loss {:.1e}  held-out {:.1e}  {joules:.0} J  at most {} left",
+            event.loss,
+            self.held_out,
+            duration(left)
+        );
+        let fields = event.fields.join(",");
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(format!("{} {fields}", event.stage));
+            bar.set_position(done as u64);
+            bar.set_message(text);
+        } else if self.last_line.elapsed() >= LINE_EVERY || event.ended.is_some() {
+            self.last_line = Instant::now();
+            let at = format!("{elapsed:7.1} s  {:10} {fields:12}", event.stage);
+            self.terminal
+                .say(format!("{at} step {:6}  {text}", event.iteration));
+        }
+    }
+
+    /// Removes the bar.
+    pub fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// `4 min 02 s`.
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "?".to_string();
+    }
+    let s = seconds.round() as u64;
+    match s {
+        _ if seconds < 10.0 => format!("{seconds:.1} s"),
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {:02} s", s / 60, s % 60),
+        _ => format!("{} h {:02} min", s / 3600, s / 60 % 60),
+    }
+}
+
+/// A time such as `90s`, `30m`, `2h`, `1h30m`, or plain seconds.
+pub fn parse_duration(text: &str) -> Option<f64> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        return (seconds > 0.0 && seconds.is_finite()).then_some(seconds);
+    }
+    let span: jiff::Span = text.parse().ok()?;
+    let seconds = span.total(jiff::Unit::Second).ok()?;
+    (seconds > 0.0).then_some(seconds)
+}
+
+/// An energy such as `500J`, `5Wh`, `0.2 kWh`, in joules.
+pub fn parse_energy(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let split = text.find(|c: char| c.is_alphabetic() && c != 'e')?;
+    let value: f64 = text[..split].trim().parse().ok()?;
+    let factor = match text[split..].trim() {
+        "J" => 1.0,
+        "kJ" => 1e3,
+        "MJ" => 1e6,
+        "mWh" => 3.6,
+        "Wh" => 3600.0,
+        "kWh" => 3.6e6,
+        _ => return None,
+    };
+    (value > 0.0 && value.is_finite()).then_some(value * factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_energies_are_read_with_their_units() {
+        assert_eq!(parse_duration("30m"), Some(1800.0));
+        assert_eq!(parse_duration("1h30m"), Some(5400.0));
+        assert_eq!(parse_duration("12.5"), Some(12.5));
+        assert_eq!(parse_duration("0s"), None);
+        assert_eq!(parse_duration("fast"), None);
+        assert_eq!(parse_energy("5Wh"), Some(18_000.0));
+        assert_eq!(parse_energy("2e3 J"), Some(2000.0));
+        assert_eq!(parse_energy("5"), None);
+        assert_eq!(parse_energy("-1 J"), None);
+    }
+
+    #[test]
+    fn durations_are_worded() {
+        assert_eq!(duration(3.14), "3.1 s");
+        assert_eq!(duration(125.0), "2 min 05 s");
+        assert_eq!(duration(7500.0), "2 h 05 min");
+    }
+}

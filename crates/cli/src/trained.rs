@@ -1,0 +1,173 @@
+//! Problems and trained surrogates on disk: loading a file with what it reads, opening a run.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use surrogate_engine::{Model, Predictor};
+use surrogate_problem::Problem;
+use surrogate_run::{Checkpoint, RunDirectory, runs_folder};
+use surrogate_symbolic::{Node, SymbolId};
+
+use crate::failure::Failure;
+
+/// A problem with the texts of the files it was read from (tables, data, bases).
+pub struct Loaded {
+    /// The problem.
+    pub problem: Problem,
+    /// The file as given.
+    pub text: String,
+    /// Other files that were read, by the path the problem uses.
+    pub files: BTreeMap<String, String>,
+}
+
+/// Loads a problem file with overrides.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Failure::helped(
+            format!(
+                "cannot read the problem file {}: {}",
+                path.display(),
+                plain(&e)
+            ),
+            "give the path of a TOML file, such as problems/spm.toml",
+        )
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    read(&path.to_string_lossy(), text, overrides, &|name| {
+        std::fs::read_to_string(folder.join(name))
+    })
+}
+
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_string(),
+        io::ErrorKind::PermissionDenied => "no permission".to_string(),
+        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_string(),
+        _ => error.to_string(),
+    }
+}
+
+fn read(
+    name: &str,
+    text: String,
+    overrides: &[String],
+    source: &dyn Fn(&str) -> io::Result<String>,
+) -> Result<Loaded, Failure> {
+    let files = RefCell::new(BTreeMap::new());
+    let problem = surrogate_problem::load_text(name, &text, overrides, &|path: &str| {
+        let text = source(path)?;
+        files.borrow_mut().insert(path.to_string(), text.clone());
+        Ok(text)
+    })?;
+    Ok(Loaded {
+        problem,
+        text,
+        files: files.into_inner(),
+    })
+}
+
+/// Where a run keeps a file that its problem reads.
+pub fn input_file(run: &RunDirectory, name: &str) -> PathBuf {
+    let flat: String = name
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    run.file("inputs").join(flat)
+}
+
+/// Loads the problem of a run, as it was used.
+pub fn load_run(run: &RunDirectory) -> Result<Loaded, Failure> {
+    let path = run.file("resolved.toml");
+    let text = surrogate_run::read_text(&path)?;
+    let name = run.manifest()?.problem;
+    read(&format!("{name}.toml"), text, &[], &|name| {
+        std::fs::read_to_string(input_file(run, name))
+    })
+}
+
+/// A trained surrogate.
+pub struct Trained {
+    /// Its problem.
+    pub problem: Problem,
+    /// Networks and expressions.
+    pub model: Model,
+    /// Weights by component.
+    pub weights: Vec<Vec<f64>>,
+    /// Where it lives.
+    pub run: RunDirectory,
+}
+
+/// Finds a run by path, name or end of name.
+pub fn find(text: &str) -> Result<RunDirectory, Failure> {
+    Ok(RunDirectory::find(&runs_folder(None), text)?)
+}
+
+impl Trained {
+    /// Opens the surrogate of a run.
+    pub fn open(text: &str) -> Result<Self, Failure> {
+        let run = find(text)?;
+        let problem = load_run(&run)?.problem;
+        let model = Model::new(&problem)?;
+        let checkpoint = run.checkpoint("best").map_err(|error| match error {
+            surrogate_run::RunError::Missing { .. } => Failure::helped(
+                format!("run {} has no trained weights yet", run.name()),
+                format!("surrogate train --resume {}", run.path().display()),
+            ),
+            other => other.into(),
+        })?;
+        let weights = weights(&model, &checkpoint)?;
+        Ok(Self {
+            problem,
+            model,
+            weights,
+            run,
+        })
+    }
+
+    /// Compiles expressions for prediction.
+    pub fn predictor(
+        &mut self,
+        expressions: &[Node],
+        by: &[SymbolId],
+    ) -> Result<Predictor, Failure> {
+        Ok(Predictor::new(
+            &mut self.model,
+            &self.weights,
+            expressions,
+            by,
+        )?)
+    }
+}
+
+/// Checkpoint of trained weights.
+pub fn weights_checkpoint(weights: &[Vec<f64>], header: serde_json::Value) -> Checkpoint {
+    let blobs = weights
+        .iter()
+        .enumerate()
+        .map(|(k, w)| (format!("weights {k}"), w.clone()))
+        .collect();
+    Checkpoint {
+        header,
+        blobs,
+        words: Vec::new(),
+    }
+}
+
+fn weights(model: &Model, checkpoint: &Checkpoint) -> Result<Vec<Vec<f64>>, Failure> {
+    let component = |(k, c): (usize, &surrogate_engine::Component)| {
+        checkpoint
+            .blob(&format!("weights {k}"))
+            .filter(|b| b.len() == c.n)
+            .map(<[f64]>::to_vec)
+            .ok_or_else(|| Failure::user("the weights of this run do not fit its problem"))
+    };
+    model.components.iter().enumerate().map(component).collect()
+}
