@@ -13,8 +13,11 @@ pub(crate) type Combination = Vec<(usize, f64)>;
 /// How fine, and of which order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Resolution {
-    /// Cells of a line with cells; intervals of a line with nodes.
+    /// Cells of a radius.
     pub(crate) cells: usize,
+    /// Cells of a straight line.
+    pub(crate) flat_cells: usize,
+    /// Intervals of a line with nodes.
     pub(crate) intervals: usize,
     /// Width of the cell at a refined end relative to the line.
     pub(crate) first: f64,
@@ -29,17 +32,19 @@ pub(crate) struct Mesh {
     /// Faces of the cells; also the nodes (without the last if periodic).
     pub(crate) faces: Vec<f64>,
     stencil: usize,
-    window: usize,
 }
 
 impl Mesh {
     fn new(line: &Line, resolution: Resolution, faces: Option<&Vec<f64>>) -> Self {
-        let n = if line.cells { resolution.cells } else { resolution.intervals };
+        let n = match (line.cells, line.power) {
+            (false, _) => resolution.intervals,
+            (true, 0) => resolution.flat_cells,
+            (true, _) => resolution.cells,
+        };
         let faces = faces.cloned().unwrap_or_else(|| {
             mesh::places(line.lower, line.upper, n, line.refined, resolution.first)
         });
-        let window = if line.order > 2 { 9 } else { 7 };
-        Self { line: line.clone(), faces, stencil: resolution.stencil, window }
+        Self { line: line.clone(), faces, stencil: resolution.stencil }
     }
 
     /// Number of cells or intervals.
@@ -238,7 +243,7 @@ fn from_cells(
 fn from_nodes(mesh: &Mesh, x: f64, order: usize) -> (Vec<usize>, Vec<f64>) {
     let nodes = mesh.nodes();
     let n = nodes.len();
-    let width = mesh.window.min(n);
+    let width = mesh.line.window.min(n);
     let above = mesh.faces.partition_point(|f| *f < x).min(mesh.faces.len() - 1);
     let nearest = match above {
         0 => 0,

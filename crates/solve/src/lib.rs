@@ -11,6 +11,7 @@ mod assign;
 mod corner;
 mod discretise;
 mod error;
+mod fronts;
 mod law;
 mod layout;
 mod linear;
@@ -28,4 +29,4 @@ mod system;
 
 pub use error::SolveError;
 pub use solution::{FieldSolution, Solution, Statistics};
-pub use solver::{CELLS, ErrorEstimate, INTERVALS, Options, Solver, TOLERANCE};
+pub use solver::{CELLS, ErrorEstimate, FLAT_CELLS, INTERVALS, Options, Solver, TOLERANCE};

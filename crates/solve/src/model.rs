@@ -98,6 +98,8 @@ pub(crate) struct Line {
     pub(crate) order: usize,
     /// Some field lives in cells of it.
     pub(crate) cells: bool,
+    /// Nodes per finite difference. Waves take fewer: wide one-sided differences let them grow.
+    pub(crate) window: usize,
 }
 
 impl Line {
@@ -120,6 +122,8 @@ pub(crate) struct Model {
     pub(crate) component_of: Vec<usize>,
     /// State of each field.
     pub(crate) first_state: Vec<usize>,
+    /// Position of time among the coordinates.
+    pub(crate) time: Option<usize>,
     /// Lower end of time.
     pub(crate) start: f64,
     pub(crate) parameters: usize,
@@ -168,6 +172,7 @@ impl Model {
             outputs,
             component_of,
             first_state: builder.low.first_state,
+            time: builder.low.time,
             start,
             parameters: problem.parameters.len(),
         };
@@ -196,6 +201,7 @@ impl<'a> Builder<'a> {
             refined: Refined::default(),
             order: 1,
             cells: false,
+            window: 7,
         });
         let mut builder = Self {
             problem,
@@ -295,6 +301,15 @@ impl<'a> Builder<'a> {
                     }
                 }
             }
+        }
+        for (index, line) in self.lines.iter_mut().enumerate() {
+            let waves = (0..self.problem.fields.len())
+                .any(|f| self.low.space[f] == Some(index) && self.low.time_order[f] > 1);
+            line.window = match (line.periodic, line.order) {
+                (true, _) | (false, 3..) => 9,
+                (false, 2) if !waves => 7,
+                _ => 5,
+            };
         }
     }
 

@@ -4,6 +4,7 @@ use surrogate_problem::model::Problem;
 
 use crate::discretise::discretise;
 use crate::error::SolveError;
+use crate::fronts;
 use crate::law::{Input, Leaf};
 use crate::layout::{Layout, Resolution};
 use crate::model::{Home, Model, Site};
@@ -16,15 +17,17 @@ use crate::system::{Discretisation, System};
 /// Choices of the reference solver. What the problem's `[reference]` says overrides them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Options {
-    /// Cells per space coordinate; default [`CELLS`] for conservative cells, [`INTERVALS`] for
-    /// finite differences.
+    /// Cells per space coordinate; default [`CELLS`] or [`FLAT_CELLS`] for conservative cells,
+    /// [`INTERVALS`] for finite differences.
     pub cells: Option<usize>,
     /// Relative tolerance per time step; default [`TOLERANCE`].
     pub tolerance: Option<f64>,
 }
 
-/// Default number of finite-volume cells.
+/// Default number of finite-volume cells along a radius.
 pub const CELLS: usize = 32;
+/// Default number of finite-volume cells along a straight line.
+pub const FLAT_CELLS: usize = 200;
 /// Default number of finite-difference intervals.
 pub const INTERVALS: usize = 400;
 /// Default relative tolerance per time step.
@@ -37,9 +40,11 @@ const MAX_STEPS: usize = 200_000;
 /// A problem prepared for solving.
 #[derive(Clone, Debug)]
 pub struct Solver {
-    model: Model,
+    pub(crate) model: Model,
     resolution: Resolution,
     tolerance: f64,
+    /// Meshes that replace the standard ones, by coordinate.
+    faces: Vec<Option<Vec<f64>>>,
     parts: Vec<Part>,
     readout: Readout,
 }
@@ -61,16 +66,33 @@ impl Solver {
         let cells = problem.reference.cells.or(options.cells);
         let tolerance = problem.reference.tolerance.or(options.tolerance).unwrap_or(TOLERANCE);
         let resolution = Resolution {
-            cells: cells.unwrap_or(CELLS).max(8),
-            intervals: cells.unwrap_or(INTERVALS).max(12),
+            cells: cells.unwrap_or(CELLS).max(8).next_multiple_of(2),
+            flat_cells: cells.unwrap_or(FLAT_CELLS).max(8).next_multiple_of(2),
+            intervals: cells.unwrap_or(INTERVALS).max(12).next_multiple_of(2),
             first: FIRST,
             stencil: STENCIL,
         };
-        Self::on(model, resolution, tolerance)
+        let faces = vec![None; model.lines.len()];
+        let solver = Self::on(model, resolution, tolerance, faces)?;
+        let mut trials: Vec<Vec<f64>> = vec![
+            problem.parameters.iter().map(|p| p.nominal).collect(),
+            problem.parameters.iter().map(|p| p.lower).collect(),
+            problem.parameters.iter().map(|p| p.upper).collect(),
+        ];
+        trials.dedup();
+        let end = solver.model.time.map_or(0.0, |t| problem.coordinates[t].upper);
+        Ok(match fronts::meshes(&solver, &trials, end) {
+            Some(faces) => Self::on(solver.model, resolution, tolerance, faces)?,
+            None => solver,
+        })
     }
 
-    fn on(mut model: Model, resolution: Resolution, tolerance: f64) -> Result<Self, SolveError> {
-        let faces = vec![None; model.lines.len()];
+    fn on(
+        mut model: Model,
+        resolution: Resolution,
+        tolerance: f64,
+        faces: Vec<Option<Vec<f64>>>,
+    ) -> Result<Self, SolveError> {
         let mut parts = Vec::new();
         for component in &model.components {
             let layout = Layout::new(&model, component, resolution, &faces);
@@ -84,14 +106,18 @@ impl Solver {
             offset += part.plan.shape.size();
         }
         let readout = Readout::new(&mut model, &layouts);
-        Ok(Self { model, resolution, tolerance, parts, readout })
+        Ok(Self { model, resolution, tolerance, faces, parts, readout })
     }
 
-    /// Number of cells (or intervals) and relative tolerance in use.
+    /// The same solver on other meshes.
+    pub(crate) fn with_meshes(&self, faces: Vec<Option<Vec<f64>>>) -> Result<Self, SolveError> {
+        Self::on(self.model.clone(), self.resolution, self.tolerance, faces)
+    }
+
+    /// Largest number of cells or intervals along a line, and the relative tolerance.
     pub fn resolution(&self) -> (usize, f64) {
-        let cells = self.model.lines.iter().any(|l| l.cells);
-        let Resolution { cells: n, intervals, .. } = self.resolution;
-        (if cells { n } else { intervals }, self.tolerance)
+        let meshes = self.parts.iter().flat_map(|p| &p.layout.meshes);
+        (meshes.map(|m| m.cells()).max().unwrap_or(0), self.tolerance)
     }
 
     /// Outputs that a solution leaves empty, with the reason.
@@ -197,11 +223,15 @@ impl Solver {
         let fine = self.solve(parameters, times)?;
         let resolution = Resolution {
             cells: self.resolution.cells / 2,
+            flat_cells: self.resolution.flat_cells / 2,
             intervals: self.resolution.intervals / 2,
             first: 2.0 * self.resolution.first,
             ..self.resolution
         };
-        let coarse = Self::on(self.model.clone(), resolution, 10.0 * self.tolerance)?;
+        let half = |faces: &Vec<f64>| faces.iter().step_by(2).copied().collect();
+        let faces = self.faces.iter().map(|f| f.as_ref().map(half)).collect();
+        let tolerance = 10.0 * self.tolerance;
+        let coarse = Self::on(self.model.clone(), resolution, tolerance, faces)?;
         let coarse = coarse.solve(parameters, times)?;
         let largest = |differences: &mut dyn Iterator<Item = f64>| {
             differences.fold(0.0_f64, |worst, d| worst.max(d.abs()))

@@ -90,6 +90,26 @@ fn burgers(nu: f64) -> Problem {
     m.problem
 }
 
+/// The same in conservative form: `u_t = div(nu u_x - u^2 / 2)`.
+fn conservative_burgers(nu: f64) -> Problem {
+    let mut m = Make::new();
+    let t = m.time(0.0, 1.0);
+    let x = m.space("x", -1.0, 1.0, Geometry::Cartesian);
+    let f = m.field("u", &[t, x], None);
+    let u = m.u(f);
+    let slope = m.d(u, x, 1);
+    let square = m.mul(u, u);
+    let flux = m.sum(&[(slope, nu), (square, -0.5)]);
+    let (one, zero) = (m.c(1.0), m.c(0.0));
+    m.conserve(f, x, one, flux, zero);
+    let wave = sine(&mut m, x, PI);
+    let start = m.sum(&[(u, 1.0), (wave, 1.0)]);
+    m.condition(t, 0.0, start);
+    m.condition(x, -1.0, u);
+    m.condition(x, 1.0, u);
+    m.problem
+}
+
 /// Cole-Hopf, the integrals over a wide uniform grid (trapezium, smooth decaying integrand).
 fn burgers_exact(x: f64, t: f64, nu: f64) -> f64 {
     let weight = |y: f64, eta: f64| (-(PI * y).cos() / (2.0 * PI * nu) - eta * eta / (4.0 * nu * t));
@@ -110,11 +130,13 @@ fn burgers_exact(x: f64, t: f64, nu: f64) -> f64 {
 #[test]
 fn burgers_front_is_resolved_by_default() {
     let nu = 0.01 / PI;
-    let s = solve(&burgers(nu), None, 1e-6, &[0.25, 0.5, 1.0]);
-    for (k, t) in [0.25, 0.5, 1.0].into_iter().enumerate() {
-        let error = relative_l2(&s.fields[0], k, |x| burgers_exact(x, t, nu));
-        eprintln!("Burgers t = {t}: {error:.2e}, {:?}", s.statistics);
-        assert!(error < 1e-4);
+    for (form, problem) in [("plain", burgers(nu)), ("divergence", conservative_burgers(nu))] {
+        let s = solve(&problem, None, 1e-6, &[0.25, 0.5, 1.0]);
+        for (k, t) in [0.25, 0.5, 1.0].into_iter().enumerate() {
+            let error = relative_l2(&s.fields[0], k, |x| burgers_exact(x, t, nu));
+            eprintln!("Burgers {form} t = {t}: {error:.2e}, {:?}", s.statistics);
+            assert!(error < 1e-4);
+        }
     }
 }
 
@@ -217,4 +239,29 @@ fn steady_nonlinear_boundary_value_problems_are_solved() {
         -2.0 * (((x - 0.5) * q / 2.0).cosh() / (q / 4.0).cosh()).ln()
     });
     assert!(error < 1e-9, "{error:e}");
+}
+
+#[test]
+fn a_pulse_travels_out_of_the_line() {
+    let mut m = Make::new();
+    let t = m.time(0.0, 2.0);
+    let x = m.space("x", 0.0, 1.0, Geometry::Cartesian);
+    let f = m.field("u", &[t, x], None);
+    let u = m.u(f);
+    let (u_t, u_x) = (m.d(u, t, 1), m.d(u, x, 1));
+    let residual = m.sum(&[(u_t, 1.0), (u_x, 1.0)]);
+    m.equation(residual);
+    let place = m.x(x);
+    let shifted = m.g().linear(-0.4, &[(place, 1.0)]);
+    let square = m.mul(shifted, shifted);
+    let exponent = m.sum(&[(square, -200.0)]);
+    let bump = m.g().call(Call::Exp, exponent);
+    let start = m.sum(&[(u, 1.0), (bump, -1.0)]);
+    m.condition(t, 0.0, start);
+    m.condition(x, 0.0, u);
+    let s = solve(&m.problem, None, 1e-7, &[0.3, 2.0]);
+    let error = relative_l2(&s.fields[0], 0, |x| (-200.0 * (x - 0.7).powi(2)).exp());
+    let rest = s.fields[0].values[1].iter().fold(0.0_f64, |a, v| a.max(v.abs()));
+    eprintln!("pulse {error:.2e}, left behind {rest:.2e}");
+    assert!(error < 1e-4 && rest < 1e-4);
 }

@@ -120,7 +120,7 @@ fn what_cannot_be_solved_is_refused_in_words() {
     m.problem.rows.remove(1);
     assert_eq!(reason(&m.problem), "`u` has no initial condition");
     let square = m.mul(u_t, u_t);
-    m.problem.rows[0].residual = square;
+    m.problem.rows[0].residual = m.sum(&[(square, 1.0), (u_xx, -1.0)]);
     assert!(reason(&m.problem).contains("not linear in its time derivative"));
 
     let mut m = Make::new();
