@@ -124,7 +124,11 @@ impl fmt::Display for Expr {
         match &self.kind {
             Kind::Number(value) => {
                 let plain = *value == 0.0 || (1e-4..1e7).contains(value);
-                if plain { write!(f, "{value}") } else { write!(f, "{value:e}") }
+                if plain {
+                    write!(f, "{value}")
+                } else {
+                    write!(f, "{value:e}")
+                }
             }
             Kind::Name(name) => write!(f, "{name}"),
             Kind::Negative(a) => {

@@ -2,7 +2,6 @@
 //! functions, fields.
 
 use crate::diagnose::{ErrorKind, Mistake};
-use crate::functions::Function;
 use crate::model::{Coordinate, Geometry, Parameter, Role, Spread, Unit, Unknown};
 use crate::parse::{parse_expression, parse_head};
 use crate::scope::{
@@ -19,7 +18,9 @@ const MAX_COORDINATES: usize = 3;
 impl Session {
     /// Entries of a table at the top of the file.
     pub(crate) fn entries<'a>(&mut self, root: &'a Table, key: &str) -> &'a [(Text, Value)] {
-        let Some(value) = root.get(key) else { return &[] };
+        let Some(value) = root.get(key) else {
+            return &[];
+        };
         match Section::of(&mut self.reporter, value, &format!("[{key}]")) {
             Some(section) => &section.table.entries,
             None => &[],
@@ -46,12 +47,20 @@ impl Session {
         }
         for (key, _) in self.entries(root, "coordinates") {
             let entry = self.symbol_entry(key);
-            self.declare(&key.string, key.span, Entity::Coordinate(self.coordinates.len()));
+            self.declare(
+                &key.string,
+                key.span,
+                Entity::Coordinate(self.coordinates.len()),
+            );
             self.coordinates.push(entry);
         }
         for (key, _) in self.entries(root, "parameters") {
             let entry = self.symbol_entry(key);
-            self.declare(&key.string, key.span, Entity::Parameter(self.parameters.len()));
+            self.declare(
+                &key.string,
+                key.span,
+                Entity::Parameter(self.parameters.len()),
+            );
             self.parameters.push(entry);
         }
         for (key, _) in self.entries(root, "unknowns") {
@@ -60,13 +69,26 @@ impl Session {
             self.unknowns.push(entry);
         }
         for (key, value) in self.entries(root, "constants") {
-            self.declare(&key.string, key.span, Entity::Constant(self.constants.len()));
+            self.declare(
+                &key.string,
+                key.span,
+                Entity::Constant(self.constants.len()),
+            );
             let body = self.constant_body(&key.string, value);
             let (name, span) = (key.string.clone(), key.span);
-            self.constants.push(ConstantEntry { name, span, body, value: None });
+            self.constants.push(ConstantEntry {
+                name,
+                span,
+                body,
+                value: None,
+            });
         }
         for (key, value) in self.entries(root, "definitions") {
-            self.declare(&key.string, key.span, Entity::Definition(self.definitions.len()));
+            self.declare(
+                &key.string,
+                key.span,
+                Entity::Definition(self.definitions.len()),
+            );
             let body = self.expression_value(value, &key.string);
             let (name, span) = (key.string.clone(), key.span);
             self.definitions.push(DefinitionEntry { name, span, body });
@@ -82,7 +104,12 @@ impl Session {
                 }
             };
             self.declare(&name, key.span, Entity::Function(self.functions.len()));
-            let entry = FunctionEntry { name, span: key.span, body: None, built: None };
+            let entry = FunctionEntry {
+                name,
+                span: key.span,
+                body: None,
+                built: None,
+            };
             self.functions.push(entry);
             heads.push(arguments);
         }
@@ -90,7 +117,11 @@ impl Session {
 
     fn symbol_entry(&mut self, key: &Text) -> SymbolEntry {
         let symbol = self.graph.add_symbol(&key.string);
-        SymbolEntry { name: key.string.clone(), symbol, unit: None }
+        SymbolEntry {
+            name: key.string.clone(),
+            symbol,
+            unit: None,
+        }
     }
 
     fn constant_body(&mut self, name: &str, value: &Value) -> ConstantBody {
@@ -98,7 +129,12 @@ impl Session {
             return ConstantBody::Quantity(crate::units::Quantity::number(number));
         }
         let Some(text) = value.as_text() else {
-            wrong_type(&mut self.reporter, value, name, "a number, a quantity or an expression");
+            wrong_type(
+                &mut self.reporter,
+                value,
+                name,
+                "a number, a quantity or an expression",
+            );
             return ConstantBody::Broken;
         };
         match self.quantity(text) {
@@ -115,16 +151,25 @@ impl Session {
     }
 
     /// A value that is an expression: a string or a number.
-    pub(crate) fn expression_value(&mut self, value: &Value, what: &str)
-    -> Option<crate::ast::Expr> {
+    pub(crate) fn expression_value(
+        &mut self,
+        value: &Value,
+        what: &str,
+    ) -> Option<crate::ast::Expr> {
         if let Some(number) = value.as_number().filter(|n| n.is_finite()) {
             let positive = crate::ast::Kind::Number(number.abs());
-            let expr = crate::ast::Expr { kind: positive, span: value.span };
+            let expr = crate::ast::Expr {
+                kind: positive,
+                span: value.span,
+            };
             if number >= 0.0 {
                 return Some(expr);
             }
             let kind = crate::ast::Kind::Negative(Box::new(expr));
-            return Some(crate::ast::Expr { kind, span: value.span });
+            return Some(crate::ast::Expr {
+                kind,
+                span: value.span,
+            });
         }
         let Some(text) = value.as_text() else {
             wrong_type(&mut self.reporter, value, what, "an expression");
@@ -137,189 +182,6 @@ impl Session {
                 None
             }
         }
-    }
-
-    /// Reads the bodies of the functions; constants can be used in their limits.
-    pub(crate) fn read_functions(
-        &mut self,
-        root: &Table,
-        read: crate::gather::ReadFile<'_>,
-    ) {
-        let functions = self.entries(root, "functions");
-        for (index, (key, value)) in functions.iter().enumerate() {
-            let arguments = parse_head(key).ok().and_then(|h| h.1);
-            self.functions[index].body = self.function_body(key, arguments, value, read);
-        }
-    }
-
-    fn function_body(
-        &mut self,
-        key: &Text,
-        arguments: Option<Vec<String>>,
-        value: &Value,
-        read: crate::gather::ReadFile<'_>,
-    ) -> Option<Function> {
-        if let Some(arguments) = &arguments {
-            let mut sorted = arguments.clone();
-            sorted.sort();
-            if sorted.windows(2).any(|w| w[0] == w[1]) {
-                let message = "two arguments have the same name";
-                self.report(Mistake::new(ErrorKind::Name, message).at(key.whole(), ""));
-                return None;
-            }
-        }
-        let Some(table) = value.as_table() else {
-            let body = self.expression_value(value, &key.string)?;
-            let arguments = self.function_arguments(key, arguments)?;
-            return Some(Function::Expression { arguments, body, clip: None, unit: None });
-        };
-        let section = Section::new(table, format!("[functions] {}", key.string), value.span);
-        let kinds = ["expression", "polynomial", "points", "file", "integral_of", "inverse_of"];
-        let given: Vec<&str> = kinds.into_iter().filter(|k| table.get(k).is_some()).collect();
-        let [kind] = given.as_slice() else {
-            let message = format!("`{}` must be given in exactly one way", key.string);
-            let help = "expression, polynomial, points, file, integral_of or inverse_of";
-            self.report(Mistake::new(ErrorKind::MissingKey, message).at(key.span, "").help(help));
-            return None;
-        };
-        let known: &[&str] = match *kind {
-            "expression" => &["expression", "clip", "unit", "description"],
-            "polynomial" => &["polynomial", "clip", "unit", "argument_unit", "description"],
-            "points" => &["points", "unit", "argument_unit", "description"],
-            "file" => &["file", "columns", "unit", "argument_unit", "description"],
-            "integral_of" => &["integral_of", "from", "range", "description"],
-            _ => &["inverse_of", "description"],
-        };
-        section.check(&mut self.reporter, known);
-        let unit = self.unit(&section, "unit");
-        let argument_unit = self.unit(&section, "argument_unit");
-        let clip = match section.get("clip") {
-            None => None,
-            Some(value) => Some(self.clip_limits(value, argument_unit.as_ref())?),
-        };
-        match *kind {
-            "expression" => {
-                let body = self.expression_value(section.get("expression")?, "expression")?;
-                let arguments = self.function_arguments(key, arguments)?;
-                Some(Function::Expression { arguments, body, clip, unit })
-            }
-            "polynomial" => {
-                let coefficients = self.numbers(section.get("polynomial")?, "polynomial")?;
-                Some(Function::Polynomial { coefficients, clip, unit, argument_unit })
-            }
-            "points" => {
-                let value = section.get("points")?;
-                let (x, y) = self.points(value)?;
-                self.spline(x, y, unit, argument_unit, value.span)
-            }
-            "file" => {
-                let (x, y, span) = self.function_file(&section, read)?;
-                self.spline(x, y, unit, argument_unit, span)
-            }
-            "integral_of" => {
-                let of = section.text(&mut self.reporter, "integral_of")?.clone();
-                let Some(range) = section.get("range") else {
-                    section.needed(&mut self.reporter, "range");
-                    return None;
-                };
-                let range = self.range(range, "range", None)?;
-                let unit = (range.lower != 0.0 || range.unit.dimension.is_one())
-                    .then_some(range.unit.dimension)
-                    .or(Some(range.unit.dimension));
-                let from = match section.get("from") {
-                    None => (range.lower, unit),
-                    Some(value) => self.limit(value, "from", None)?,
-                };
-                let range = ((range.lower, unit), (range.upper, unit));
-                Some(Function::Integral { of, from, range, span: value.span })
-            }
-            _ => {
-                let of = section.text(&mut self.reporter, "inverse_of")?.clone();
-                Some(Function::Inverse { of })
-            }
-        }
-    }
-
-    fn function_arguments(&mut self, key: &Text, given: Option<Vec<String>>)
-    -> Option<Vec<String>> {
-        if given.is_none() {
-            let message = format!("the function `{}` needs its arguments", key.string);
-            let help = format!("write `\"{}(x)\" = …`", key.string);
-            self.report(Mistake::new(ErrorKind::Arguments, message).at(key.span, "").help(help));
-        }
-        given
-    }
-
-    fn spline(
-        &mut self,
-        mut x: Vec<f64>,
-        mut y: Vec<f64>,
-        unit: Option<Unit>,
-        argument_unit: Option<Unit>,
-        span: Span,
-    ) -> Option<Function> {
-        let (fx, fy) = (argument_unit.as_ref().map(|u| u.factor), unit.as_ref().map(|u| u.factor));
-        x.iter_mut().for_each(|v| *v *= fx.unwrap_or(1.0));
-        y.iter_mut().for_each(|v| *v *= fy.unwrap_or(1.0));
-        Some(Function::Spline { x, y, unit, argument_unit, span })
-    }
-
-    fn clip_limits(
-        &mut self,
-        value: &Value,
-        unit: Option<&Unit>,
-    ) -> Option<(crate::functions::Limit, crate::functions::Limit)> {
-        let Some([low, high]) = value.as_list() else {
-            wrong_type(&mut self.reporter, value, "clip", "a list of two limits");
-            return None;
-        };
-        let ends = (self.limit(low, "clip", unit), self.limit(high, "clip", unit));
-        let (low, high) = (ends.0?, ends.1?);
-        if low.0 < high.0 {
-            return Some((low, high));
-        }
-        let message = "the limits of `clip` are reversed or equal";
-        self.report(Mistake::new(ErrorKind::Range, message).at(value.span, ""));
-        None
-    }
-
-    /// A list of finite numbers.
-    pub(crate) fn numbers(&mut self, value: &Value, what: &str) -> Option<Vec<f64>> {
-        let list = value.as_list().filter(|l| !l.is_empty());
-        let Some(list) = list else {
-            wrong_type(&mut self.reporter, value, what, "a list of numbers");
-            return None;
-        };
-        let mut numbers = Vec::with_capacity(list.len());
-        for item in list {
-            match item.as_number().filter(|n| n.is_finite()) {
-                Some(n) => numbers.push(n),
-                None => {
-                    wrong_type(&mut self.reporter, item, what, "a list of finite numbers");
-                    return None;
-                }
-            }
-        }
-        Some(numbers)
-    }
-
-    fn points(&mut self, value: &Value) -> Option<(Vec<f64>, Vec<f64>)> {
-        let Some(list) = value.as_list() else {
-            wrong_type(&mut self.reporter, value, "points", "a list of pairs [x, y]");
-            return None;
-        };
-        let (mut x, mut y) = (Vec::new(), Vec::new());
-        for item in list {
-            let pair = self.numbers(item, "points")?;
-            let [a, b] = pair.as_slice() else {
-                let message = "`points` are pairs [x, y]";
-                self.report(Mistake::new(ErrorKind::WrongType, message).at(item.span, ""));
-                return None;
-            };
-            x.push(*a);
-            y.push(*b);
-        }
-        Some((x, y))
     }
 
     /// Ranges and units of coordinates, parameters and unknowns.
@@ -342,17 +204,30 @@ impl Session {
         let name = key.string.clone();
         let empty = Table::default();
         let long = value.as_table();
-        let section =
-            Section::new(long.unwrap_or(&empty), format!("[coordinates] {name}"), key.span);
+        let section = Section::new(
+            long.unwrap_or(&empty),
+            format!("[coordinates] {name}"),
+            key.span,
+        );
         section.check(
             &mut self.reporter,
             &[
-                "range", "unit", "geometry", "role", "periodic", "spread", "sampled",
+                "range",
+                "unit",
+                "geometry",
+                "role",
+                "periodic",
+                "spread",
+                "sampled",
                 "description",
             ],
         );
         let unit = self.unit(&section, "unit");
-        let written = if long.is_some() { section.get("range") } else { Some(value) };
+        let written = if long.is_some() {
+            section.get("range")
+        } else {
+            Some(value)
+        };
         if written.is_none() {
             section.needed(&mut self.reporter, "range");
         }
@@ -360,7 +235,9 @@ impl Session {
         self.coordinates[index].unit = Some(range.unit.dimension);
         let default = if name == "t" { Role::Time } else { Role::Space };
         let roles = [("time", Role::Time), ("space", Role::Space)];
-        let role = section.choice(&mut self.reporter, "role", &roles).unwrap_or(default);
+        let role = section
+            .choice(&mut self.reporter, "role", &roles)
+            .unwrap_or(default);
         let geometries = [
             ("cartesian", Geometry::Cartesian),
             ("cylinder", Geometry::Cylinder),
@@ -374,8 +251,12 @@ impl Session {
             ("log", Spread::Logarithmic),
         ];
         let spread = section.choice(&mut self.reporter, "spread", &spreads);
-        let periodic = section.flag(&mut self.reporter, "periodic").unwrap_or(false);
-        let description = section.string(&mut self.reporter, "description").unwrap_or_default();
+        let periodic = section
+            .flag(&mut self.reporter, "periodic")
+            .unwrap_or(false);
+        let description = section
+            .string(&mut self.reporter, "description")
+            .unwrap_or_default();
         let mut sampled = (range.lower, range.upper);
         if let Some(value) = section.get("sampled") {
             let narrower = self.range(value, "sampled", Some(&range.unit))?;
@@ -386,14 +267,18 @@ impl Session {
             sampled = (narrower.lower, narrower.upper);
         }
         let mut wrong = |message: String, at: Span| {
-            self.reporter.report(Mistake::new(ErrorKind::Range, message).at(at, ""));
+            self.reporter
+                .report(Mistake::new(ErrorKind::Range, message).at(at, ""));
         };
         if geometry != Geometry::Cartesian {
             let at = section.get("geometry").map_or(key.span, |v| v.span);
             if role == Role::Time {
                 wrong(format!("time `{name}` has no geometry"), at);
             } else if range.lower < 0.0 {
-                wrong(format!("the radius `{name}` must not be negative"), range.span);
+                wrong(
+                    format!("the radius `{name}` must not be negative"),
+                    range.span,
+                );
             } else if periodic {
                 wrong(format!("the radius `{name}` cannot be periodic"), at);
             }
@@ -421,19 +306,30 @@ impl Session {
         let name = key.string.clone();
         let empty = Table::default();
         let long = value.as_table();
-        let section =
-            Section::new(long.unwrap_or(&empty), format!("[parameters] {name}"), key.span);
-        section
-            .check(&mut self.reporter, &["range", "unit", "scale", "nominal", "description"]);
+        let section = Section::new(
+            long.unwrap_or(&empty),
+            format!("[parameters] {name}"),
+            key.span,
+        );
+        section.check(
+            &mut self.reporter,
+            &["range", "unit", "scale", "nominal", "description"],
+        );
         let unit = self.unit(&section, "unit");
-        let written = if long.is_some() { section.get("range") } else { Some(value) };
+        let written = if long.is_some() {
+            section.get("range")
+        } else {
+            Some(value)
+        };
         if written.is_none() {
             section.needed(&mut self.reporter, "range");
         }
         let range = self.range(written?, &name, unit.as_ref())?;
         self.parameters[index].unit = Some(range.unit.dimension);
         let scales = [("linear", false), ("log", true)];
-        let logarithmic = section.choice(&mut self.reporter, "scale", &scales).unwrap_or(false);
+        let logarithmic = section
+            .choice(&mut self.reporter, "scale", &scales)
+            .unwrap_or(false);
         if logarithmic && range.lower <= 0.0 {
             let message = format!("the logarithmic parameter `{name}` must be positive");
             self.report(Mistake::new(ErrorKind::Range, message).at(range.span, "reaches 0"));
@@ -452,7 +348,9 @@ impl Session {
                 self.report(Mistake::new(ErrorKind::Range, message).at(value.span, ""));
             }
         }
-        let description = section.string(&mut self.reporter, "description").unwrap_or_default();
+        let description = section
+            .string(&mut self.reporter, "description")
+            .unwrap_or_default();
         Some(Parameter {
             name,
             symbol: self.parameters[index].symbol,
@@ -469,10 +367,21 @@ impl Session {
         let name = key.string.clone();
         let empty = Table::default();
         let long = value.as_table();
-        let section = Section::new(long.unwrap_or(&empty), format!("[unknowns] {name}"), key.span);
-        section.check(&mut self.reporter, &["initial", "unit", "scale", "description"]);
+        let section = Section::new(
+            long.unwrap_or(&empty),
+            format!("[unknowns] {name}"),
+            key.span,
+        );
+        section.check(
+            &mut self.reporter,
+            &["initial", "unit", "scale", "description"],
+        );
         let declared = self.unit(&section, "unit");
-        let written = if long.is_some() { section.get("initial") } else { Some(value) };
+        let written = if long.is_some() {
+            section.get("initial")
+        } else {
+            Some(value)
+        };
         if written.is_none() {
             section.needed(&mut self.reporter, "initial");
         }
@@ -481,15 +390,26 @@ impl Session {
         let initial = self.amount_in(written?, &name, &unit)?;
         self.unknowns[index].unit = Some(unit.dimension);
         let scales = [("linear", false), ("log", true)];
-        let logarithmic = section.choice(&mut self.reporter, "scale", &scales).unwrap_or(false);
+        let logarithmic = section
+            .choice(&mut self.reporter, "scale", &scales)
+            .unwrap_or(false);
         if logarithmic && initial <= 0.0 {
             let message = format!("the logarithmic unknown `{name}` must start positive");
             let at = written.map_or(key.span, |v| v.span);
             self.report(Mistake::new(ErrorKind::Range, message).at(at, ""));
         }
-        let description = section.string(&mut self.reporter, "description").unwrap_or_default();
+        let description = section
+            .string(&mut self.reporter, "description")
+            .unwrap_or_default();
         let symbol = self.unknowns[index].symbol;
-        Some(Unknown { name, symbol, unit, initial, logarithmic, description })
+        Some(Unknown {
+            name,
+            symbol,
+            unit,
+            initial,
+            logarithmic,
+            description,
+        })
     }
 
     /// Units and coordinates of the fields. The units, by position.
@@ -504,8 +424,16 @@ impl Session {
             section.check(
                 &mut self.reporter,
                 &[
-                    "unit", "of", "description", "scale", "parameters", "ansatz", "inputs",
-                    "width", "depth", "activation",
+                    "unit",
+                    "of",
+                    "description",
+                    "scale",
+                    "parameters",
+                    "ansatz",
+                    "inputs",
+                    "width",
+                    "depth",
+                    "activation",
                 ],
             );
             let unit = match section.get("unit") {
@@ -541,15 +469,25 @@ impl Session {
         }
         list.sort_unstable();
         if list.len() > MAX_COORDINATES {
-            let message =
-                format!("`{}` depends on more than {MAX_COORDINATES} coordinates", key.string);
+            let message = format!(
+                "`{}` depends on more than {MAX_COORDINATES} coordinates",
+                key.string
+            );
             let help = "name its coordinates, as in of = [\"t\", \"x\"]";
             let at = section.get("of").map_or(key.span, |v| v.span);
-            self.report(Mistake::new(ErrorKind::Range, message).at(at, "").help(help));
+            self.report(
+                Mistake::new(ErrorKind::Range, message)
+                    .at(at, "")
+                    .help(help),
+            );
         } else if list.is_empty() && self.reporter.count() == 0 {
             let message = format!("`{}` depends on no coordinate", key.string);
             let help = "a number found by training is an entry of [unknowns]";
-            self.report(Mistake::new(ErrorKind::Range, message).at(key.span, "").help(help));
+            self.report(
+                Mistake::new(ErrorKind::Range, message)
+                    .at(key.span, "")
+                    .help(help),
+            );
         }
         list
     }

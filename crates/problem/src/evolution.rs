@@ -22,13 +22,24 @@ impl Session {
     /// The evolution law that an equation states, if it has that form. The equation has been
     /// lowered without mistakes before.
     pub(crate) fn evolution(&mut self, equation: &Equation) -> Option<Evolution> {
-        let time = (0..self.coordinates.len())
-            .find(|&i| self.resolved[i].as_ref().is_some_and(|c| c.role == Role::Time))?;
+        let time = (0..self.coordinates.len()).find(|&i| {
+            self.resolved[i]
+                .as_ref()
+                .is_some_and(|c| c.role == Role::Time)
+        })?;
         let definitions: Vec<Option<Expr>> =
             self.definitions.iter().map(|d| d.body.clone()).collect();
         let mut pieces = Vec::new();
-        let left = Piece { sign: 1.0, factors: Vec::new(), core: None };
-        let right = Piece { sign: -1.0, factors: Vec::new(), core: None };
+        let left = Piece {
+            sign: 1.0,
+            factors: Vec::new(),
+            core: None,
+        };
+        let right = Piece {
+            sign: -1.0,
+            factors: Vec::new(),
+            core: None,
+        };
         self.split(&equation.left, left, &definitions, &mut pieces, 0);
         self.split(&equation.right, right, &definitions, &mut pieces, 0);
         let mut rest = Vec::new();
@@ -87,7 +98,9 @@ impl Session {
                 }
                 for (k, (divide, factor)) in factors.iter().enumerate() {
                     if k != *one {
-                        piece.factors.push((factor, if *divide { -1.0 } else { 1.0 }));
+                        piece
+                            .factors
+                            .push((factor, if *divide { -1.0 } else { 1.0 }));
                     }
                 }
                 self.split(&factors[*one].1, piece, definitions, out, depth + 1);
@@ -95,11 +108,20 @@ impl Session {
             Kind::Name(name) => match self.names.get(name).map(|n| n.0) {
                 Some(Entity::Definition(i)) => match definitions.get(i).and_then(Option::as_ref) {
                     Some(body) => self.split(body, piece, definitions, out, depth + 1),
-                    None => out.push(Piece { core: Some(expr), ..piece }),
+                    None => out.push(Piece {
+                        core: Some(expr),
+                        ..piece
+                    }),
                 },
-                _ => out.push(Piece { core: Some(expr), ..piece }),
+                _ => out.push(Piece {
+                    core: Some(expr),
+                    ..piece
+                }),
             },
-            _ => out.push(Piece { core: Some(expr), ..piece }),
+            _ => out.push(Piece {
+                core: Some(expr),
+                ..piece
+            }),
         }
     }
 
@@ -109,10 +131,10 @@ impl Session {
         expr.walk(&mut |e| match &e.kind {
             Kind::Call(name, _) => found |= matches!(name.as_str(), "d" | "div" | "lap" | "grad"),
             Kind::Name(name) if depth < 32 => {
-                if let Some(&(Entity::Definition(i), _)) = self.names.get(name) {
-                    if let Some(Some(body)) = definitions.get(i) {
-                        found = found || self.has_derivative(body, definitions, depth + 1);
-                    }
+                if let Some(&(Entity::Definition(i), _)) = self.names.get(name)
+                    && let Some(Some(body)) = definitions.get(i)
+                {
+                    found = found || self.has_derivative(body, definitions, depth + 1);
                 }
             }
             _ => {}
@@ -121,7 +143,8 @@ impl Session {
     }
 
     fn node(&mut self, expr: &Expr) -> Option<Node> {
-        self.lower(expr, Context::global(Mode::Physics)).map(|t| t.node)
+        self.lower(expr, Context::global(Mode::Physics))
+            .map(|t| t.node)
     }
 
     /// Product of the plain factors.
@@ -146,7 +169,9 @@ impl Session {
 
     /// Fluxes of a piece of `left - right` in divergence form, with the sign of the right side.
     fn fluxes(&mut self, piece: &Piece<'_>) -> Option<Vec<(usize, Node)>> {
-        let Kind::Call(name, arguments) = &piece.core?.kind else { return None };
+        let Kind::Call(name, arguments) = &piece.core?.kind else {
+            return None;
+        };
         if self.names.contains_key(name) {
             return None;
         }
@@ -176,17 +201,27 @@ impl Session {
             _ => return None,
         };
         let free = self.graph.free_symbols(&[coefficient]);
-        if pairs.iter().any(|&(i, _)| free.contains(&self.coordinates[i].symbol)) {
+        if pairs
+            .iter()
+            .any(|&(i, _)| free.contains(&self.coordinates[i].symbol))
+        {
             return None;
         }
-        Some(pairs.into_iter().map(|(i, f)| (i, self.graph.mul(coefficient, f))).collect())
+        Some(
+            pairs
+                .into_iter()
+                .map(|(i, f)| (i, self.graph.mul(coefficient, f)))
+                .collect(),
+        )
     }
 
     /// `d(F, …, x)` with a Cartesian space coordinate `x` outermost: `x` and what it is taken of.
     fn outermost(&mut self, inner: Node, by: &[Expr]) -> Option<(usize, Node)> {
         let steps = self.derivative_steps(by)?;
         let (last, _, _) = steps.last()?;
-        let &(Entity::Coordinate(outer), _) = self.names.get(last)? else { return None };
+        let &(Entity::Coordinate(outer), _) = self.names.get(last)? else {
+            return None;
+        };
         let cartesian = self.resolved[outer]
             .as_ref()
             .is_some_and(|c| c.role == Role::Space && c.geometry == Geometry::Cartesian);
@@ -195,9 +230,15 @@ impl Session {
         }
         let mut node = inner;
         for (k, (name, order, _)) in steps.iter().enumerate() {
-            let &(Entity::Coordinate(i), _) = self.names.get(name)? else { return None };
+            let &(Entity::Coordinate(i), _) = self.names.get(name)? else {
+                return None;
+            };
             let symbol = self.coordinates[i].symbol;
-            let order = if k + 1 == steps.len() { order - 1 } else { *order };
+            let order = if k + 1 == steps.len() {
+                order - 1
+            } else {
+                *order
+            };
             for _ in 0..order {
                 node = self.graph.diff(node, symbol);
             }
@@ -233,7 +274,8 @@ impl Session {
                 continue;
             };
             let index = self.fields.iter().position(|f| {
-                f.functions.is_some_and(|(function, _)| function == jet.function)
+                f.functions
+                    .is_some_and(|(function, _)| function == jet.function)
             })?;
             if field.is_some_and(|f| f != index) {
                 return None;
@@ -245,16 +287,27 @@ impl Session {
         let capacity = self.graph.linear(0.0, &capacity);
         let source = self.graph.linear(0.0, &source);
         let differentiated = |s: &Self, node: Node| {
-            s.graph.jets_in(&[node]).iter().any(|&j| s.graph.jet(j).order.order() > 0)
+            s.graph
+                .jets_in(&[node])
+                .iter()
+                .any(|&j| s.graph.jet(j).order.order() > 0)
         };
         let timed = |s: &Self, node: Node| {
-            s.graph.jets_in(&[node]).iter().any(|&j| s.graph.jet(j).order.of(t) > 0)
+            s.graph
+                .jets_in(&[node])
+                .iter()
+                .any(|&j| s.graph.jet(j).order.of(t) > 0)
         };
         let clean = !differentiated(self, capacity)
             && !timed(self, source)
             && !divergences.iter().any(|&(_, f)| timed(self, f));
         (clean && !self.graph.is_zero(capacity)).then_some(())?;
-        Some(Evolution { field: field?, capacity, divergences, source })
+        Some(Evolution {
+            field: field?,
+            capacity,
+            divergences,
+            source,
+        })
     }
 
     /// The factor `d(f, t)` of a term.

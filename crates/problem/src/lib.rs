@@ -7,6 +7,7 @@
 
 mod ast;
 mod declare;
+mod declare_functions;
 mod diagnose;
 mod evolution;
 mod functions;
@@ -17,6 +18,7 @@ mod lower;
 mod measurements;
 mod mentions;
 pub mod model;
+mod names;
 mod operators;
 mod parse;
 mod scope;

@@ -4,7 +4,7 @@ use surrogate_symbolic::Call;
 
 use crate::ast::{Expr, Kind};
 use crate::diagnose::{ErrorKind, Mistake, closest};
-use crate::scope::{ConstantBody, Entity, Mode, RESERVED, Session, Typed};
+use crate::scope::{Entity, Mode, RESERVED, Session, Typed};
 use crate::source::Span;
 use crate::units::Dimension;
 
@@ -43,12 +43,18 @@ impl Session {
         match &expr.kind {
             Kind::Number(value) => {
                 let unit = (*value != 0.0).then_some(Dimension::ONE);
-                Some(Typed { node: self.graph.constant(*value), unit })
+                Some(Typed {
+                    node: self.graph.constant(*value),
+                    unit,
+                })
             }
             Kind::Name(name) => self.lower_name(name, expr.span, context),
             Kind::Negative(a) => {
                 let a = self.lower(a, context)?;
-                Some(Typed { node: self.graph.neg(a.node), ..a })
+                Some(Typed {
+                    node: self.graph.neg(a.node),
+                    ..a
+                })
             }
             Kind::Sum(terms) => self.lower_sum(terms, context),
             Kind::Product(factors) => self.lower_product(factors, context),
@@ -81,7 +87,10 @@ impl Session {
         if failed {
             return None;
         }
-        Some(Typed { node: self.graph.linear(0.0, &list), unit: unit.map(|u| u.0) })
+        Some(Typed {
+            node: self.graph.linear(0.0, &list),
+            unit: unit.map(|u| u.0),
+        })
     }
 
     fn lower_product(&mut self, factors: &[(bool, Expr)], context: Context<'_>) -> Option<Typed> {
@@ -95,9 +104,7 @@ impl Session {
             };
             if *divide && self.graph.is_zero(typed.node) {
                 let message = "division by zero";
-                self.report(
-                    Mistake::new(ErrorKind::Range, message).at(factor.span, "this is 0"),
-                );
+                self.report(Mistake::new(ErrorKind::Range, message).at(factor.span, "this is 0"));
                 failed = true;
                 continue;
             }
@@ -108,22 +115,23 @@ impl Session {
                 _ => None,
             };
         }
-        (!failed).then(|| Typed { node: self.graph.product(&list), unit })
+        (!failed).then(|| Typed {
+            node: self.graph.product(&list),
+            unit,
+        })
     }
 
-    fn lower_power(
-        &mut self,
-        base: &Expr,
-        exponent: &Expr,
-        context: Context<'_>,
-    ) -> Option<Typed> {
+    fn lower_power(&mut self, base: &Expr, exponent: &Expr, context: Context<'_>) -> Option<Typed> {
         let b = self.lower(base, context);
         let e = self.lower(exponent, context)?;
         let b = b?;
         self.plain(e, exponent.span, "an exponent")?;
         if let Some(power) = self.graph.as_constant(e.node) {
             let unit = b.unit.map(|u| u.power(power));
-            return Some(Typed { node: self.graph.powf(b.node, power), unit });
+            return Some(Typed {
+                node: self.graph.powf(b.node, power),
+                unit,
+            });
         }
         self.plain(b, base.span, "the base of a varying power")?;
         Some(Typed::new(self.graph.pow(b.node, e.node), Dimension::ONE))
@@ -156,7 +164,7 @@ impl Session {
         let help = if right.is_one() {
             format!(
                 "numbers have no unit: name a constant, as in [constants] a = \"1 {}\"",
-                left.to_string()
+                left
             )
         } else if left.is_one() {
             format!("numbers have no unit: name a constant, as in [constants] a = \"1 {right}\"")
@@ -207,35 +215,51 @@ impl Session {
         if let Some(reason) = context.mode.forbids(entity) {
             let message = format!("`{name}` may not stand here");
             self.report(
-                Mistake::new(ErrorKind::NotAllowed, message).at(span, entity.words()).help(reason),
+                Mistake::new(ErrorKind::NotAllowed, message)
+                    .at(span, entity.words())
+                    .help(reason),
             );
             return None;
         }
         match entity {
             Entity::Coordinate(i) => {
                 let entry = self.coordinates[i].clone();
-                Some(Typed { node: self.graph.symbol(entry.symbol), unit: entry.unit })
+                Some(Typed {
+                    node: self.graph.symbol(entry.symbol),
+                    unit: entry.unit,
+                })
             }
             Entity::Parameter(i) => {
                 let entry = self.parameters[i].clone();
-                Some(Typed { node: self.graph.symbol(entry.symbol), unit: entry.unit })
+                Some(Typed {
+                    node: self.graph.symbol(entry.symbol),
+                    unit: entry.unit,
+                })
             }
             Entity::Unknown(i) => {
                 let entry = self.unknowns[i].clone();
-                Some(Typed { node: self.graph.symbol(entry.symbol), unit: entry.unit })
+                Some(Typed {
+                    node: self.graph.symbol(entry.symbol),
+                    unit: entry.unit,
+                })
             }
             Entity::Constant(i) => self.constant_value(i),
             Entity::Definition(i) => self.lower_definition(i, span, context.mode),
             Entity::Field(i) => {
                 let unit = self.fields[i].unit;
                 let (function, _) = self.fields[i].functions?;
-                Some(Typed { node: self.graph.function_value(function), unit })
+                Some(Typed {
+                    node: self.graph.function_value(function),
+                    unit,
+                })
             }
             Entity::Function(_) => {
                 let message = format!("`{name}` is a function and needs arguments");
                 let help = format!("write `{name}(…)`");
                 self.report(
-                    Mistake::new(ErrorKind::Arguments, message).at(span, "no arguments").help(help),
+                    Mistake::new(ErrorKind::Arguments, message)
+                        .at(span, "no arguments")
+                        .help(help),
                 );
                 None
             }
@@ -245,106 +269,19 @@ impl Session {
     fn lower_network(&mut self, span: Span, mode: Mode) -> Option<Typed> {
         let Mode::Ansatz(field) = mode else {
             self.report(
-                Mistake::new(ErrorKind::NotAllowed, "the network `N` stands in an `ansatz` only")
-                    .at(span, "not an ansatz"),
+                Mistake::new(
+                    ErrorKind::NotAllowed,
+                    "the network `N` stands in an `ansatz` only",
+                )
+                .at(span, "not an ansatz"),
             );
             return None;
         };
         let (_, network) = self.fields[field].functions?;
-        Some(Typed::new(self.graph.function_value(network), Dimension::ONE))
-    }
-
-    /// An unknown name, with what was probably meant.
-    pub(crate) fn unknown_symbol(&mut self, name: &str, span: Span, context: Context<'_>) {
-        let mut known = self.known_names();
-        let locals: Vec<&str> = context.locals.iter().map(|(n, _)| n.as_str()).collect();
-        known.retain(|n| !locals.contains(n));
-        known.splice(0..0, locals);
-        let help = if let Some(near) = closest(name, &known) {
-            let about = match self.names.get(near) {
-                Some((Entity::Field(i), _)) => {
-                    let field = &self.fields[*i];
-                    let unit = field.unit.map_or(String::new(), |u| u.to_string());
-                    let words = [field.description.as_str(), unit.as_str()];
-                    let words: Vec<&str> = words.into_iter().filter(|w| !w.is_empty()).collect();
-                    format!(" ({})", words.join(", "))
-                }
-                Some((entity, _)) => format!(" ({})", entity.words()),
-                None => String::new(),
-            };
-            format!("did you mean `{near}`{about}?")
-        } else {
-            let list: Vec<&str> = known.iter().copied().take(16).collect();
-            let more = if known.len() > list.len() { ", …" } else { "" };
-            format!("defined here: {}{more}", list.join(", "))
-        };
-        let message = format!("`{name}` is not defined");
-        self.report(
-            Mistake::new(ErrorKind::UnknownSymbol, message).at(span, "unknown").help(help),
-        );
-    }
-
-    /// Notes that a name is being worked out; reports a cycle.
-    pub(crate) fn enter(&mut self, name: &str, span: Span) -> Option<()> {
-        if let Some(from) = self.stack.iter().position(|n| n == name) {
-            let mut round: Vec<&str> = self.stack[from..].iter().map(String::as_str).collect();
-            round.push(name);
-            let label = round.join(" → ");
-            let message = format!("`{name}` is defined by itself");
-            // one report for the whole round, at its alphabetically first member
-            let first = self.stack[from..].iter().min().cloned().unwrap_or_default();
-            let at = self.names.get(&first).map_or(span, |n| n.1);
-            let message =
-                if first == name { message } else { format!("`{first}` is defined by itself") };
-            self.report(Mistake::new(ErrorKind::Cycle, message).at(at, label));
-            return None;
-        }
-        self.stack.push(name.to_string());
-        Some(())
-    }
-
-    fn lower_definition(&mut self, index: usize, span: Span, mode: Mode) -> Option<Typed> {
-        let name = self.definitions[index].name.clone();
-        if let Some(&known) = self.memo.get(&(name.clone(), mode)) {
-            return known;
-        }
-        let body = self.definitions[index].body.clone()?;
-        self.enter(&name, span)?;
-        let typed = self.lower(&body, Context::global(mode));
-        self.stack.pop();
-        self.memo.insert((name, mode), typed);
-        typed
-    }
-
-    /// The value of a constant as a node.
-    pub(crate) fn constant_value(&mut self, index: usize) -> Option<Typed> {
-        if let Some(known) = self.constants[index].value {
-            return known;
-        }
-        let name = self.constants[index].name.clone();
-        let span = self.constants[index].span;
-        let typed = match self.constants[index].body.clone() {
-            ConstantBody::Broken => None,
-            ConstantBody::Quantity(q) => {
-                let unit = if q.plain && q.value == 0.0 { None } else { Some(q.unit.dimension) };
-                Some(Typed { node: self.graph.constant(q.value), unit })
-            }
-            ConstantBody::Expression(expr) => {
-                self.enter(&name, span)?;
-                let typed = self.lower(&expr, Context::global(Mode::Constant));
-                self.stack.pop();
-                typed.filter(|t| {
-                    let finite = self.graph.as_constant(t.node).is_some_and(f64::is_finite);
-                    if !finite {
-                        let message = format!("the constant `{name}` is not a finite number");
-                        self.report(Mistake::new(ErrorKind::Range, message).at(expr.span, ""));
-                    }
-                    finite
-                })
-            }
-        };
-        self.constants[index].value = Some(typed);
-        typed
+        Some(Typed::new(
+            self.graph.function_value(network),
+            Dimension::ONE,
+        ))
     }
 
     fn lower_call(
@@ -370,7 +307,10 @@ impl Session {
                 let a = self.one_argument(name, arguments, span, context)?;
                 if name == "sqrt" {
                     let unit = a.unit.map(|u| u.power(0.5));
-                    return Some(Typed { node: self.graph.sqrt(a.node), unit });
+                    return Some(Typed {
+                        node: self.graph.sqrt(a.node),
+                        unit,
+                    });
                 }
                 self.plain(a, arguments[0].span, "the argument of `log10`")?;
                 let log = self.graph.call(Call::Ln, a.node);
@@ -395,7 +335,10 @@ impl Session {
                 let message = "the two values of `if` have different units";
                 let places = ((a, arguments[1].span), (b, arguments[2].span));
                 let unit = self.same_unit(message, places.0, places.1)?;
-                Some(Typed { node: self.graph.select(c.node, a.node, b.node), unit })
+                Some(Typed {
+                    node: self.graph.select(c.node, a.node, b.node),
+                    unit,
+                })
             }
             _ => {
                 self.unknown_call(name, span, context);
@@ -406,7 +349,10 @@ impl Session {
 
     fn unknown_call(&mut self, name: &str, span: Span, context: Context<'_>) {
         let functions: Vec<String> = self.functions.iter().map(|f| f.name.clone()).collect();
-        let known = RESERVED[2..28].iter().copied().chain(functions.iter().map(String::as_str));
+        let known = RESERVED[2..28]
+            .iter()
+            .copied()
+            .chain(functions.iter().map(String::as_str));
         let known: Vec<&str> = known.collect();
         let local = context.locals.iter().any(|(n, _)| n == name);
         let help = match self.names.get(name) {
@@ -414,7 +360,10 @@ impl Session {
                 format!("`{name}` is a field; its value at a place is `{name} | x = 0`")
             }
             Some((entity, _)) => {
-                format!("`{name}` is {}; products are written `{name} * (…)`", entity.words())
+                format!(
+                    "`{name}` is {}; products are written `{name} * (…)`",
+                    entity.words()
+                )
             }
             None if local => format!("`{name}` is an argument; write `{name} * (…)`"),
             None => match (name, closest(name, &known)) {
@@ -425,17 +374,18 @@ impl Session {
         };
         let message = format!("`{name}` is not a function");
         let end = span.start + name.len() as u32;
-        let at = Span { end: end.min(span.end), ..span };
-        self.report(Mistake::new(ErrorKind::UnknownSymbol, message).at(at, "unknown").help(help));
+        let at = Span {
+            end: end.min(span.end),
+            ..span
+        };
+        self.report(
+            Mistake::new(ErrorKind::UnknownSymbol, message)
+                .at(at, "unknown")
+                .help(help),
+        );
     }
 
-    fn lower_elementary(
-        &mut self,
-        name: &str,
-        call: Call,
-        a: Typed,
-        span: Span,
-    ) -> Option<Typed> {
+    fn lower_elementary(&mut self, name: &str, call: Call, a: Typed, span: Span) -> Option<Typed> {
         let unit = match call {
             Call::Abs => a.unit,
             Call::Sign | Call::Step => Some(Dimension::ONE),
@@ -444,7 +394,10 @@ impl Session {
                 Some(Dimension::ONE)
             }
         };
-        Some(Typed { node: self.graph.call(call, a.node), unit })
+        Some(Typed {
+            node: self.graph.call(call, a.node),
+            unit,
+        })
     }
 
     fn lower_clip(
@@ -458,7 +411,10 @@ impl Session {
         let spans = (arguments[0].span, arguments[1].span, arguments[2].span);
         let unit = self.same_unit(message, (a, spans.0), (low, spans.1))?;
         let unit = self.same_unit(message, (Typed { unit, ..a }, spans.0), (high, spans.2))?;
-        let limits = (self.graph.as_constant(low.node), self.graph.as_constant(high.node));
+        let limits = (
+            self.graph.as_constant(low.node),
+            self.graph.as_constant(high.node),
+        );
         let node = match limits {
             (Some(l), Some(h)) if l <= h => self.graph.clip(a.node, l, h),
             (Some(_), Some(_)) => {
@@ -481,7 +437,8 @@ impl Session {
         span: Span,
         context: Context<'_>,
     ) -> Option<Typed> {
-        self.arguments::<1>(name, arguments, span, context).map(|[a]| a)
+        self.arguments::<1>(name, arguments, span, context)
+            .map(|[a]| a)
     }
 
     /// Exactly `K` arguments, all without mistakes.

@@ -30,13 +30,19 @@ impl Session {
                 let message = format!("cannot read `{}`: {}", file.string, reason(&e));
                 let help = "file names are relative to the problem file";
                 self.report(
-                    Mistake::new(ErrorKind::File, message).at(file.whole(), "").help(help),
+                    Mistake::new(ErrorKind::File, message)
+                        .at(file.whole(), "")
+                        .help(help),
                 );
                 return None;
             }
         };
         let source = self.reporter.sources.len() as u32;
-        let mut csv = Csv { columns: Vec::new(), lines: Vec::new(), head: Span::default() };
+        let mut csv = Csv {
+            columns: Vec::new(),
+            lines: Vec::new(),
+            head: Span::default(),
+        };
         let mut start = 0;
         for line in text.split_inclusive('\n') {
             let span = Span::new(source, start..start + line.trim_end().len());
@@ -45,7 +51,11 @@ impl Session {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let separator = if line.contains(';') && !line.contains(',') { ';' } else { ',' };
+            let separator = if line.contains(';') && !line.contains(',') {
+                ';'
+            } else {
+                ','
+            };
             let cell = |c: &str| c.trim().trim_matches('"').trim().to_string();
             let cells: Vec<String> = line.split(separator).map(cell).collect();
             if csv.columns.is_empty() {
@@ -55,11 +65,18 @@ impl Session {
                 csv.lines.push((cells, span));
             }
         }
-        self.reporter.sources.push(Source { name: file.string.clone(), text });
+        self.reporter.sources.push(Source {
+            name: file.string.clone(),
+            text,
+        });
         if csv.lines.is_empty() {
             let message = format!("`{}` has no numbers", file.string);
             let help = "a table has a line of column names, then numbers separated by commas";
-            self.report(Mistake::new(ErrorKind::Csv, message).at(file.whole(), "").help(help));
+            self.report(
+                Mistake::new(ErrorKind::Csv, message)
+                    .at(file.whole(), "")
+                    .help(help),
+            );
             return None;
         }
         Some(csv)
@@ -151,7 +168,9 @@ impl Session {
         for section in self.sections(root, "data") {
             section.check(
                 &mut self.reporter,
-                &["file", "observe", "column", "columns", "noise", "weight", "name", "unit"],
+                &[
+                    "file", "observe", "column", "columns", "noise", "weight", "name", "unit",
+                ],
             );
             list.extend(self.measurements(&section, fields, outputs, read));
         }
@@ -215,14 +234,17 @@ impl Session {
                 let message = format!("`{}` has no column for `{}`", file.string, c.name);
                 let help = format!("add columns = {{ {} = \"…\" }}", c.name);
                 self.reporter.report(
-                    Mistake::new(ErrorKind::Csv, message).at(file.whole(), "").help(help),
+                    Mistake::new(ErrorKind::Csv, message)
+                        .at(file.whole(), "")
+                        .help(help),
                 );
                 return None;
             }
         }
         let column = section.text(&mut self.reporter, "column");
-        let (name, at) = column
-            .map_or((observe.string.trim(), observe.whole()), |t| (t.string.as_str(), t.whole()));
+        let (name, at) = column.map_or((observe.string.trim(), observe.whole()), |t| {
+            (t.string.as_str(), t.whole())
+        });
         let value_column = self.column(&csv, name, at, &file.string)?;
         let mut rows = Vec::new();
         for line in 0..csv.lines.len() {
@@ -235,14 +257,18 @@ impl Session {
             row.push(self.cell(&csv, line, value_column)? * unit.factor);
             rows.push(row);
         }
-        let noise = section.get("noise").and_then(|v| self.amount_in(v, "noise", &unit));
-        if let (Some(noise), Some(value)) = (noise, section.get("noise")) {
-            if noise <= 0.0 {
-                let message = "`noise` must be positive";
-                self.report(Mistake::new(ErrorKind::Range, message).at(value.span, ""));
-            }
+        let noise = section
+            .get("noise")
+            .and_then(|v| self.amount_in(v, "noise", &unit));
+        if let (Some(noise), Some(value)) = (noise, section.get("noise"))
+            && noise <= 0.0
+        {
+            let message = "`noise` must be positive";
+            self.report(Mistake::new(ErrorKind::Range, message).at(value.span, ""));
         }
-        let weight = section.positive(&mut self.reporter, "weight").unwrap_or(1.0);
+        let weight = section
+            .positive(&mut self.reporter, "weight")
+            .unwrap_or(1.0);
         let name = section.string(&mut self.reporter, "name");
         Some(Measurements {
             name: name.unwrap_or_else(|| format!("{} in {}", observe.string, file.string)),
@@ -334,25 +360,40 @@ impl Session {
         outputs: &[Output],
         read: ReadFile<'_>,
     ) -> Reference {
-        let mut reference =
-            Reference { kind: ReferenceKind::Automatic, cells: None, tolerance: None };
+        let mut reference = Reference {
+            kind: ReferenceKind::Automatic,
+            cells: None,
+            tolerance: None,
+        };
         let known = [
-            "exact", "file", "columns", "column", "observe", "unit", "kind", "cells", "tolerance",
+            "exact",
+            "file",
+            "columns",
+            "column",
+            "observe",
+            "unit",
+            "kind",
+            "cells",
+            "tolerance",
             "name",
         ];
-        let Some(section) = self.settings(root, "reference", &known) else { return reference };
+        let Some(section) = self.settings(root, "reference", &known) else {
+            return reference;
+        };
         reference.cells = section.count(&mut self.reporter, "cells", 4);
         reference.tolerance = section.positive(&mut self.reporter, "tolerance");
         let kinds = [("solver", true), ("none", false)];
         if section.choice(&mut self.reporter, "kind", &kinds) == Some(false) {
             reference.kind = ReferenceKind::None;
         }
-        if section.get("file").is_some() {
-            if let Some(table) = self.measurements(&section, fields, outputs, read) {
-                reference.kind = ReferenceKind::File(vec![table]);
-            }
+        if section.get("file").is_some()
+            && let Some(table) = self.measurements(&section, fields, outputs, read)
+        {
+            reference.kind = ReferenceKind::File(vec![table]);
         }
-        let Some(value) = section.get("exact") else { return reference };
+        let Some(value) = section.get("exact") else {
+            return reference;
+        };
         let Some(exact) = Section::of(&mut self.reporter, value, "`exact`") else {
             return reference;
         };
@@ -362,8 +403,12 @@ impl Session {
                 self.unknown_target(&key.string, key.span, fields, outputs);
                 continue;
             };
-            let Some(expr) = self.expression_value(value, &key.string) else { continue };
-            let Some(typed) = self.lower(&expr, Context::global(Mode::Inputs)) else { continue };
+            let Some(expr) = self.expression_value(value, &key.string) else {
+                continue;
+            };
+            let Some(typed) = self.lower(&expr, Context::global(Mode::Inputs)) else {
+                continue;
+            };
             if let Some(found) = typed.unit.filter(|u| *u != unit.dimension) {
                 let message = format!("the exact `{}` has another unit", key.string);
                 let label = format!("{found}, expected {}", unit.dimension);

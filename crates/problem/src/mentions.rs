@@ -9,8 +9,10 @@ use crate::scope::{Entity, Session};
 
 impl Session {
     /// All things that the expressions mention, directly or through what they mention.
-    pub(crate) fn mentions<'a>(&self, roots: impl IntoIterator<Item = &'a Expr>)
-    -> HashSet<Entity> {
+    pub(crate) fn mentions<'a>(
+        &self,
+        roots: impl IntoIterator<Item = &'a Expr>,
+    ) -> HashSet<Entity> {
         let mut found = HashSet::new();
         for expr in roots {
             self.collect(expr, &[], &mut found);
@@ -30,7 +32,9 @@ impl Session {
             if locals.iter().any(|l| l == name) {
                 continue;
             }
-            let Some(&(entity, _)) = self.names.get(name) else { continue };
+            let Some(&(entity, _)) = self.names.get(name) else {
+                continue;
+            };
             if !found.insert(entity) {
                 continue;
             }
@@ -41,8 +45,9 @@ impl Session {
                     }
                 }
                 Entity::Function(i) => {
-                    if let Some(Function::Expression { arguments, body, .. }) =
-                        &self.functions[i].body
+                    if let Some(Function::Expression {
+                        arguments, body, ..
+                    }) = &self.functions[i].body
                     {
                         self.collect(body, arguments, found);
                     }
@@ -61,11 +66,23 @@ impl Session {
             for mentions in statements {
                 let fields: Vec<usize> = mentions
                     .iter()
-                    .filter_map(|e| if let Entity::Field(i) = e { Some(*i) } else { None })
+                    .filter_map(|e| {
+                        if let Entity::Field(i) = e {
+                            Some(*i)
+                        } else {
+                            None
+                        }
+                    })
                     .collect();
                 let mut union: HashSet<usize> = mentions
                     .iter()
-                    .filter_map(|e| if let Entity::Parameter(i) = e { Some(*i) } else { None })
+                    .filter_map(|e| {
+                        if let Entity::Parameter(i) = e {
+                            Some(*i)
+                        } else {
+                            None
+                        }
+                    })
                     .collect();
                 fields.iter().for_each(|&f| union.extend(&sets[f]));
                 for &f in &fields {

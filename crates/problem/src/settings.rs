@@ -46,7 +46,11 @@ impl Session {
     }
 
     pub(crate) fn default_network(&mut self, root: &Table) -> Network {
-        let default = Network { width: None, depth: None, activation: Activation::Tanh };
+        let default = Network {
+            width: None,
+            depth: None,
+            activation: Activation::Tanh,
+        };
         match self.settings(root, "network", &["width", "depth", "activation"]) {
             Some(section) => self.network(&section, default),
             None => default,
@@ -61,13 +65,23 @@ impl Session {
             max_time_s: None,
             target_loss: None,
         };
-        let known = ["stages", "seed", "resample_every", "max_time", "target_loss"];
-        let Some(section) = self.settings(root, "train", &known) else { return train };
+        let known = [
+            "stages",
+            "seed",
+            "resample_every",
+            "max_time",
+            "target_loss",
+        ];
+        let Some(section) = self.settings(root, "train", &known) else {
+            return train;
+        };
         train.seed = section.count(&mut self.reporter, "seed", 0).unwrap_or(0) as u64;
         train.resample_every = section.count(&mut self.reporter, "resample_every", 1);
         train.max_time_s = self.duration(&section, "max_time");
         train.target_loss = section.positive(&mut self.reporter, "target_loss");
-        let Some(value) = section.get("stages") else { return train };
+        let Some(value) = section.get("stages") else {
+            return train;
+        };
         let Some(list) = value.as_list() else {
             wrong_type(&mut self.reporter, value, "stages", "a list of stages");
             return train;
@@ -89,14 +103,17 @@ impl Session {
         let iterations = section.count(&mut self.reporter, "iterations", 1);
         let max_time_s = self.duration(&section, "max_time");
         let learning_rate = section.positive(&mut self.reporter, "learning_rate");
-        let default = if max_time_s.is_some() { usize::MAX } else { ITERATIONS };
+        let default = if max_time_s.is_some() {
+            usize::MAX
+        } else {
+            ITERATIONS
+        };
         if let (Some(_), Some(value), Some(o)) =
             (learning_rate, section.get("learning_rate"), optimizer)
+            && o != Optimizer::Adam
         {
-            if o != Optimizer::Adam {
-                let message = "only `adam` has a learning rate";
-                self.report(Mistake::new(ErrorKind::UnknownKey, message).at(value.span, ""));
-            }
+            let message = "only `adam` has a learning rate";
+            self.report(Mistake::new(ErrorKind::UnknownKey, message).at(value.span, ""));
         }
         Some(TrainStage {
             optimizer: optimizer?,
@@ -127,8 +144,12 @@ impl Session {
     }
 
     /// Accuracy goals.
-    pub(crate) fn goals(&mut self, root: &Table, fields: &[Field], outputs: &[Output])
-    -> Vec<Goal> {
+    pub(crate) fn goals(
+        &mut self,
+        root: &Table,
+        fields: &[Field],
+        outputs: &[Output],
+    ) -> Vec<Goal> {
         let mut goals = Vec::new();
         for (key, value) in self.entries(root, "goal") {
             let found = unit_of(&key.string, fields, outputs);
@@ -140,7 +161,9 @@ impl Session {
                 continue;
             };
             let title = format!("[goal] {}", key.string);
-            let Some(section) = Section::of(&mut self.reporter, value, &title) else { continue };
+            let Some(section) = Section::of(&mut self.reporter, value, &title) else {
+                continue;
+            };
             section.check(&mut self.reporter, &["rms", "max", "relative_l2"]);
             let mut amount = |key: &str| {
                 let value = section.get(key)?;
@@ -154,7 +177,12 @@ impl Session {
             };
             let (rms, max) = (amount("rms"), amount("max"));
             let relative_l2 = section.positive(&mut self.reporter, "relative_l2");
-            goals.push(Goal { name: key.string.clone(), rms, max, relative_l2 });
+            goals.push(Goal {
+                name: key.string.clone(),
+                rms,
+                max,
+                relative_l2,
+            });
         }
         goals
     }
@@ -168,7 +196,9 @@ impl Session {
         outputs: &[Output],
     ) {
         let known = outputs.iter().map(|o| o.name.as_str());
-        let mut known: Vec<&str> = known.chain(fields.iter().map(|f| f.name.as_str())).collect();
+        let mut known: Vec<&str> = known
+            .chain(fields.iter().map(|f| f.name.as_str()))
+            .collect();
         known.dedup();
         let message = format!("`{name}` is neither an output nor a field");
         self.report(
@@ -181,6 +211,14 @@ impl Session {
 
 /// The unit of an output or field.
 pub(crate) fn unit_of(name: &str, fields: &[Field], outputs: &[Output]) -> Option<Unit> {
-    let output = outputs.iter().find(|o| o.name == name).map(|o| o.unit.clone());
-    output.or_else(|| fields.iter().find(|f| f.name == name).map(|f| f.unit.clone()))
+    let output = outputs
+        .iter()
+        .find(|o| o.name == name)
+        .map(|o| o.unit.clone());
+    output.or_else(|| {
+        fields
+            .iter()
+            .find(|f| f.name == name)
+            .map(|f| f.unit.clone())
+    })
 }

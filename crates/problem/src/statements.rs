@@ -55,9 +55,16 @@ impl Session {
 
     /// Entries of a list of tables.
     pub(crate) fn sections<'a>(&mut self, root: &'a Table, key: &str) -> Vec<Section<'a>> {
-        let Some(value) = root.get(key) else { return Vec::new() };
+        let Some(value) = root.get(key) else {
+            return Vec::new();
+        };
         let Some(list) = value.as_list() else {
-            wrong_type(&mut self.reporter, value, key, &format!("entries [[{key}]]"));
+            wrong_type(
+                &mut self.reporter,
+                value,
+                key,
+                &format!("entries [[{key}]]"),
+            );
             return Vec::new();
         };
         list.iter()
@@ -66,7 +73,14 @@ impl Session {
     }
 
     fn row_draft<'a>(&mut self, kind: RowKind, section: Section<'a>) -> Option<RowDraft<'a>> {
-        let common = ["equation", "name", "multiply_by", "scale", "weight", "points"];
+        let common = [
+            "equation",
+            "name",
+            "multiply_by",
+            "scale",
+            "weight",
+            "points",
+        ];
         let own: &[&str] = match kind {
             RowKind::Equation => &[],
             RowKind::Condition => &["at"],
@@ -95,7 +109,15 @@ impl Session {
                 return None;
             }
         };
-        Some(RowDraft { kind, section, text, equation, at, multiply_by, scale })
+        Some(RowDraft {
+            kind,
+            section,
+            text,
+            equation,
+            at,
+            multiply_by,
+            scale,
+        })
     }
 
     fn optional_expression(&mut self, section: &Section<'_>, key: &str) -> Option<Expr> {
@@ -108,7 +130,9 @@ impl Session {
         let mut drafts = Vec::new();
         for (key, value) in self.entries(root, "fields") {
             let title = format!("[fields.{}]", key.string);
-            let Some(section) = Section::of(&mut self.reporter, value, &title) else { continue };
+            let Some(section) = Section::of(&mut self.reporter, value, &title) else {
+                continue;
+            };
             let ansatz = self.optional_expression(&section, "ansatz");
             let texts = section.texts(&mut self.reporter, "inputs");
             let inputs = texts.map(|list| {
@@ -121,36 +145,46 @@ impl Session {
                 };
                 list.into_iter().filter_map(read).collect()
             });
-            let declared = section.texts(&mut self.reporter, "parameters").map(|names| {
-                let mut list = Vec::new();
-                for text in names {
-                    if let Some(&(Entity::Parameter(i), _)) = self.names.get(&text.string) {
-                        self.used.insert(text.string.clone());
-                        list.push(i);
-                        continue;
+            let declared = section
+                .texts(&mut self.reporter, "parameters")
+                .map(|names| {
+                    let mut list = Vec::new();
+                    for text in names {
+                        if let Some(&(Entity::Parameter(i), _)) = self.names.get(&text.string) {
+                            self.used.insert(text.string.clone());
+                            list.push(i);
+                            continue;
+                        }
+                        let known: Vec<&str> =
+                            self.parameters.iter().map(|p| p.name.as_str()).collect();
+                        let help = crate::diagnose::did_you_mean(&text.string, &known);
+                        let message = format!("`{}` is not a parameter", text.string);
+                        self.reporter.report(
+                            Mistake::new(ErrorKind::UnknownSymbol, message)
+                                .at(text.whole(), "unknown")
+                                .maybe_help(help),
+                        );
                     }
-                    let known: Vec<&str> =
-                        self.parameters.iter().map(|p| p.name.as_str()).collect();
-                    let help = crate::diagnose::did_you_mean(&text.string, &known);
-                    let message = format!("`{}` is not a parameter", text.string);
-                    self.reporter.report(
-                        Mistake::new(ErrorKind::UnknownSymbol, message)
-                            .at(text.whole(), "unknown")
-                            .maybe_help(help),
-                    );
-                }
-                list.sort_unstable();
-                list.dedup();
-                list
+                    list.sort_unstable();
+                    list.dedup();
+                    list
+                });
+            drafts.push(FieldDraft {
+                section,
+                ansatz,
+                inputs,
+                declared,
             });
-            drafts.push(FieldDraft { section, ansatz, inputs, declared });
         }
         drafts
     }
 
     /// Finds the parameters of the fields and makes their unknown functions.
-    pub(crate) fn make_functions(&mut self, rows: &[RowDraft<'_>], fields: &[FieldDraft<'_>])
-    -> Vec<Vec<usize>> {
+    pub(crate) fn make_functions(
+        &mut self,
+        rows: &[RowDraft<'_>],
+        fields: &[FieldDraft<'_>],
+    ) -> Vec<Vec<usize>> {
         let mut statements = Vec::new();
         for row in rows {
             statements.push(self.mentions([&row.equation.left, &row.equation.right]));
@@ -162,7 +196,10 @@ impl Session {
             statements.push(mentions);
         }
         for (index, entry) in self.fields.iter().enumerate() {
-            if !statements[..rows.len()].iter().any(|m| m.contains(&Entity::Field(index))) {
+            if !statements[..rows.len()]
+                .iter()
+                .any(|m| m.contains(&Entity::Field(index)))
+            {
                 let message = format!("nothing determines the field `{}`", entry.name);
                 self.reporter.report(
                     Mistake::new(ErrorKind::Unused, message)
@@ -193,7 +230,12 @@ impl Session {
 
     /// Lowers a row.
     pub(crate) fn row(&mut self, draft: &RowDraft<'_>) -> Option<Row> {
-        let RowDraft { section, text, equation, .. } = draft;
+        let RowDraft {
+            section,
+            text,
+            equation,
+            ..
+        } = draft;
         let before = self.reporter.count();
         let physics = Context::global(Mode::Physics);
         let left = self.lower(&equation.left, physics);
@@ -212,9 +254,17 @@ impl Session {
         let scale = self.factor(draft.scale.as_ref());
         let weight = section.positive(&mut self.reporter, "weight");
         let points = section.count(&mut self.reporter, "points", 1);
-        let nodes = section.count(&mut self.reporter, "nodes", 1).unwrap_or(NODES);
-        let kinds = [("no", Graded::No), ("end", Graded::End), ("both", Graded::Both)];
-        let graded = section.choice(&mut self.reporter, "graded", &kinds).unwrap_or(Graded::No);
+        let nodes = section
+            .count(&mut self.reporter, "nodes", 1)
+            .unwrap_or(NODES);
+        let kinds = [
+            ("no", Graded::No),
+            ("end", Graded::End),
+            ("both", Graded::Both),
+        ];
+        let graded = section
+            .choice(&mut self.reporter, "graded", &kinds)
+            .unwrap_or(Graded::No);
         let name = section.string(&mut self.reporter, "name");
         let (left, right) = (left?, right?);
         let unit = self.same_unit(
@@ -265,7 +315,8 @@ impl Session {
     }
 
     fn factor(&mut self, expr: Option<&Expr>) -> Option<Node> {
-        self.lower(expr?, Context::global(Mode::Inputs)).map(|t| t.node)
+        self.lower(expr?, Context::global(Mode::Inputs))
+            .map(|t| t.node)
     }
 
     /// `x = 0`: the coordinate and its SI value.
@@ -273,7 +324,11 @@ impl Session {
         let Some(equals) = text.string.find('=') else {
             let message = "a place is written `coordinate = value`";
             let help = "for example at = \"x = 0\"";
-            self.report(Mistake::new(ErrorKind::Place, message).at(text.whole(), "").help(help));
+            self.report(
+                Mistake::new(ErrorKind::Place, message)
+                    .at(text.whole(), "")
+                    .help(help),
+            );
             return None;
         };
         let lead = text.string.len() - text.string.trim_start().len();
@@ -288,13 +343,21 @@ impl Session {
         let amount = self.amount_of(&value)?;
         let c = self.resolved[index].as_ref()?;
         let (unit, name) = (c.unit.clone(), c.name.clone());
-        let found = amount.unit.as_ref().map_or_else(Default::default, |u| u.dimension);
+        let found = amount
+            .unit
+            .as_ref()
+            .map_or_else(Default::default, |u| u.dimension);
         if amount.value != 0.0 && found != unit.dimension {
             let message = format!("the place of `{name}` has the wrong unit");
             let label = format!("{found}, expected {}", unit.dimension);
-            let help = format!("write for example `{name} = 1 {}` or name a constant", unit.text);
+            let help = format!(
+                "write for example `{name} = 1 {}` or name a constant",
+                unit.text
+            );
             self.report(
-                Mistake::new(ErrorKind::Units, message).at(value.whole(), label).help(help),
+                Mistake::new(ErrorKind::Units, message)
+                    .at(value.whole(), label)
+                    .help(help),
             );
             return None;
         }
@@ -320,24 +383,32 @@ impl Session {
                 continue;
             };
             let section = &draft.section;
-            let ansatz = draft.ansatz.as_ref().and_then(|e| self.ansatz(index, e, unit));
+            let ansatz = draft
+                .ansatz
+                .as_ref()
+                .and_then(|e| self.ansatz(index, e, unit));
             let inputs = draft.inputs.as_ref().map(|list| {
                 let mut inputs = Vec::new();
                 for (text, expr) in list {
                     let typed = self.lower(expr, Context::global(Mode::Inputs));
                     if let Some(typed) = typed {
                         self.own_symbols(index, typed.node, expr.span, "an input");
-                        inputs.push(Input { text: text.string.clone(), node: typed.node });
+                        inputs.push(Input {
+                            text: text.string.clone(),
+                            node: typed.node,
+                        });
                     }
                 }
                 inputs
             });
-            let scale = section.get("scale").and_then(|v| self.amount_in(v, "scale", unit));
-            if let (Some(s), Some(v)) = (scale, section.get("scale")) {
-                if s <= 0.0 {
-                    let message = "`scale` must be positive";
-                    self.report(Mistake::new(ErrorKind::Range, message).at(v.span, ""));
-                }
+            let scale = section
+                .get("scale")
+                .and_then(|v| self.amount_in(v, "scale", unit));
+            if let (Some(s), Some(v)) = (scale, section.get("scale"))
+                && s <= 0.0
+            {
+                let message = "`scale` must be positive";
+                self.report(Mistake::new(ErrorKind::Range, message).at(v.span, ""));
             }
             let network = self.network(section, network);
             let entry = &self.fields[index];
@@ -365,7 +436,11 @@ impl Session {
             let label = format!("{found}, the field is in {}", unit.dimension);
             let factor = unit.dimension.over(&found).as_factor();
             let help = format!("a factor {factor} is missing (`N` has no unit)");
-            self.report(Mistake::new(ErrorKind::Units, message).at(expr.span, label).help(help));
+            self.report(
+                Mistake::new(ErrorKind::Units, message)
+                    .at(expr.span, label)
+                    .help(help),
+            );
             return None;
         }
         if self.graph.jets_in(&[typed.node]).is_empty() {
@@ -379,7 +454,9 @@ impl Session {
 
     /// Reports symbols that the field does not depend on.
     fn own_symbols(&mut self, field: usize, node: Node, span: Span, what: &str) {
-        let Some((function, _)) = self.fields[field].functions else { return };
+        let Some((function, _)) = self.fields[field].functions else {
+            return;
+        };
         let own = self.graph.function_arguments(function).to_vec();
         let free = self.graph.free_symbols(&[node]);
         if let Some(symbol) = free.into_iter().find(|s| !own.contains(s)) {
@@ -416,7 +493,11 @@ impl Session {
     fn output(&mut self, key: &Text, value: &Value) -> Option<Output> {
         let physics = Context::global(Mode::Physics);
         let (expr, unit, description) = match value.as_table() {
-            None => (self.expression_value(value, &key.string)?, None, String::new()),
+            None => (
+                self.expression_value(value, &key.string)?,
+                None,
+                String::new(),
+            ),
             Some(table) => {
                 let title = format!("[outputs] {}", key.string);
                 let section = Section::new(table, title, key.span);
@@ -431,13 +512,13 @@ impl Session {
             }
         };
         let typed = self.lower(&expr, physics)?;
-        if let (Some(found), Some(unit)) = (typed.unit, &unit) {
-            if found != unit.dimension {
-                let message = format!("the output `{}` has another unit", key.string);
-                let label = format!("{found}, declared {}", unit.text);
-                self.report(Mistake::new(ErrorKind::Units, message).at(expr.span, label));
-                return None;
-            }
+        if let (Some(found), Some(unit)) = (typed.unit, &unit)
+            && found != unit.dimension
+        {
+            let message = format!("the output `{}` has another unit", key.string);
+            let label = format!("{found}, declared {}", unit.text);
+            self.report(Mistake::new(ErrorKind::Units, message).at(expr.span, label));
+            return None;
         }
         let free = self.graph.free_symbols(&[typed.node]);
         let is_free = |i: &usize| free.contains(&self.coordinates[*i].symbol);
@@ -454,7 +535,10 @@ impl Session {
 
     /// A resolved coordinate; only for files without mistakes.
     pub(crate) fn all_coordinates(&mut self) -> Vec<Coordinate> {
-        std::mem::take(&mut self.resolved).into_iter().flatten().collect()
+        std::mem::take(&mut self.resolved)
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 

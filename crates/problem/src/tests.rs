@@ -1,9 +1,14 @@
 //! What files mean, and what is said about files that mean nothing.
 
+#![allow(clippy::unwrap_used)]
+
 mod errors;
+mod expression_errors;
+mod file_errors;
 mod files;
 mod language;
 mod physics;
+mod place_errors;
 
 use std::collections::HashMap;
 use std::io;
@@ -16,7 +21,11 @@ use crate::{Diagnostics, Problem, load_text};
 
 /// Reads from `problems/`.
 fn shipped_file(name: &str) -> io::Result<String> {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../problems").join(name))
+    std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../problems")
+            .join(name),
+    )
 }
 
 /// A file of `problems/`.
@@ -36,13 +45,17 @@ fn loaded(text: &str) -> Problem {
 
 /// What people see.
 fn rendered(result: Result<Problem, Diagnostics>) -> String {
-    let Err(diagnostics) = result else { return "no mistake".to_string() };
+    let Err(diagnostics) = result else {
+        return "no mistake".to_string();
+    };
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
         .with_width(100)
         .with_links(false);
     let mut out = String::new();
     for error in &diagnostics.errors {
-        handler.render_report(&mut out, error as &dyn Diagnostic).unwrap();
+        handler
+            .render_report(&mut out, error as &dyn Diagnostic)
+            .unwrap();
     }
     out.lines().map(|l| format!("{}\n", l.trim_end())).collect()
 }
@@ -57,11 +70,23 @@ fn value(
     let map: HashMap<&str, f64> = symbols.iter().copied().collect();
     let symbols = |s: SymbolId| {
         let name = problem.graph.symbol_name(s);
-        *map.get(name).unwrap_or_else(|| panic!("no value for {name}"))
+        *map.get(name)
+            .unwrap_or_else(|| panic!("no value for {name}"))
     };
-    problem.graph.evaluate(node, &Environment { symbols: &symbols, jets })
+    problem.graph.evaluate(
+        node,
+        &Environment {
+            symbols: &symbols,
+            jets,
+        },
+    )
 }
 
 fn constant(problem: &Problem, name: &str) -> f64 {
-    problem.constants.iter().find(|c| c.name == name).unwrap().value
+    problem
+        .constants
+        .iter()
+        .find(|c| c.name == name)
+        .unwrap()
+        .value
 }

@@ -1,3 +1,5 @@
+//! Merging, overrides, resolved files, data.
+
 use std::io;
 
 use super::{loaded, no_files, shipped, shipped_file};
@@ -31,9 +33,7 @@ fn files(name: &str) -> io::Result<String> {
             Ok("extends = \"heat.toml\"\n[functions]\nf = { file = \"f.csv\" }\n".to_string())
         }
         "deep/f.csv" => Ok("x,f\n0,1\n1,2\n2,5\n3,7\n".to_string()),
-        "cell.csv" => {
-            Ok("# a comment\ntime_s,x,u_meas\n0,0.5,1.5\n1,0.5,1.25\n".to_string())
-        }
+        "cell.csv" => Ok("# a comment\ntime_s,x,u_meas\n0,0.5,1.5\n1,0.5,1.25\n".to_string()),
         _ => no_files(name),
     }
 }
@@ -45,7 +45,13 @@ fn load(text: &str, overrides: &[&str]) -> Problem {
 
 #[test]
 fn shipped_problems_load_and_so_do_their_resolved_forms() {
-    for name in ["heat.toml", "burgers.toml", "sphere.toml", "spm-plain.toml", "spm.toml"] {
+    for name in [
+        "heat.toml",
+        "burgers.toml",
+        "sphere.toml",
+        "spm-plain.toml",
+        "spm.toml",
+    ] {
         let first = shipped(name);
         assert!(first.warnings.is_empty(), "{name}: {:?}", first.warnings);
         let second = load_text(name, &first.resolved, &[], &shipped_file)
@@ -58,8 +64,16 @@ fn shipped_problems_load_and_so_do_their_resolved_forms() {
 #[test]
 fn plain_single_particle_file_is_physics_only() {
     let p = shipped("spm-plain.toml");
-    assert!(p.fields.iter().all(|f| f.ansatz.is_none() && f.inputs.is_none()));
-    assert!(p.rows.iter().all(|r| r.multiply_by.is_none() && r.scale.is_none()));
+    assert!(
+        p.fields
+            .iter()
+            .all(|f| f.ansatz.is_none() && f.inputs.is_none())
+    );
+    assert!(
+        p.rows
+            .iter()
+            .all(|r| r.multiply_by.is_none() && r.scale.is_none())
+    );
 }
 
 #[test]
@@ -90,8 +104,15 @@ fn extending_files_win_key_by_key() {
 
 #[test]
 fn files_named_in_a_base_are_found_from_its_folder() {
-    let p = load("extends = \"deep/middle.toml\"\n[outputs]\ny = \"f(x/L)\"", &[]);
-    assert!(p.resolved.contains("file = \"deep/f.csv\""), "{}", p.resolved);
+    let p = load(
+        "extends = \"deep/middle.toml\"\n[outputs]\ny = \"f(x/L)\"",
+        &[],
+    );
+    assert!(
+        p.resolved.contains("file = \"deep/f.csv\""),
+        "{}",
+        p.resolved
+    );
 }
 
 #[test]
