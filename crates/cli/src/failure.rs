@@ -31,7 +31,7 @@ pub enum Failure {
     Run(#[from] RunError),
     /// Report.
     #[error(transparent)]
-    Report(#[from] crate::report_stub::ReportError),
+    Report(#[from] surrogate_report::ReportError),
     /// Meter.
     #[error(transparent)]
     Meter(#[from] surrogate_meter::MeterError),

@@ -10,7 +10,6 @@ mod grid;
 mod places;
 mod progress;
 mod record;
-mod report_stub;
 mod terminal;
 mod trained;
 

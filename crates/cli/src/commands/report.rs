@@ -12,9 +12,14 @@ pub fn run(arguments: &Report, terminal: &Terminal) -> Result<u8, Failure> {
         folders.push(find(text)?.path().to_path_buf());
     }
     let page = match folders.as_slice() {
-        [one] => crate::report_stub::report(one)?,
-        several => crate::report_stub::compare(several, &surrogate_run::runs_folder(None))?,
-    };
+        [one] => surrogate_report::report(one)?,
+        several => {
+            let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+            let folder = surrogate_run::runs_folder(None).join(format!("compare-{now}"));
+            surrogate_report::compare(several, &folder)?
+        }
+    }
+    .page;
     terminal.say(format!("wrote {}", page.display()));
     if arguments.open {
         let opened = std::process::Command::new("xdg-open").arg(&page).status();

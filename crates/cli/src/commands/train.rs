@@ -413,7 +413,7 @@ impl<'a> Session<'a> {
         self.run.write_manifest(&self.manifest)?;
         if outcome.status == Status::Finished {
             let _stage = self.meter.stage("report");
-            crate::report_stub::report(self.run.path())?;
+            surrogate_report::report(self.run.path())?;
         }
         let report = self.meter.stop();
         surrogate_run::write_json(&self.run.file("energy.json"), &energy::file(&report))?;
