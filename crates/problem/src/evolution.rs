@@ -10,6 +10,15 @@ use crate::lower::Context;
 use crate::model::{Evolution, Geometry, Role};
 use crate::scope::{Entity, Mode, Session};
 
+/// Most terms that an equation is split into.
+const MAX_PIECES: usize = 1000;
+
+/// What splitting an equation reads: the definitions, and which of them hold derivatives.
+struct Lookup {
+    bodies: Vec<Option<Expr>>,
+    differential: Vec<bool>,
+}
+
 /// A term of `left - right`: a sign, plain factors with exponents, and at most one factor that
 /// holds a derivative.
 struct Piece<'a> {
@@ -27,8 +36,7 @@ impl Session {
                 .as_ref()
                 .is_some_and(|c| c.role == Role::Time)
         })?;
-        let definitions: Vec<Option<Expr>> =
-            self.definitions.iter().map(|d| d.body.clone()).collect();
+        let lookup = self.lookup();
         let mut pieces = Vec::new();
         let left = Piece {
             sign: 1.0,
@@ -40,8 +48,11 @@ impl Session {
             factors: Vec::new(),
             core: None,
         };
-        self.split(&equation.left, left, &definitions, &mut pieces, 0);
-        self.split(&equation.right, right, &definitions, &mut pieces, 0);
+        self.split(&equation.left, left, &lookup, &mut pieces, 0);
+        self.split(&equation.right, right, &lookup, &mut pieces, 0);
+        if pieces.len() >= MAX_PIECES {
+            return None;
+        }
         let mut rest = Vec::new();
         let mut divergences: Vec<(usize, Node)> = Vec::new();
         for piece in &pieces {
@@ -59,7 +70,7 @@ impl Session {
         &self,
         expr: &'a Expr,
         piece: Piece<'a>,
-        definitions: &'a [Option<Expr>],
+        lookup: &'a Lookup,
         out: &mut Vec<Piece<'a>>,
         depth: usize,
     ) {
@@ -69,21 +80,22 @@ impl Session {
             core: p.core,
         };
         match &expr.kind {
-            _ if depth > 64 || !self.has_derivative(expr, definitions, 0) => {
+            _ if out.len() >= MAX_PIECES => {}
+            _ if depth > 64 || !self.has_derivative(expr, lookup) => {
                 let mut piece = piece;
                 piece.factors.push((expr, 1.0));
                 out.push(piece);
             }
-            Kind::Negative(a) => self.split(a, copy(-1.0, &piece), definitions, out, depth + 1),
+            Kind::Negative(a) => self.split(a, copy(-1.0, &piece), lookup, out, depth + 1),
             Kind::Sum(terms) => {
                 for (minus, term) in terms {
                     let sign = if *minus { -1.0 } else { 1.0 };
-                    self.split(term, copy(sign, &piece), definitions, out, depth + 1);
+                    self.split(term, copy(sign, &piece), lookup, out, depth + 1);
                 }
             }
             Kind::Product(factors) => {
                 let holds: Vec<usize> = (0..factors.len())
-                    .filter(|&k| self.has_derivative(&factors[k].1, definitions, 0))
+                    .filter(|&k| self.has_derivative(&factors[k].1, lookup))
                     .collect();
                 let mut piece = piece;
                 let [one] = holds.as_slice() else {
@@ -103,16 +115,18 @@ impl Session {
                             .push((factor, if *divide { -1.0 } else { 1.0 }));
                     }
                 }
-                self.split(&factors[*one].1, piece, definitions, out, depth + 1);
+                self.split(&factors[*one].1, piece, lookup, out, depth + 1);
             }
             Kind::Name(name) => match self.names.get(name).map(|n| n.0) {
-                Some(Entity::Definition(i)) => match definitions.get(i).and_then(Option::as_ref) {
-                    Some(body) => self.split(body, piece, definitions, out, depth + 1),
-                    None => out.push(Piece {
-                        core: Some(expr),
-                        ..piece
-                    }),
-                },
+                Some(Entity::Definition(i)) => {
+                    match lookup.bodies.get(i).and_then(Option::as_ref) {
+                        Some(body) => self.split(body, piece, lookup, out, depth + 1),
+                        None => out.push(Piece {
+                            core: Some(expr),
+                            ..piece
+                        }),
+                    }
+                }
                 _ => out.push(Piece {
                     core: Some(expr),
                     ..piece
@@ -125,16 +139,35 @@ impl Session {
         }
     }
 
+    /// The definitions, and which of them hold derivatives, directly or through others.
+    fn lookup(&self) -> Lookup {
+        let bodies: Vec<Option<Expr>> = self.definitions.iter().map(|d| d.body.clone()).collect();
+        let differential = vec![false; bodies.len()];
+        let mut lookup = Lookup {
+            bodies,
+            differential,
+        };
+        loop {
+            let holds = |b: &Option<Expr>| {
+                b.as_ref()
+                    .is_some_and(|body| self.has_derivative(body, &lookup))
+            };
+            let next: Vec<bool> = lookup.bodies.iter().map(holds).collect();
+            if next == lookup.differential {
+                return lookup;
+            }
+            lookup.differential = next;
+        }
+    }
+
     /// True if an expression holds a differential operator.
-    fn has_derivative(&self, expr: &Expr, definitions: &[Option<Expr>], depth: usize) -> bool {
+    fn has_derivative(&self, expr: &Expr, lookup: &Lookup) -> bool {
         let mut found = false;
         expr.walk(&mut |e| match &e.kind {
             Kind::Call(name, _) => found |= matches!(name.as_str(), "d" | "div" | "lap" | "grad"),
-            Kind::Name(name) if depth < 32 => {
-                if let Some(&(Entity::Definition(i), _)) = self.names.get(name)
-                    && let Some(Some(body)) = definitions.get(i)
-                {
-                    found = found || self.has_derivative(body, definitions, depth + 1);
+            Kind::Name(name) => {
+                if let Some(&(Entity::Definition(i), _)) = self.names.get(name) {
+                    found |= lookup.differential.get(i).copied().unwrap_or(false);
                 }
             }
             _ => {}

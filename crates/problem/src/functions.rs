@@ -137,24 +137,19 @@ impl Session {
             let key: Vec<_> = values.iter().map(|v| (v.node, v.unit.map(bits))).collect();
             let key = (index, key, mode);
             if let Some(&known) = self.calls.get(&key) {
-                return known;
+                return self.recalled(known, span);
             }
-            self.enter(&name, span)?;
             let mut locals: Vec<(String, Typed)> =
                 arguments.into_iter().zip(values.iter().copied()).collect();
             if let (Some(limits), Some((_, first))) = (clip, locals.first_mut()) {
                 *first = self.clipped(*first, limits, place)?;
             }
-            let typed = self.lower(
-                &body,
-                Context {
-                    mode,
-                    locals: &locals,
-                },
-            );
+            self.enter(&name, span)?;
+            let locals = locals.as_slice();
+            let (typed, levels) = self.measured(|s| s.lower(&body, Context { mode, locals }));
             self.stack.pop();
             let typed = typed.and_then(|t| self.with_unit(t, unit.as_ref(), body.span));
-            self.calls.insert(key, typed);
+            self.calls.insert(key, (typed, levels));
             return typed;
         }
         let argument = *values.first()?;

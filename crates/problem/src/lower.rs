@@ -4,7 +4,7 @@ use surrogate_symbolic::Call;
 
 use crate::ast::{Expr, Kind};
 use crate::diagnose::{ErrorKind, Mistake, closest};
-use crate::scope::{Entity, Mode, RESERVED, Session, Typed};
+use crate::scope::{Entity, Known, Mode, RESERVED, Session, Typed};
 use crate::source::Span;
 use crate::units::Dimension;
 
@@ -28,14 +28,37 @@ impl Context<'_> {
 impl Session {
     /// The node and unit of an expression, or nothing if a mistake was reported.
     pub(crate) fn lower(&mut self, expr: &Expr, context: Context<'_>) -> Option<Typed> {
-        if self.depth >= MAX_DEPTH {
-            let message = "definitions and functions are nested too deeply";
-            self.report(Mistake::new(ErrorKind::Expression, message).at(expr.span, "in here"));
-            return None;
-        }
+        self.allow_depth(self.depth + 1, expr.span)?;
         self.depth += 1;
         let typed = self.lower_kind(expr, context);
         self.depth -= 1;
+        typed
+    }
+
+    /// Notes a depth; reports if it is too deep. The graph is as deep as what it is made from, and
+    /// is walked recursively.
+    fn allow_depth(&mut self, depth: usize, span: Span) -> Option<()> {
+        self.deepest = self.deepest.max(depth);
+        if depth <= MAX_DEPTH {
+            return Some(());
+        }
+        let message = "definitions and functions are nested too deeply";
+        self.report(Mistake::new(ErrorKind::Expression, message).at(span, "in here"));
+        None
+    }
+
+    /// Works something out and measures how many levels that took.
+    pub(crate) fn measured(&mut self, work: impl FnOnce(&mut Self) -> Option<Typed>) -> Known {
+        let before = std::mem::replace(&mut self.deepest, self.depth);
+        let typed = work(self);
+        let levels = self.deepest - self.depth;
+        self.deepest = self.deepest.max(before);
+        (typed, levels)
+    }
+
+    /// Something worked out before, if that is not too deep here.
+    pub(crate) fn recalled(&mut self, (typed, levels): Known, span: Span) -> Option<Typed> {
+        self.allow_depth(self.depth + levels, span)?;
         typed
     }
 

@@ -73,14 +73,14 @@ impl Session {
     ) -> Option<Typed> {
         let name = self.definitions[index].name.clone();
         if let Some(&known) = self.memo.get(&(name.clone(), mode)) {
-            return known;
+            return self.recalled(known, span);
         }
         let body = self.definitions[index].body.clone()?;
         self.enter(&name, span)?;
-        let typed = self.lower(&body, Context::global(mode));
+        let known = self.measured(|s| s.lower(&body, Context::global(mode)));
         self.stack.pop();
-        self.memo.insert((name, mode), typed);
-        typed
+        self.memo.insert((name, mode), known);
+        known.0
     }
 
     /// The value of a constant as a node.

@@ -125,9 +125,14 @@ pub(crate) struct Session {
     /// Names being worked out, to find cycles.
     pub(crate) stack: Vec<String>,
     pub(crate) depth: usize,
-    pub(crate) memo: HashMap<(String, Mode), Option<Typed>>,
-    pub(crate) calls: HashMap<CallKey, Option<Typed>>,
+    /// Deepest level reached since it was last reset; see [`Session::measured`].
+    pub(crate) deepest: usize,
+    pub(crate) memo: HashMap<(String, Mode), Known>,
+    pub(crate) calls: HashMap<CallKey, Known>,
 }
+
+/// A definition or call worked out before, with its number of levels.
+pub(crate) type Known = (Option<Typed>, usize);
 
 /// A call of a user's function: which, with what arguments (nodes and unit bits), where allowed.
 pub(crate) type CallKey = (usize, Vec<(Node, Option<[u64; 7]>)>, Mode);

@@ -166,6 +166,21 @@ fn deep_nesting_is_refused() {
 }
 
 #[test]
+fn deep_and_wide_definitions_are_no_danger() {
+    let file = |definition: &dyn Fn(usize) -> String, last: usize| {
+        let mut text =
+            String::from("[coordinates]\nt = \"0 .. 1\"\n[fields.u]\n[[equations]]\nequation = \"");
+        text.push_str(&format!("a{last} = 1\"\n[definitions]\na0 = \"d(u, t)\"\n"));
+        (1..=last).for_each(|k| text.push_str(&definition(k)));
+        load_text("test.toml", &text, &[], &no_files)
+    };
+    let deep = file(&|k| format!("a{k} = \"sin(a{})\"\n", k - 1), 2000);
+    assert!(deep.is_err_and(|e| e.to_string().contains("nested too deeply")));
+    let wide = file(&|k| format!("a{k} = \"a{0} + a{0}\"\n", k - 1), 80);
+    assert!(wide.is_ok());
+}
+
+#[test]
 fn units_have_their_si_values() {
     for (written, value) in [
         ("1", 1.0),
