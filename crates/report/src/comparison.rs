@@ -10,7 +10,7 @@ use surrogate_run::write_atomic;
 use crate::error::ReportError;
 use crate::figure::text::{count, duration, quantity};
 use crate::figures::pareto::{self, Place};
-use crate::figures::shown;
+use crate::figures::{lower_first, shown};
 use crate::inputs::Inputs;
 use crate::page::{ReportFiles, TableView, render, write_figures};
 
@@ -66,7 +66,7 @@ pub fn compare(runs: &[PathBuf], out: &Path) -> Result<ReportFiles, ReportError>
         }
     }
     let drawn = first.as_ref().and_then(|(name, unit, _)| {
-        pareto::draw(&places, &format!("Rms error, {name}"), unit)
+        pareto::draw(&places, &format!("Rms error of {}", lower_first(name)), unit)
     });
     let figures: Vec<String> = drawn.iter().map(|drawn| drawn.figure.name.clone()).collect();
     let warnings: Vec<String> =

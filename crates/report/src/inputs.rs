@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-
 use serde::de::DeserializeOwned;
 use surrogate_run::schema::{Energy, Evaluation, MetricsLine, Payback, PowerLine};
 use surrogate_run::{Manifest, RunDirectory, RunError, Table, read_json, read_lines};

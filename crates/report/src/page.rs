@@ -9,7 +9,9 @@ use surrogate_run::{Manifest, Status, write_atomic};
 
 use crate::error::ReportError;
 use crate::figure::text::{count, duration, number, pretty_unit, quantity};
-use crate::figures::{Drawn, curves, energy, parameter_text, parameters, profiles, shown, training};
+use crate::figures::{
+    Drawn, curves, energy, parameter_text, parameters, profiles, shown, training,
+};
 use crate::inputs::Inputs;
 
 /// What a report has written.
@@ -107,8 +109,7 @@ impl From<Section> for Value {
 /// [`ReportError::Run`] if there is no readable manifest or a file cannot be written.
 pub fn report(run: &Path) -> Result<ReportFiles, ReportError> {
     let inputs = Inputs::read(run)?;
-    let sections =
-        [result_section(&inputs), training_section(&inputs), energy_section(&inputs)];
+    let sections = [result_section(&inputs), training_section(&inputs), energy_section(&inputs)];
     let mut figures = Vec::new();
     let mut views = Vec::new();
     for (mut section, drawn) in sections {
@@ -203,19 +204,24 @@ fn numbers(inputs: &Inputs) -> Vec<NumberView> {
     let manifest = &inputs.manifest;
     let main = inputs.evaluation.as_ref().and_then(Evaluation::main);
     let known = inputs.has_reference().then_some(main).flatten();
-    let (label, value, note) = match known.and_then(|(name, errors)| Some((name, errors, errors.rms?))) {
-        Some((name, errors, rms)) => {
-            let max = errors.max.map(|max| format!(", max {}", quantity(max, &errors.unit, 2)));
-            let name = shown(&errors.long_name, name);
-            ("Rms error", quantity(rms, &errors.unit, 2), format!("{name}{}", max.unwrap_or_default()))
-        }
-        None => {
-            let last = inputs.metrics.iter().rev().find_map(|line| line.held_out);
-            let held_out = inputs.evaluation.as_ref().and_then(|e| e.held_out).or(last);
-            let value = held_out.map_or("not known".to_owned(), |value| number(value, 2));
-            ("Held-out residual", value, "no reference, errors are not known".to_owned())
-        }
-    };
+    let (label, value, note) =
+        match known.and_then(|(name, errors)| Some((name, errors, errors.rms?))) {
+            Some((name, errors, rms)) => {
+                let max = errors.max.map(|max| format!(", max {}", quantity(max, &errors.unit, 2)));
+                let name = shown(&errors.long_name, name);
+                (
+                    "Rms error",
+                    quantity(rms, &errors.unit, 2),
+                    format!("{name}{}", max.unwrap_or_default()),
+                )
+            }
+            None => {
+                let last = inputs.metrics.iter().rev().find_map(|line| line.held_out);
+                let held_out = inputs.evaluation.as_ref().and_then(|e| e.held_out).or(last);
+                let value = held_out.map_or("not known".to_owned(), |value| number(value, 2));
+                ("Held-out residual", value, "no reference, errors are not known".to_owned())
+            }
+        };
     let mut numbers = vec![NumberView { label, value, note }];
     numbers.push(energy_number(inputs));
     numbers.push(NumberView {
@@ -246,18 +252,17 @@ fn energy_number(inputs: &Inputs) -> NumberView {
     let label = "Energy";
     let summary = inputs.manifest.energy.as_ref();
     let (joules, sigma, provenance) = match (&inputs.energy, summary) {
-        (Some(energy), _) => (
-            energy.total_j(),
-            energy.sigma_uj.map(|sigma| sigma * 1e-6),
-            energy.provenance.clone(),
-        ),
+        (Some(energy), _) => {
+            (energy.total_j(), energy.sigma_uj.map(|sigma| sigma * 1e-6), energy.provenance.clone())
+        }
         (None, Some(summary)) => (summary.energy_j, summary.sigma_j, summary.provenance.clone()),
         (None, None) => {
             let (value, note) = ("not known".to_owned(), "the run was not metered".to_owned());
             return NumberView { label, value, note };
         }
     };
-    let mut notes = vec![if provenance.is_empty() { "origin unknown".to_owned() } else { provenance }];
+    let mut notes =
+        vec![if provenance.is_empty() { "origin unknown".to_owned() } else { provenance }];
     match sigma.filter(|sigma| *sigma > 0.0 && joules > 0.0) {
         Some(sigma) => notes.push(format!("± {:.0} %", 100.0 * sigma / joules)),
         None => notes.push("uncertainty unknown".to_owned()),
@@ -272,7 +277,11 @@ fn result_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
     let mut section = Section { title: "Result", ..Section::default() };
     let mut drawn = Vec::new();
     let Some(evaluation) = &inputs.evaluation else {
-        section.notes.push("No evaluation.json: run `surrogate evaluate` to compare the surrogate with its reference.".to_owned());
+        section.notes.push(
+            "No evaluation.json: run `surrogate evaluate` to compare the \
+            surrogate with its reference."
+                .to_owned(),
+        );
         return (section, drawn);
     };
     if inputs.has_reference() {
@@ -282,14 +291,21 @@ fn result_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
         section.notes.push(format!("Reference: {reference}."));
         section.tables.push(error_table(evaluation, &inputs.manifest));
         let worst = evaluation.worst.as_ref();
-        if let Some((worst, point)) = worst.and_then(|w| Some((w, evaluation.points.get(w.point)?))) {
+        if let Some((worst, point)) = worst.and_then(|w| Some((w, evaluation.points.get(w.point)?)))
+        {
             let unit = evaluation.outputs.get(&worst.output).map(|o| o.unit.as_str());
             let rms = quantity(worst.rms, unit.unwrap_or_default(), 2);
             let at = parameter_text(&evaluation.parameters, &point.parameters);
-            section.notes.push(format!("Worst of {} points: rms {rms} at {at}.", evaluation.points.len()));
+            section
+                .notes
+                .push(format!("Worst of {} points: rms {rms} at {at}.", evaluation.points.len()));
         }
     } else {
-        section.notes.push("No reference: this problem names none, errors are not known; the held-out residual is shown instead.".to_owned());
+        section.notes.push(
+            "No reference: this problem names none, errors are not known; the \
+            held-out residual is shown instead."
+                .to_owned(),
+        );
     }
     match &inputs.curves {
         Some(table) => drawn.extend(curves::draw(evaluation, table)),
@@ -337,12 +353,16 @@ fn training_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
     let evaluation = inputs.evaluation.as_ref();
     match training::loss(&inputs.metrics) {
         Some(figure) => drawn.push(figure),
-        None => section.notes.push("No metrics.jsonl: the course of training is not known.".to_owned()),
+        None => {
+            section.notes.push("No metrics.jsonl: the course of training is not known.".to_owned())
+        }
     }
     match training::validation(&inputs.metrics, evaluation, &inputs.manifest.goals) {
         Some(figure) => drawn.push(figure),
         None if inputs.metrics.is_empty() => {}
-        None => section.notes.push("Training was not validated against a reference on the way.".to_owned()),
+        None => section
+            .notes
+            .push("Training was not validated against a reference on the way.".to_owned()),
     }
     (section, drawn)
 }
@@ -354,7 +374,11 @@ fn energy_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
     let against = training::against_energy(&inputs.metrics, evaluation, &inputs.manifest.goals);
     match against {
         Some(figure) => drawn.push(figure),
-        None => section.notes.push("Error against energy is not shown: metrics.jsonl holds no energies with a validation error or a held-out residual.".to_owned()),
+        None => section.notes.push(
+            "Error against energy is not shown: metrics.jsonl holds no \
+            energies with a validation error or a held-out residual."
+                .to_owned(),
+        ),
     }
     match &inputs.energy {
         Some(energy) => {
@@ -381,7 +405,11 @@ fn energy_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
             }
             drawn.extend(energy::payback(payback));
         }
-        None => section.notes.push("No payback.json: the energies of a reference solve and of a surrogate curve were not compared.".to_owned()),
+        None => section.notes.push(
+            "No payback.json: the energies of a reference solve and of a \
+            surrogate curve were not compared."
+                .to_owned(),
+        ),
     }
     (section, drawn)
 }
@@ -431,11 +459,14 @@ fn facts(manifest: &Manifest) -> Vec<FactView> {
     }
     let versions = manifest.versions.iter().map(|(name, version)| format!("{name} {version}"));
     add("Versions", Some(versions.collect::<Vec<_>>().join(", ")));
-    add("Commit", manifest.git.as_ref().map(|git| match git.dirty {
-        Some(true) => format!("{} with uncommitted changes", git.commit),
-        Some(false) => git.commit.clone(),
-        None => format!("{} (changes not checked)", git.commit),
-    }));
+    add(
+        "Commit",
+        manifest.git.as_ref().map(|git| match git.dirty {
+            Some(true) => format!("{} with uncommitted changes", git.commit),
+            Some(false) => git.commit.clone(),
+            None => format!("{} (changes not checked)", git.commit),
+        }),
+    );
     let hardware = &manifest.hardware;
     add("Processor", Some(hardware.cpu_model.clone()));
     add("Cores", (hardware.cores > 0).then(|| hardware.cores.to_string()));

@@ -1,9 +1,8 @@
 //! `results.h5`: predictions, reference curves, profiles and points for notebooks.
 //!
-//! Every data set carries `units`, `long_name` and `dimensions` (names joined by a space), at most eight
-//! attributes in all: more would go to a storage that simple readers do not
-//! follow. Data sets of 1024 values or more are chunked, shuffled and deflated, with a
-//! checksum a chunk. The file is written once, whole or not at all.
+//! Every data set carries `units`, `long_name` and `dimensions` (names joined by a space), at most
+//! eight attributes in all: more would go to a storage that simple readers do not follow. Data sets
+//! of 1024 values or more are chunked, shuffled and deflated, with a checksum a chunk. The file is written once, whole or not at all.
 
 use std::path::Path;
 

@@ -58,11 +58,7 @@ impl Axis {
     }
 
     /// A linear axis that begins at zero.
-    pub(crate) fn from_zero(
-        name: &str,
-        unit: &str,
-        values: impl IntoIterator<Item = f64>,
-    ) -> Self {
+    pub(crate) fn from_zero(name: &str, unit: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let high = extent(values).1.max(0.0);
         let high = if high > 0.0 && high.is_finite() { high * 1.06 } else { 1.0 };
         Self::new(name, unit, Spread::Linear, (0.0, high))
@@ -128,11 +124,8 @@ impl Axis {
         let (low, high) = self.range;
         let step = nice_step((high - low) / most as f64);
         let largest = low.abs().max(high.abs());
-        let power = if largest >= 1e5 || largest < 1e-2 {
-            largest.log10().floor() as i32
-        } else {
-            0
-        };
+        let power =
+            if !(1e-2..1e5).contains(&largest) { largest.log10().floor() as i32 } else { 0 };
         let factor = 10_f64.powi(-power);
         let mut decimals = (0..12)
             .find(|&d| {
@@ -180,7 +173,7 @@ impl Axis {
                 let value = 10_f64.powf(at);
                 let labelled = match digit {
                     1 => exponent.rem_euclid(every) == 0,
-                    2 | 5 => decades < 1.6,
+                    2 | 5 => decades < 2.3,
                     3 => decades < 0.8,
                     _ => false,
                 };

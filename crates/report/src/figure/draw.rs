@@ -75,11 +75,8 @@ impl Canvas {
             Shape::Ring => format!(r##"fill="#ffffff" stroke="{colour}" stroke-width="1.3""##),
             Shape::Disc => format!(r##"fill="{colour}" stroke="#ffffff" stroke-width="0.6""##),
         };
-        let _ = write!(
-            self.0,
-            r#"<circle cx="{:.1}" cy="{:.1}" r="{radius}" {style}/>"#,
-            at.0, at.1
-        );
+        let _ =
+            write!(self.0, r#"<circle cx="{:.1}" cy="{:.1}" r="{radius}" {style}/>"#, at.0, at.1);
     }
 }
 
@@ -189,7 +186,7 @@ fn layout(figure: &Figure, legend_rows: usize) -> (Vec<Placed<'_>>, f64) {
     for (row, &height) in figure.rows.iter().enumerate() {
         let in_row = || figure.panels.iter().filter(move |p| p.row == row);
         top += if in_row().any(|p| !p.title.is_empty()) { 22.0 } else { 8.0 };
-        if in_row().any(|p| has_labels_on_top(p)) {
+        if in_row().any(has_labels_on_top) {
             top += 12.0;
         }
         for panel in in_row() {
@@ -262,7 +259,7 @@ fn draw_panel(canvas: &mut Canvas, placed: &Placed<'_>, id: &str) {
         draw_clipped(canvas, panel, frame, mark);
     }
     canvas.0.push_str("</g>");
-    let mut name_end = frame.left - 4.0;
+    let mut name_end = frame.left - 10.0;
     for mark in &panel.marks {
         draw_unclipped(canvas, panel, frame, mark, &mut name_end);
     }
@@ -438,7 +435,8 @@ fn name_on_top(
     label: &str,
     name_end: &mut f64,
 ) {
-    let at = if value == f64::NEG_INFINITY { Some(frame.left) } else { place_x(panel, frame, value) };
+    let at =
+        if value == f64::NEG_INFINITY { Some(frame.left) } else { place_x(panel, frame, value) };
     let Some(x) = at.map(|x| x.max(frame.left)) else { return };
     let end = x + width(label, TICK_SIZE);
     if label.is_empty() || x < *name_end + 6.0 || end > frame.right() + 14.0 {

@@ -48,7 +48,8 @@ pub(crate) fn pretty_unit(unit: &str) -> String {
         let mut parts = word.split('^');
         text.push_str(parts.next().unwrap_or_default());
         for power in parts {
-            let digits = power.find(|c: char| c != '-' && !c.is_ascii_digit()).unwrap_or(power.len());
+            let digits =
+                power.find(|c: char| c != '-' && !c.is_ascii_digit()).unwrap_or(power.len());
             let (number, rest) = power.split_at(digits);
             match number.parse() {
                 Ok(number) if !rest.starts_with('.') => text.push_str(&superscript(number)),

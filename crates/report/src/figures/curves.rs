@@ -29,19 +29,14 @@ pub(crate) fn draw(evaluation: &Evaluation, table: &Table) -> Vec<Drawn> {
     names.iter().filter_map(draw).collect()
 }
 
-fn curves_of(
-    evaluation: &Evaluation,
-    table: &Table,
-    name: &str,
-    unit: &str,
-) -> Option<Vec<Curve>> {
+fn curves_of(evaluation: &Evaluation, table: &Table, name: &str, unit: &str) -> Option<Vec<Curve>> {
     let points = table.numbers("point")?;
     let axis = table.numbers(&header(&evaluation.axis.name, &evaluation.axis.unit))?;
     let values = table.numbers(&header(name, unit))?;
     let reference = table.numbers(&reference_header(name, unit));
     let mut curves: Vec<Curve> = Vec::new();
     for (row, &point) in points.iter().enumerate() {
-        if !(point >= 0.0 && point < 1e9) {
+        if !(0.0..1e9).contains(&point) {
             continue;
         }
         let point = point as usize;
@@ -68,7 +63,9 @@ fn choose(curves: &[Curve]) -> Vec<(usize, &'static str)> {
     let mut order: Vec<usize> = (0..curves.len()).collect();
     let known = curves.iter().all(|curve| curve.rms.is_some());
     if known {
-        order.sort_by(|&a, &b| curves[a].rms.unwrap_or(0.0).total_cmp(&curves[b].rms.unwrap_or(0.0)));
+        order.sort_by(|&a, &b| {
+            curves[a].rms.unwrap_or(0.0).total_cmp(&curves[b].rms.unwrap_or(0.0))
+        });
     }
     match (order.as_slice(), known) {
         ([only], _) => vec![(*only, "")],
@@ -161,12 +158,7 @@ fn draw_output(
     Some(Drawn { figure, table, title: shown_name, caption })
 }
 
-fn difference_panel(
-    curves: &[Curve],
-    chosen: &[(usize, &str)],
-    x: Axis,
-    unit: &str,
-) -> Panel {
+fn difference_panel(curves: &[Curve], chosen: &[(usize, &str)], x: Axis, unit: &str) -> Panel {
     let all = || chosen.iter().flat_map(|(k, _)| curves[*k].difference.iter().map(|p| p.1));
     let largest = all().filter(|d| d.is_finite()).fold(0.0_f64, |m, d| m.max(d.abs()));
     let (factor, unit) = scaled_unit(unit, largest);
@@ -225,9 +217,11 @@ fn shown_table(
     name: &str,
     output: &OutputErrors,
 ) -> Table {
-    let rows = || chosen.iter().flat_map(|(k, _)| {
-        curves[*k].surrogate.iter().map(move |&(x, y)| (curves[*k].point, x, y))
-    });
+    let rows = || {
+        chosen.iter().flat_map(|(k, _)| {
+            curves[*k].surrogate.iter().map(move |&(x, y)| (curves[*k].point, x, y))
+        })
+    };
     let axis = &evaluation.axis;
     let mut columns = vec![
         Column::numbers("point", "", rows().map(|row| row.0 as f64).collect()),

@@ -92,9 +92,8 @@ pub(crate) fn power(lines: &[PowerLine]) -> Option<Drawn> {
     }
     let channels: BTreeSet<String> = lines.iter().flat_map(|l| l.watts.keys().cloned()).collect();
     let channels: Vec<String> = channels.into_iter().collect();
-    let watts = |line: &PowerLine, channel: &str| {
-        line.watts.get(channel).copied().unwrap_or(f64::NAN)
-    };
+    let watts =
+        |line: &PowerLine, channel: &str| line.watts.get(channel).copied().unwrap_or(f64::NAN);
     let times = || lines.iter().map(|line| line.time_s);
     let all = lines.iter().flat_map(|line| line.watts.values().copied());
     let x = Axis::linear("Time since start", "s", times().chain([0.0]), 0.01);
@@ -170,11 +169,13 @@ pub(crate) fn payback_sentence(payback: &Payback) -> String {
         Some(calls) => {
             let calls = if calls < 1e9 { count(calls as u64) } else { number(calls, 3) };
             format!(
-                "Training took {training}; a reference solve takes {solve}, a surrogate curve {curve}: the training is repaid after {calls} solver calls."
+                "Training took {training}; a reference solve takes {solve}, a surrogate curve \
+                    {curve}: the training is repaid after {calls} solver calls."
             )
         }
         None => format!(
-            "Training took {training}; a surrogate curve takes {curve}, no less than a reference solve ({solve}): the training is never repaid."
+            "Training took {training}; a surrogate curve takes {curve}, no less than a reference \
+                solve ({solve}): the training is never repaid."
         ),
     }
 }
@@ -198,8 +199,11 @@ pub(crate) fn payback(payback: &Payback) -> Option<Drawn> {
     let y = Axis::log("Energy", "J", both().map(|p| p.1));
     let mut panel = Panel::new(0, 0, x, y);
     let (width, dash) = (1.8, Dash::Solid);
-    let line = |points: &[(f64, f64)], colour: &str| {
-        Mark::Line { points: points.to_vec(), colour: colour.to_owned(), width, dash }
+    let line = |points: &[(f64, f64)], colour: &str| Mark::Line {
+        points: points.to_vec(),
+        colour: colour.to_owned(),
+        width,
+        dash,
     };
     panel.marks.push(line(&solver, VERMILION));
     panel.marks.push(line(&surrogate, BLUE));

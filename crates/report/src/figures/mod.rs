@@ -31,6 +31,18 @@ pub(crate) fn capital(name: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
+/// A name with its first letter in lower case, unless it is an abbreviation or a symbol.
+pub(crate) fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    let (first, second) = (chars.next(), text.chars().nth(1));
+    match first {
+        Some(first) if second.is_some_and(char::is_lowercase) => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// A long name, or else the name with its first letter in upper case if it is a word.
 pub(crate) fn shown(long_name: &str, name: &str) -> String {
     match long_name {

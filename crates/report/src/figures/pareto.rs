@@ -4,7 +4,7 @@ use surrogate_run::{Column, Table};
 
 use super::Drawn;
 use crate::figure::colour::{LIGHT_GREY, series};
-use crate::figure::text::pretty_unit;
+use crate::figure::text::{pretty_unit, scaled_unit};
 use crate::figure::{Axis, Dash, Figure, Mark, Panel, Shape, Side};
 
 /// A run as a point.
@@ -38,12 +38,23 @@ pub(crate) fn front(places: &[Place]) -> Vec<usize> {
 /// The figure, if at least two runs have both numbers.
 pub(crate) fn draw(places: &[Place], measure: &str, unit: &str) -> Option<Drawn> {
     let good = |p: &&Place| p.energy_j > 0.0 && p.error > 0.0 && p.error.is_finite();
-    let places: Vec<Place> = places.iter().filter(good).cloned().collect();
+    let mut places: Vec<Place> = places.iter().filter(good).cloned().collect();
     if places.len() < 2 {
         return None;
     }
-    let unit_shown = pretty_unit(unit);
-    let x = Axis::log("Energy", "J", places.iter().map(|p| p.energy_j));
+    let least = places.iter().map(|p| p.error).fold(f64::INFINITY, f64::min);
+    let (factor, unit_shown) = match scaled_unit(unit, least) {
+        (_, scaled) if scaled.starts_with("10") => (1.0, pretty_unit(unit)),
+        scaled => scaled,
+    };
+    for place in &mut places {
+        place.error *= factor;
+    }
+    let ends = |p: &Place| {
+        let sigma = p.sigma_j.unwrap_or(0.0).min(0.95 * p.energy_j);
+        [p.energy_j - sigma, p.energy_j + sigma]
+    };
+    let x = Axis::log("Energy", "J", places.iter().flat_map(ends));
     let y = Axis::log(measure, &unit_shown, places.iter().map(|p| p.error));
     let mut panel = Panel::new(0, 0, x, y);
     let front = front(&places);
@@ -58,21 +69,12 @@ pub(crate) fn draw(places: &[Place], measure: &str, unit: &str) -> Option<Drawn>
     panel.marks.push(Mark::Line { points: steps, colour, width: 1.4, dash });
     for (k, p) in places.iter().enumerate() {
         let colour = series(k).to_owned();
-        if let Some(sigma) = p.sigma_j.filter(|sigma| *sigma > 0.0) {
-            let low = (p.energy_j - sigma).max(p.energy_j * 1e-3);
-            let points = vec![(low, p.error), (p.energy_j + sigma, p.error)];
-            let colour = colour.clone();
-            panel.marks.push(Mark::Line { points, colour, width: 1.2, dash: Dash::Solid });
-        }
+        let points = ends(p).map(|energy| (energy, p.error)).to_vec();
+        let (line, dash) = (colour.clone(), Dash::Solid);
+        panel.marks.push(Mark::Line { points, colour: line, width: 1.2, dash });
         let (points, radius, shape) = (vec![(p.energy_j, p.error)], 5.0, Shape::Disc);
         panel.marks.push(Mark::Dots { points, colour, radius, shape });
-        let left = panel.x.fraction(p.energy_j).is_some_and(|fraction| fraction > 0.6);
-        // Above its point a label stays clear of the whisker.
-        let side = match (p.sigma_j.is_some(), left) {
-            (true, _) if !left => Side::Above,
-            (_, true) => Side::Left,
-            _ => Side::Right,
-        };
+        let side = Side::Above; // clear of the whisker
         let (x, y, text) = (p.energy_j, p.error, p.label.clone());
         panel.marks.push(Mark::Note { x, y, text, side });
     }
@@ -81,12 +83,13 @@ pub(crate) fn draw(places: &[Place], measure: &str, unit: &str) -> Option<Drawn>
     figure.panels.push(panel);
     let bracket = if unit_shown.is_empty() { String::new() } else { format!(" ({unit_shown})") };
     let caption = format!(
-        "{measure}{bracket} against energy (J), both logarithmic; no run lies below and left of the dashed front."
+        "{measure}{bracket} against energy (J), both logarithmic; no run lies below and left of \
+            the dashed front."
     );
     let table = Table::new(vec![
         Column::words("run", places.iter().map(|p| p.label.clone()).collect()),
         Column::numbers("energy", "J", places.iter().map(|p| p.energy_j).collect()),
-        Column::numbers("error", unit, places.iter().map(|p| p.error).collect()),
+        Column::numbers("error", unit, places.iter().map(|p| p.error / factor).collect()),
     ]);
     let title = "Error against energy".to_owned();
     Some(Drawn { figure, table, title, caption })
@@ -98,7 +101,8 @@ mod tests {
 
     #[test]
     fn the_front_holds_what_nothing_beats() {
-        let place = |energy_j, error| Place { label: String::new(), energy_j, sigma_j: None, error };
+        let place =
+            |energy_j, error| Place { label: String::new(), energy_j, sigma_j: None, error };
         let places = [place(3.0, 1.0), place(1.0, 5.0), place(2.0, 6.0), place(2.0, 2.0)];
         assert_eq!(front(&places), [1, 3, 0]);
     }

@@ -101,7 +101,9 @@ fn draw_field(
 }
 
 fn time_text(time: f64, unit: &str) -> String {
-    if time == 0.0 { format!("0\u{a0}{unit}") } else if unit == "s" && time >= 1.0 {
+    if time == 0.0 {
+        format!("0\u{a0}{unit}")
+    } else if unit == "s" && time >= 1.0 {
         format!("{}\u{a0}s", number(time, if time >= 100.0 { 4 } else { 3 }))
     } else {
         quantity(time, unit, 3)
@@ -168,8 +170,7 @@ fn difference_panel(profiles: &[Profile], x: Axis, stretch: f64, unit: &str) -> 
     let points = vec![(low, 0.0), (high, 0.0)];
     panel.marks.push(Mark::Line { points, colour, width: 1.0, dash });
     for (k, profile) in profiles.iter().enumerate() {
-        let scaled: Vec<_> =
-            differences(profile).map(|(x, d)| (x * stretch, d * factor)).collect();
+        let scaled: Vec<_> = differences(profile).map(|(x, d)| (x * stretch, d * factor)).collect();
         let colour = time_colour(k, profiles.len());
         let points = thinned(&scaled, 600);
         panel.marks.push(Mark::Line { points, colour, width: 1.4, dash });

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use surrogate_run::schema::{Evaluation, MetricsLine};
 use surrogate_run::{Column, Goal, Table};
 
-use super::{Drawn, shown};
+use super::{Drawn, lower_first, shown};
 use crate::figure::colour::{BLUE, INK, VERMILION, series};
 use crate::figure::text::{pretty_unit, quantity, scaled_unit};
 use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch, thinned};
@@ -57,7 +57,8 @@ pub(crate) fn loss(metrics: &[MetricsLine]) -> Option<Drawn> {
         figure.panels.push(panel);
     }
     let several = components.len() > 1;
-    let mut caption = "Training loss (dimensionless, logarithmic) by term against iterations".to_owned();
+    let mut caption =
+        "Training loss (dimensionless, logarithmic) by term against iterations".to_owned();
     if metrics.iter().any(|line| line.held_out.is_some()) {
         caption.push_str("; dashed, the same loss at points that training never sees");
     }
@@ -135,13 +136,16 @@ fn loss_table(metrics: &[MetricsLine], several: bool) -> Table {
     Table::new(columns)
 }
 
+/// A number of a line, where it has one.
+type ValueOf = Box<dyn Fn(&MetricsLine) -> Option<f64>>;
+
 /// What is plotted against time or energy: the validation error of an output, or else the
 /// held-out loss.
 struct Measure {
     name: String,
     unit: String,
     label: String,
-    of: Box<dyn Fn(&MetricsLine) -> Option<f64>>,
+    of: ValueOf,
 }
 
 fn measure(metrics: &[MetricsLine], evaluation: Option<&Evaluation>) -> Option<Measure> {
@@ -172,17 +176,6 @@ fn measure(metrics: &[MetricsLine], evaluation: Option<&Evaluation>) -> Option<M
     })
 }
 
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    let (first, second) = (chars.next(), text.chars().nth(1));
-    match first {
-        Some(first) if second.is_some_and(char::is_lowercase) => {
-            first.to_lowercase().chain(chars).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
-
 /// Validation error against working time; `None` if training did not validate.
 pub(crate) fn validation(
     metrics: &[MetricsLine],
@@ -193,14 +186,19 @@ pub(crate) fn validation(
         return None;
     }
     let cost = |line: &MetricsLine| Some(line.time_s);
-    against(metrics, evaluation, goals, Cost {
-        figure: "validation-error",
-        title: "Validation error against time",
-        name: "time",
-        unit: "s",
-        label: "Training time",
-        of: &cost,
-    })
+    against(
+        metrics,
+        evaluation,
+        goals,
+        Cost {
+            figure: "validation-error",
+            title: "Validation error against time",
+            name: "time",
+            unit: "s",
+            label: "Training time",
+            of: &cost,
+        },
+    )
 }
 
 /// Validation error, or else held-out loss, against cumulative energy: the signature figure.
@@ -209,14 +207,19 @@ pub(crate) fn against_energy(
     evaluation: Option<&Evaluation>,
     goals: &[Goal],
 ) -> Option<Drawn> {
-    against(metrics, evaluation, goals, Cost {
-        figure: "error-against-energy",
-        title: "Error against energy",
-        name: "energy",
-        unit: "J",
-        label: "Energy spent on training",
-        of: &|line| line.energy_j,
-    })
+    against(
+        metrics,
+        evaluation,
+        goals,
+        Cost {
+            figure: "error-against-energy",
+            title: "Error against energy",
+            name: "energy",
+            unit: "J",
+            label: "Energy spent on training",
+            of: &|line| line.energy_j,
+        },
+    )
 }
 
 struct Cost<'a> {
@@ -246,9 +249,10 @@ fn against(
     let goal = goals.iter().find(|goal| {
         goal.measure == "rms" && format!("rms_{}", goal.output) == measure.name && goal.limit > 0.0
     });
-    // One unit for the whole fall of the error: that of its geometric middle.
+    // One unit for the whole fall of the error: that of its geometric middle,
+    // or the one above.
     let first = points.iter().find(good).map_or(last.1, |point| point.1);
-    let (factor, unit) = match scaled_unit(&measure.unit, (first * last.1).sqrt()) {
+    let (factor, unit) = match scaled_unit(&measure.unit, 3.0 * (first * last.1).sqrt()) {
         (_, unit) if unit.starts_with("10") => (1.0, pretty_unit(&measure.unit)),
         scaled => scaled,
     };
@@ -267,11 +271,8 @@ fn against(
     let end = (last.0, last.1 * factor);
     let (colour, radius, shape) = (VERMILION.to_owned(), 4.5, Shape::Disc);
     panel.marks.push(Mark::Dots { points: vec![end], colour, radius, shape });
-    let text = format!(
-        "{} for {}",
-        quantity(last.1, &measure.unit, 2),
-        quantity(last.0, cost.unit, 3)
-    );
+    let text =
+        format!("{} for {}", quantity(last.1, &measure.unit, 2), quantity(last.0, cost.unit, 3));
     panel.marks.push(Mark::Note { x: end.0, y: end.1, text, side: Side::Left });
 
     let alt = format!("{} against {}, both logarithmic", measure.label, cost.label);
@@ -288,7 +289,11 @@ fn against(
     let table = Table::new(vec![
         Column::numbers("step", "", lines.iter().map(|line| line.step as f64).collect()),
         Column::numbers(cost.name, cost.unit, points.iter().map(|p| p.0).collect()),
-        Column::numbers(&measure.name, &measure.unit, points.iter().map(|p| p.1 / factor).collect()),
+        Column::numbers(
+            &measure.name,
+            &measure.unit,
+            points.iter().map(|p| p.1 / factor).collect(),
+        ),
     ]);
     Some(Drawn { figure, table, title: cost.title.to_owned(), caption })
 }

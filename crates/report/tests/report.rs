@@ -1,0 +1,307 @@
+//! The page and its figures, from the invented run of `fixture`.
+
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use surrogate_report::{ReportError, compare, report};
+use surrogate_run::schema::{Evaluation, MetricsLine, Point};
+use surrogate_run::{
+    JsonLines, Manifest, ParameterRange, RunDirectory, Table, read_json, write_json,
+};
+
+const FIGURES: [&str; 9] = [
+    "voltage-curve",
+    "profiles-c_n",
+    "error-over-parameters",
+    "loss",
+    "validation-error",
+    "error-against-energy",
+    "energy-by-stage",
+    "power-over-time",
+    "payback",
+];
+
+fn run() -> (tempfile::TempDir, RunDirectory) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = fixture::write(folder.path(), "first-surrogate").unwrap();
+    (folder, run)
+}
+
+fn page(run: &Path) -> String {
+    fs::read_to_string(report(run).unwrap().page).unwrap()
+}
+
+/// Every tag is closed in order, every attribute value is quoted: enough of XML to trust an SVG.
+fn assert_well_formed(svg: &str, name: &str) {
+    let mut open: Vec<String> = Vec::new();
+    for tag in svg.split('<').skip(1) {
+        let (tag, text) = tag.split_once('>').unwrap_or_else(|| panic!("{name}: tag {tag:?}"));
+        assert!(!text.contains('&') || text.contains(';'), "{name}: {text:?}");
+        assert_eq!(tag.matches('"').count() % 2, 0, "{name}: {tag:?}");
+        if let Some(closed) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(closed), "{name}");
+        } else if !tag.ends_with('/') {
+            open.push(tag.split([' ', '\n']).next().unwrap().to_owned());
+        }
+    }
+    assert!(open.is_empty(), "{name}: {open:?} not closed");
+}
+
+fn assert_figures_are_sound(run: &Path, names: &[String]) {
+    for name in names {
+        let svg = fs::read_to_string(run.join(format!("figures/{name}.svg"))).unwrap();
+        assert_well_formed(&svg, name);
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{name}");
+        assert!(svg.contains("aria-label=\"") && svg.contains("<title>"), "{name}");
+        let table = Table::read_csv(&run.join(format!("figures/{name}.csv"))).unwrap();
+        assert!(table.rows() > 0, "{name}");
+    }
+}
+
+#[test]
+fn the_fixture_gives_every_figure_and_a_page_without_remote_parts() {
+    let (_folder, run) = run();
+    let files = report(run.path()).unwrap();
+    assert_eq!(files.figures, FIGURES);
+    assert_eq!(files.warnings, [""; 0]);
+    assert_figures_are_sound(run.path(), &files.figures);
+    let page = fs::read_to_string(&files.page).unwrap();
+    for absent in ["<script", "<link", "<img", "@import", "url(http", "src="] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+    assert_eq!(page.matches("http").count(), page.matches("xmlns=\"http").count());
+    for section in ["Result", "Training", "Energy", "Reproduce"] {
+        assert!(page.contains(&format!("<h2>{section}</h2>")), "{section}");
+    }
+    for name in FIGURES {
+        assert!(page.contains(&format!("href=\"figures/{name}.csv\"")), "{name}");
+    }
+    assert!(page.contains("prefers-color-scheme: dark") && page.contains("size: A4"));
+    assert!(page.contains("goal reached") && page.contains("the training is repaid after"));
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    let (_a, one) = run();
+    let (_b, two) = run();
+    assert_eq!(page(one.path()), page(two.path()));
+}
+
+#[test]
+fn each_missing_file_drops_its_figures_and_says_so() {
+    let says = [
+        ("evaluation.json", "No evaluation.json"),
+        ("curves.csv", "No curves.csv"),
+        ("profiles.csv", "No profiles.csv"),
+        ("metrics.jsonl", "No metrics.jsonl"),
+        ("energy.json", "No energy.json"),
+        ("energy.jsonl", ""),
+        ("payback.json", "No payback.json"),
+    ];
+    for (file, line) in says {
+        let (_folder, run) = run();
+        fs::remove_file(run.file(file)).unwrap();
+        let files = report(run.path()).unwrap();
+        assert!(files.figures.len() < FIGURES.len(), "{file}");
+        assert!(files.warnings.is_empty(), "{file}");
+        assert!(fs::read_to_string(files.page).unwrap().contains(line), "{file}");
+    }
+}
+
+#[test]
+fn a_bare_manifest_still_gives_a_page() {
+    let (_folder, run) = run();
+    for entry in fs::read_dir(run.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && !path.ends_with("manifest.json") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    Manifest::default().write(&run.file("manifest.json")).unwrap();
+    let files = report(run.path()).unwrap();
+    assert!(files.figures.is_empty());
+    assert!(fs::read_to_string(files.page).unwrap().contains("not known"));
+}
+
+#[test]
+fn a_damaged_file_is_named_and_the_rest_is_drawn() {
+    let (_folder, run) = run();
+    run.write_text("curves.csv", "point,voltage_V\n0,4.1\n0,oops\n").unwrap();
+    run.write_text("energy.json", "{").unwrap();
+    let files = report(run.path()).unwrap();
+    assert_eq!(files.warnings.len(), 2, "{:?}", files.warnings);
+    let page = fs::read_to_string(files.page).unwrap();
+    assert!(page.contains("line 3: `oops`") && page.contains("loss.csv"));
+}
+
+#[test]
+fn names_from_files_cannot_break_the_page() {
+    let (_folder, run) = run();
+    let mut manifest = run.manifest().unwrap();
+    manifest.title = "<script>alert(1)</script> & \"more\"".into();
+    run.write_manifest(&manifest).unwrap();
+    let mut line = MetricsLine { step: 9000, loss: 1e-9, ..MetricsLine::default() };
+    line.terms.insert("<b>\"&".into(), 1e-9);
+    JsonLines::append(&run.file("metrics.jsonl")).unwrap().write(&line).unwrap();
+    let files = report(run.path()).unwrap();
+    assert_figures_are_sound(run.path(), &files.figures);
+    let page = fs::read_to_string(files.page).unwrap();
+    assert!(!page.contains("<script") && !page.contains("<b>\""));
+}
+
+#[test]
+fn without_a_reference_the_held_out_residual_is_shown() {
+    let (_folder, run) = run();
+    let mut evaluation: Evaluation = read_json(&run.file("evaluation.json")).unwrap();
+    evaluation.reference.kind = "none".into();
+    evaluation.worst = None;
+    for output in evaluation.outputs.values_mut() {
+        (output.rms, output.max, output.relative_l2) = (None, None, None);
+        output.rms_by_point.clear();
+    }
+    for point in &mut evaluation.points {
+        point.errors.clear();
+    }
+    write_json(&run.file("evaluation.json"), &evaluation).unwrap();
+    let mut curves = Table::read_csv(&run.file("curves.csv")).unwrap();
+    curves.columns.retain(|column| !column.header.ends_with("_reference"));
+    curves.write_csv(&run.file("curves.csv")).unwrap();
+    let lines = surrogate_run::read_lines::<MetricsLine>(&run.file("metrics.jsonl")).unwrap();
+    fs::remove_file(run.file("metrics.jsonl")).unwrap();
+    let mut metrics = run.metrics().unwrap();
+    for mut line in lines.items {
+        line.validation.clear();
+        metrics.write(&line).unwrap();
+    }
+    let files = report(run.path()).unwrap();
+    assert!(files.figures.contains(&"error-against-energy".to_owned()));
+    assert!(!files.figures.contains(&"error-over-parameters".to_owned()));
+    assert_figures_are_sound(run.path(), &files.figures);
+    let page = fs::read_to_string(files.page).unwrap();
+    assert!(page.contains("the held-out residual is shown instead"));
+    assert!(page.contains("Held-out residual") && page.contains("Held-out loss"));
+}
+
+/// A box of `count` parameters with scattered points.
+fn with_parameters(run: &RunDirectory, count: usize) {
+    let mut evaluation: Evaluation = read_json(&run.file("evaluation.json")).unwrap();
+    let names = ["D_n", "D_p", "k_n", "k_p", "eps"];
+    evaluation.parameters = names[..count]
+        .iter()
+        .map(|name| ParameterRange {
+            name: (*name).into(),
+            unit: "m^2/s".into(),
+            lower: 1e-15,
+            upper: 1e-13,
+            scale: "log".into(),
+        })
+        .collect();
+    let mut points = Vec::new();
+    let mut errors = Vec::new();
+    for k in 0..120_usize {
+        let part = |j: usize| ((k * [7, 11, 13, 17, 19][j] + j) % 120) as f64 / 120.0;
+        let parameters: BTreeMap<String, f64> = names[..count]
+            .iter()
+            .enumerate()
+            .map(|(j, name)| ((*name).to_owned(), 10_f64.powf(-15.0 + 2.0 * part(j))))
+            .collect();
+        let error = 1e-5 * (0.3 + (0..count).map(|j| part(j).powi(3)).sum::<f64>());
+        errors.push(error);
+        points.push(Point { parameters, errors: [("voltage".to_owned(), error)].into() });
+    }
+    evaluation.points = points;
+    evaluation.outputs.get_mut("voltage").unwrap().rms_by_point = errors;
+    write_json(&run.file("evaluation.json"), &evaluation).unwrap();
+}
+
+#[test]
+fn one_to_five_parameters_have_a_figure() {
+    for count in 1..=5 {
+        let (_folder, run) = run();
+        with_parameters(&run, count);
+        let files = report(run.path()).unwrap();
+        assert!(files.figures.contains(&"error-over-parameters".to_owned()), "{count}");
+        assert_figures_are_sound(run.path(), &files.figures);
+        if let Some(keep) = std::env::var_os("SURROGATE_KEEP_FIGURES") {
+            let to = PathBuf::from(keep).join(format!("parameters-{count}.svg"));
+            fs::copy(run.file("figures/error-over-parameters.svg"), to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn components_trained_in_turn_have_panels_of_their_own() {
+    let (_folder, run) = run();
+    fs::remove_file(run.file("metrics.jsonl")).unwrap();
+    let mut metrics = run.metrics().unwrap();
+    for field in ["c_n", "c_p"] {
+        for step in 0..50_u64 {
+            let loss = if step == 13 { f64::NAN } else { 10_f64.powf(-0.1 * step as f64) };
+            let field = Some(field.to_owned());
+            metrics.write(&MetricsLine { step, field, loss, ..MetricsLine::default() }).unwrap();
+        }
+    }
+    let files = report(run.path()).unwrap();
+    assert_figures_are_sound(run.path(), &files.figures);
+    let svg = fs::read_to_string(run.file("figures/loss.svg")).unwrap();
+    assert_eq!(svg.matches("<clipPath").count(), 2);
+    let table = Table::read_csv(&run.file("figures/loss.csv")).unwrap();
+    assert_eq!(table.words("component").unwrap()[50], "c_p");
+}
+
+#[test]
+fn runs_are_compared_by_error_and_energy() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut runs = Vec::new();
+    for (name, energy, error) in
+        [("wide", 3.0, 0.2), ("narrow", 0.4, 3.0), ("adam-only", 2.0, 9.0), ("unmetered", 0.0, 1.0)]
+    {
+        let run = fixture::write(folder.path(), name).unwrap();
+        let mut evaluation: Evaluation = read_json(&run.file("evaluation.json")).unwrap();
+        let output = evaluation.outputs.get_mut("voltage").unwrap();
+        output.rms = output.rms.map(|rms| rms * error);
+        write_json(&run.file("evaluation.json"), &evaluation).unwrap();
+        fs::remove_file(run.file("energy.json")).unwrap();
+        let mut manifest = run.manifest().unwrap();
+        if energy == 0.0 {
+            manifest.energy = None;
+        } else if let Some(summary) = manifest.energy.as_mut() {
+            summary.energy_j *= energy;
+            summary.sigma_j = summary.sigma_j.map(|sigma| sigma * energy);
+        }
+        run.write_manifest(&manifest).unwrap();
+        runs.push(run.path().to_owned());
+    }
+    let out = folder.path().join("compare-20261121-0801");
+    let files = compare(&runs, &out).unwrap();
+    assert_eq!(files.figures, ["pareto-error-energy"]);
+    assert_figures_are_sound(&out, &files.figures);
+    let page = fs::read_to_string(files.page).unwrap();
+    assert!(page.contains("unmetered is not in the figure: it was not metered."));
+    assert!(page.contains("Comparison of 4 runs"));
+    if let Some(keep) = std::env::var_os("SURROGATE_KEEP_FIGURES") {
+        fs::copy(out.join("report.html"), PathBuf::from(keep).join("comparison.html")).unwrap();
+    }
+    let error = compare(&runs[..1], &out).unwrap_err();
+    assert!(matches!(error, ReportError::TooFewRuns { given: 1 }));
+}
+
+#[test]
+fn the_committed_fixture_is_current() {
+    let committed =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../notebooks/fixtures/first-surrogate");
+    let (_folder, run) = run();
+    let mut names: Vec<_> = fs::read_dir(run.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    names.retain(|path| path.is_file());
+    assert!(names.len() > 8);
+    for path in names {
+        let name = path.file_name().unwrap();
+        let same = fs::read(committed.join(name)).unwrap() == fs::read(&path).unwrap();
+        assert!(same, "{name:?}: run `cargo run -p surrogate-report --example fixture` again");
+    }
+}
