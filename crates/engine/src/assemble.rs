@@ -8,11 +8,13 @@ use surrogate_problem::model::{Graded, Place, Problem, Row, RowKind};
 use surrogate_symbolic::{Expr, Node, SymbolId};
 
 use crate::block::{Block, PointSet, RowForm, Worker};
+use crate::conservation::{self, Balance};
 use crate::component::{BlockForm, Component, Points};
 use crate::error::EngineError;
 use crate::formulation::Formulation;
 use crate::lower::{QuadratureRule, lower};
 use crate::sampling::Region;
+use crate::structure;
 
 /// Random starting networks used to find scales and rows that hold by construction.
 const TRIALS: u64 = 4;
@@ -57,6 +59,9 @@ impl Model {
         let mut drafts = Vec::new();
         for row in &problem.rows {
             drafts.push(draft_row(problem, &mut form, row)?);
+        }
+        for balance in balances(problem, &mut form) {
+            drafts.push(draft_balance(problem, &mut form, &balance));
         }
         for k in 0..problem.data.len() {
             drafts.push(draft_measurements(problem, &mut form, k)?);
@@ -327,6 +332,37 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
         unknowns,
         fixed: None,
     })
+}
+
+fn balances(problem: &Problem, form: &mut Formulation) -> Vec<Balance> {
+    conservation::balances(problem, &mut form.graph, &mut |graph, field| {
+        structure::initial_value(problem, graph, field)
+    })
+}
+
+fn draft_balance(problem: &Problem, form: &mut Formulation, balance: &Balance) -> Draft {
+    let expression = form.expand(balance.residual);
+    // the drift grows like the factor that starts the field, so divide by it
+    let expression = match form.fields[balance.field].residual_factor {
+        Some(factor) => form.graph.div(expression, factor),
+        None => expression,
+    };
+    let symbols = point_symbols(form, expression);
+    let (fields, unknowns) = members(form, expression);
+    Draft {
+        name: balance.name.clone(),
+        expression,
+        weight: 10.0,
+        scale: None,
+        kind: RowKind::Integral,
+        at: Vec::new(),
+        n: default_points(problem, RowKind::Integral, symbols.len()),
+        rule: QuadratureRule { nodes: 20, graded: Graded::Both },
+        symbols,
+        fields,
+        unknowns,
+        fixed: None,
+    }
 }
 
 fn default_points(problem: &Problem, kind: RowKind, dimensions: usize) -> usize {

@@ -118,6 +118,19 @@ impl PointSet {
         }
     }
 
+    /// Static columns without tiling or padding: `[column][point]`.
+    pub fn static_columns(&self, block: &Block) -> Vec<Vec<f64>> {
+        let columns = block.lowered.static_columns();
+        untiled(&self.statics, columns, block.tile(), 1, self.n)
+    }
+
+    /// The same for the integrand of integral `k`: `[column][node][point]`.
+    pub fn integrand_columns(&self, block: &Block, k: usize) -> Vec<Vec<f64>> {
+        let inner = &block.lowered.inners[k];
+        let columns = inner.body.static_columns();
+        untiled(&self.inners[k], columns, OUTER, inner.nodes.len(), self.n)
+    }
+
     /// Number of tiles.
     pub fn tiles(&self, block: &Block) -> usize {
         self.n.div_ceil(block.tile())
@@ -137,6 +150,21 @@ fn tiled(values: &[Vec<f64>], n: usize, tile: usize) -> Vec<f64> {
         }
     }
     out
+}
+
+/// `[tile][column][node][T]` to `[column][node][n]`, without padding.
+fn untiled(tiled: &[f64], columns: usize, tile: usize, nodes: usize, n: usize) -> Vec<Vec<f64>> {
+    let column = |k: usize| {
+        let mut out = vec![0.0; nodes * n];
+        for q in 0..nodes {
+            for p in 0..n {
+                let row = ((p / tile) * columns + k) * nodes + q;
+                out[q * n + p] = tiled[row * tile + p % tile];
+            }
+        }
+        out
+    };
+    (0..columns).map(column).collect()
 }
 
 fn inner_statics(

@@ -131,6 +131,27 @@ impl Component {
     }
 }
 
+/// The loss of a component on point sets, as the training loop needs it from any back-end.
+pub trait TrainingLoss: Objective {
+    /// Replaces the points (one set per block).
+    fn set_points(&mut self, sets: Vec<PointSet>);
+
+    /// Mean square of each row's scaled residual at the last evaluation, block by block.
+    fn row_means(&self) -> &[f64];
+}
+
+/// Makes the loss of a component on given points.
+pub type MakeLoss = dyn for<'a> Fn(&'a Component, &'a [FieldForm], Vec<PointSet>) -> Box<dyn TrainingLoss + 'a>;
+
+/// The fused kernels of this crate, the back-end unless another one is asked for.
+pub fn fused_loss<'a>(
+    component: &'a Component,
+    forms: &'a [FieldForm],
+    sets: Vec<PointSet>,
+) -> Box<dyn TrainingLoss + 'a> {
+    Box::new(Loss::new(component, forms, sets))
+}
+
 /// The loss of a component on point sets, as an objective; scratch for each thread.
 pub struct Loss<'a> {
     component: &'a Component,
@@ -161,19 +182,9 @@ impl<'a> Loss<'a> {
         }
     }
 
-    /// Replaces the points.
-    pub fn set_points(&mut self, sets: Vec<PointSet>) {
-        self.sets = sets;
-    }
-
     /// Points in use, one set per block.
     pub fn points(&self) -> &[PointSet] {
         &self.sets
-    }
-
-    /// Mean square of each row's scaled residual at the last evaluation, block by block.
-    pub fn row_means(&self) -> &[f64] {
-        &self.row_means
     }
 
     fn evaluate(&mut self, x: &[f64], mut gradient: Option<&mut [f64]>) -> f64 {
@@ -235,6 +246,16 @@ impl<'a> Loss<'a> {
             first += form.block.rows.len();
         }
         value
+    }
+}
+
+impl TrainingLoss for Loss<'_> {
+    fn set_points(&mut self, sets: Vec<PointSet>) {
+        self.sets = sets;
+    }
+
+    fn row_means(&self) -> &[f64] {
+        &self.row_means
     }
 }
 

@@ -20,7 +20,7 @@ use crate::quadrature;
 
 /// One evaluation of one network: where, and which streams.
 #[derive(Debug)]
-pub(crate) struct Instance {
+pub struct Instance {
     /// Field (and network) position.
     pub field: usize,
     /// Streams for the kernel.
@@ -33,7 +33,7 @@ pub(crate) struct Instance {
 
 /// An integral inside a lowered set.
 #[derive(Debug)]
-pub(crate) struct Inner {
+pub struct Inner {
     /// The running symbol.
     pub symbol: SymbolId,
     /// Lower and upper limit.
@@ -48,7 +48,7 @@ pub(crate) struct Inner {
 
 /// Expressions ready to run. See the module description.
 #[derive(Debug)]
-pub(crate) struct Lowered {
+pub struct Lowered {
     /// Symbols that a point must give, in column order.
     pub symbols: Vec<SymbolId>,
     /// Network evaluations.
@@ -67,12 +67,12 @@ pub(crate) struct Lowered {
 
 impl Lowered {
     /// Static columns in all.
-    pub(crate) fn static_columns(&self) -> usize {
+    pub fn static_columns(&self) -> usize {
         self.static_program.outputs.len()
     }
 
     /// Inputs of the main program that depend on trained values.
-    pub(crate) fn dynamic_inputs(&self) -> usize {
+    pub fn dynamic_inputs(&self) -> usize {
         self.main.inputs - self.statics
     }
 }

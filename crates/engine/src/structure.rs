@@ -236,6 +236,13 @@ fn solved_for(
     Some(graph.substitute(value, &map))
 }
 
+/// The initial value of a field, if a condition fixes it.
+pub(crate) fn initial_value(problem: &Problem, graph: &mut Graph, field: usize) -> Option<Node> {
+    let coordinates = &problem.fields[field].coordinates;
+    let time = coordinates.iter().copied().find(|&c| problem.coordinates[c].role == Role::Time)?;
+    value_at_start(problem, graph, field, time)
+}
+
 fn value_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usize) -> Option<Node> {
     let lower = problem.coordinates[time].lower;
     let function = problem.fields[field].function;

@@ -9,7 +9,7 @@ use surrogate_problem::model::{Optimizer as OptimizerName, Problem, TrainStage};
 
 use crate::assemble::{Model, draw_all, draw_held_out, initial};
 use crate::block::{PointSet, Worker};
-use crate::component::{Component, Loss, Points};
+use crate::component::{Component, MakeLoss, Points, fused_loss};
 use crate::error::EngineError;
 use crate::optimize::{Adam, Lbfgs, LevenbergMarquardt, Objective, Optimizer, SsBroyden, Step};
 
@@ -98,6 +98,7 @@ pub struct Training<'a> {
     seed: u64,
     target: f64,
     states: Vec<State>,
+    make_loss: &'a MakeLoss,
 }
 
 impl<'a> Training<'a> {
@@ -144,7 +145,15 @@ impl<'a> Training<'a> {
             seed,
             target,
             states,
+            make_loss: &fused_loss,
         }
+    }
+
+    /// Uses another back-end for the loss. Call before [`Training::restore`].
+    #[must_use]
+    pub fn with_loss(mut self, make_loss: &'a MakeLoss) -> Self {
+        self.make_loss = make_loss;
+        self
     }
 
     /// Trains until every component has ended or `watch` says stop.
@@ -204,8 +213,8 @@ impl<'a> Training<'a> {
             state.ended = Some(Ending::Planned);
             return Control::Continue;
         }
-        let mut loss = Loss::new(component, forms, state.points.clone());
-        let mut held_out = Loss::new(component, forms, draw_held_out(component));
+        let mut loss = (self.make_loss)(component, forms, state.points.clone());
+        let mut held_out = (self.make_loss)(component, forms, draw_held_out(component));
         let names = component.row_names();
         let fields: Vec<String> = component
             .fields
@@ -216,9 +225,9 @@ impl<'a> Training<'a> {
             let stage = &stages[state.stage];
             let mut optimizer = match state.optimizer.take() {
                 Some(o) => o,
-                None => make(stage, state.x.clone(), &mut loss),
+                None => make(stage, state.x.clone(), loss.as_mut()),
             };
-            let step = optimizer.step(&mut loss);
+            let step = optimizer.step(loss.as_mut());
             state.x.copy_from_slice(optimizer.x());
             state.in_stage += 1;
             state.iteration += 1;
@@ -295,7 +304,7 @@ impl<'a> Training<'a> {
                 state.points = renew(component, self.seed, state, &model.form.fields, drifts);
                 loss.set_points(state.points.clone());
                 if let Some(o) = state.optimizer.as_mut() {
-                    o.refresh(&mut loss);
+                    o.refresh(loss.as_mut());
                 }
                 return control;
             }
@@ -385,8 +394,9 @@ impl<'a> Training<'a> {
                 .filter_map(|(n, v)| Some((n.strip_prefix(&prefix)?.to_string(), v.clone())))
                 .collect();
             if !own.is_empty() {
-                let mut loss = Loss::new(component, &model.form.fields, s.points.clone());
-                let mut optimizer = make(&self.stages[s.stage], s.x.clone(), &mut loss);
+                let fields = &model.form.fields;
+                let mut loss = (self.make_loss)(component, fields, s.points.clone());
+                let mut optimizer = make(&self.stages[s.stage], s.x.clone(), loss.as_mut());
                 optimizer
                     .restore(&own)
                     .map_err(|name| missing(&format!("optimizer/{name}")))?;
@@ -407,7 +417,7 @@ fn word(name: OptimizerName) -> &'static str {
     }
 }
 
-fn make(stage: &TrainStage, x: Vec<f64>, loss: &mut Loss<'_>) -> Box<dyn Optimizer> {
+fn make(stage: &TrainStage, x: Vec<f64>, loss: &mut dyn Objective) -> Box<dyn Optimizer> {
     match stage.optimizer {
         OptimizerName::SsBroyden => Box::new(SsBroyden::new(x, loss)),
         OptimizerName::Adam => Box::new(Adam::new(x, loss, stage.learning_rate.unwrap_or(1e-3))),
