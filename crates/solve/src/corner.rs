@@ -26,13 +26,21 @@ pub(crate) fn mark(model: &mut Model, problem: &Problem) {
         }
         for r in 0..model.components[c].rows.len() {
             let row = &model.components[c].rows[r];
-            let Site::End { upper, .. } = row.site else { continue };
-            let Some(line) = model.states[row.state].line else { continue };
+            let Site::End { upper, .. } = row.site else {
+                continue;
+            };
+            let Some(line) = model.states[row.state].line else {
+                continue;
+            };
             let centre = !upper && model.lines[line].centred();
             let linear = boxes.iter().any(|p| contradicted(model, row, p));
             if !centre && !row.differential && linear {
                 let refined = &mut model.lines[line].refined;
-                *(if upper { &mut refined.upper } else { &mut refined.lower }) = true;
+                *(if upper {
+                    &mut refined.upper
+                } else {
+                    &mut refined.lower
+                }) = true;
                 model.components[c].abrupt = true;
             }
         }
@@ -54,7 +62,11 @@ fn contradicted(model: &Model, row: &Row, parameters: &[f64]) -> bool {
     let mut inner = Registers::new();
     let known = |leaf: Leaf| match leaf {
         Leaf::Local { state, order } => Some((state, order, row.place)),
-        Leaf::At { state, order, place } => Some((state, order, place)),
+        Leaf::At {
+            state,
+            order,
+            place,
+        } => Some((state, order, place)),
         Leaf::Scalar { state } => Some((state, 0, 0.0)),
         Leaf::Rate { .. } | Leaf::Integral(_) => None,
     };
@@ -63,7 +75,9 @@ fn contradicted(model: &Model, row: &Row, parameters: &[f64]) -> bool {
         Input::Place => row.place,
         Input::Parameter(k) => parameters[k],
         Input::Leaf(leaf) => {
-            let Some((state, order, place)) = known(leaf) else { return f64::NAN };
+            let Some((state, order, place)) = known(leaf) else {
+                return f64::NAN;
+            };
             let law = model.states[state].initial.get(order);
             law.map_or(f64::NAN, |law| initial(law, place, parameters, &mut inner))
         }
@@ -71,10 +85,16 @@ fn contradicted(model: &Model, row: &Row, parameters: &[f64]) -> bool {
     let (value, partials) = row.law.evaluate(&mut registers, &mut input);
     let mut scale = 0.0;
     for (partial, &(column, _)) in partials.iter().zip(&row.law.partials) {
-        let Input::Leaf(leaf) = row.law.inputs[column] else { continue };
-        let Some((state, order, _)) = known(leaf) else { continue };
+        let Input::Leaf(leaf) = row.law.inputs[column] else {
+            continue;
+        };
+        let Some((state, order, _)) = known(leaf) else {
+            continue;
+        };
         let state = &model.states[state];
-        let length = state.line.map_or(1.0, |c| model.lines[c].upper - model.lines[c].lower);
+        let length = state
+            .line
+            .map_or(1.0, |c| model.lines[c].upper - model.lines[c].lower);
         scale += partial.abs() * magnitude(model, state, parameters) / length.powi(order as i32);
     }
     // what cannot be evaluated counts as contradicted: a fine mesh does no harm
@@ -85,7 +105,9 @@ fn magnitude(model: &Model, state: &State, parameters: &[f64]) -> f64 {
     let mut registers = Registers::new();
     let mut largest = state.floor;
     if let Some(law) = state.initial.first() {
-        let (a, b) = state.line.map_or((0.0, 0.0), |c| (model.lines[c].lower, model.lines[c].upper));
+        let (a, b) = state
+            .line
+            .map_or((0.0, 0.0), |c| (model.lines[c].lower, model.lines[c].upper));
         for k in 0..=20 {
             let place = a + (b - a) * f64::from(k) / 20.0;
             largest = largest.max(initial(law, place, parameters, &mut registers).abs());

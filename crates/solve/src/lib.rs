@@ -8,10 +8,12 @@
 //! shocks, adaptive meshes in time.
 
 mod assign;
+mod builder;
 mod corner;
 mod discretise;
 mod error;
 mod fronts;
+mod initial;
 mod law;
 mod layout;
 mod linear;
@@ -21,6 +23,7 @@ mod model;
 mod quadrature;
 mod readout;
 mod rodas;
+mod rows;
 mod solution;
 mod solver;
 mod start;

@@ -7,11 +7,14 @@
 //! N(d) = n [ (1 - w) ln(1 + d (e^a - 1)) / a + w d ],   w = EVEN
 //! ```
 //!
-//! `a` is chosen so that the first cell has a given width. Towards both ends the two halves are
+//! `a` is chosen so that the first cell is [`FINE`] times an even one: meshes of different `n` are
+//! alike. Towards both ends the two halves are
 //! mirror images.
 
 /// Share of the cells that is spread evenly.
 const EVEN: f64 = 0.3;
+/// Width of the cell at a refined end relative to an even one.
+const FINE: f64 = 0.064;
 
 /// Which ends need fine cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,20 +23,23 @@ pub(crate) struct Refined {
     pub(crate) upper: bool,
 }
 
-/// `n + 1` increasing places from `lower` to `upper`; `first` is the width of the cell at a
-/// refined end relative to the length of the line.
-pub(crate) fn places(lower: f64, upper: f64, n: usize, refined: Refined, first: f64) -> Vec<f64> {
+/// `n + 1` increasing places from `lower` to `upper`.
+pub(crate) fn places(lower: f64, upper: f64, n: usize, refined: Refined) -> Vec<f64> {
     let length = upper - lower;
     let unit: Vec<f64> = match (refined.lower, refined.upper) {
         (false, false) => (0..=n).map(|k| k as f64 / n as f64).collect(),
-        (true, false) => one_sided(n, first),
-        (false, true) => one_sided(n, first).into_iter().rev().map(|x| 1.0 - x).collect(),
+        (true, false) => one_sided(n),
+        (false, true) => one_sided(n).into_iter().rev().map(|x| 1.0 - x).collect(),
         (true, true) => {
-            let a = steepness(n as f64 * first);
+            let a = steepness(FINE);
             let half = |xi: f64| 0.5 * stretch(a, 2.0 * xi);
             let place = |k: usize| {
                 let xi = k as f64 / n as f64;
-                if xi <= 0.5 { half(xi) } else { 1.0 - half(1.0 - xi) }
+                if xi <= 0.5 {
+                    half(xi)
+                } else {
+                    1.0 - half(1.0 - xi)
+                }
             };
             (0..=n).map(place).collect()
         }
@@ -44,8 +50,8 @@ pub(crate) fn places(lower: f64, upper: f64, n: usize, refined: Refined, first: 
     out
 }
 
-fn one_sided(n: usize, first: f64) -> Vec<f64> {
-    let a = steepness(n as f64 * first);
+fn one_sided(n: usize) -> Vec<f64> {
+    let a = steepness(FINE);
     (0..=n).map(|k| stretch(a, k as f64 / n as f64)).collect()
 }
 
@@ -64,7 +70,11 @@ fn stretch(a: f64, xi: f64) -> f64 {
 }
 
 fn share(a: f64, d: f64) -> f64 {
-    let graded = if a < 1e-6 { d } else { (d * a.exp_m1()).ln_1p() / a };
+    let graded = if a < 1e-6 {
+        d
+    } else {
+        (d * a.exp_m1()).ln_1p() / a
+    };
     (1.0 - EVEN) * graded + EVEN * d
 }
 
@@ -118,11 +128,14 @@ mod tests {
     #[test]
     fn graded_places_have_the_first_width_and_reach_both_ends() {
         for (lower, upper) in [(true, false), (false, true), (true, true)] {
-            let x = places(2.0, 4.0, 40, Refined { lower, upper }, 1e-3);
+            let x = places(2.0, 4.0, 40, Refined { lower, upper });
             assert_eq!((x[0], x[40]), (2.0, 4.0));
             assert!(x.windows(2).all(|w| w[1] > w[0]));
             let at_end = if lower { x[1] - x[0] } else { x[40] - x[39] };
-            assert!(at_end > 1.5e-3 && at_end < 2.5e-3, "{at_end}");
+            assert!(
+                at_end > 1.0 * FINE * 0.05 && at_end < 1.3 * FINE * 0.05,
+                "{at_end}"
+            );
         }
     }
 

@@ -35,7 +35,9 @@ pub(crate) fn values(
     let mut registers = Registers::new();
     for &s in &component.states {
         let state = &model.states[s];
-        let Some(place) = &layout.places[s] else { continue };
+        let Some(place) = &layout.places[s] else {
+            continue;
+        };
         let Some(law) = state.initial.first() else {
             place.unknowns.iter().for_each(|&u| y[u] = state.floor);
             continue;
@@ -46,7 +48,9 @@ pub(crate) fn values(
             place.unknowns.iter().for_each(|&u| y[u] = constant);
             continue;
         }
-        let Some(mesh) = place.mesh.map(|m| &layout.meshes[m]) else { continue };
+        let Some(mesh) = place.mesh.map(|m| &layout.meshes[m]) else {
+            continue;
+        };
         if let Home::Cells { lower, upper } = place.home {
             for cell in 0..mesh.cells() {
                 let rule = cell_rule(mesh, cell, &GAUSS_4);
@@ -91,7 +95,10 @@ pub(crate) fn make_consistent(
     let mut last = f64::INFINITY;
     for iteration in 0..ITERATIONS {
         system.linearise(t, y, &mut f, &mut jacobian, &mut f_t);
-        let failed = SolveError::NotConverged { time: t, residual: last };
+        let failed = SolveError::NotConverged {
+            time: t,
+            residual: last,
+        };
         if !factors.factor(&mass, &scale, &jacobian) {
             return Err(failed);
         }
@@ -104,7 +111,11 @@ pub(crate) fn make_consistent(
         let norm = |step: &[f64], scales: &[f64]| {
             let parts = step.iter().zip(&families);
             parts.fold(0.0_f64, |worst, (s, &k)| {
-                if *s == 0.0 { worst } else { worst.max(s.abs() / scales[k].max(1e-290)) }
+                if *s == 0.0 {
+                    worst
+                } else {
+                    worst.max(s.abs() / scales[k].max(1e-290))
+                }
             })
         };
         let size = norm(&step, &scales);
@@ -135,9 +146,15 @@ pub(crate) fn make_consistent(
             }
         }
     }
-    Err(SolveError::NotConverged { time: t, residual: last })
+    Err(SolveError::NotConverged {
+        time: t,
+        residual: last,
+    })
 }
 
 fn correction(f: &[f64], mass: &[f64]) -> Vec<f64> {
-    f.iter().zip(mass).map(|(f, m)| if *m == 0.0 { -f } else { 0.0 }).collect()
+    f.iter()
+        .zip(mass)
+        .map(|(f, m)| if *m == 0.0 { -f } else { 0.0 })
+        .collect()
 }

@@ -8,16 +8,24 @@ use surrogate_solve::{Options, Solver};
 
 fn times() -> Vec<f64> {
     let early = [0.0, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 3.0, 5.0, 8.0];
-    early.into_iter().chain((1..=100).map(|k| 13.5 * f64::from(k))).collect()
+    early
+        .into_iter()
+        .chain((1..=100).map(|k| 13.5 * f64::from(k)))
+        .collect()
 }
 
 fn solver(cells: usize, tolerance: f64) -> Solver {
-    let options = Options { cells: Some(cells), tolerance: Some(tolerance) };
+    let options = Options {
+        cells: Some(cells),
+        tolerance: Some(tolerance),
+    };
     Solver::prepare(&spm::problem(), options).unwrap()
 }
 
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).fold(0.0, |worst, (a, b)| worst.max((a - b).abs()))
+    a.iter()
+        .zip(b)
+        .fold(0.0, |worst, (a, b)| worst.max((a - b).abs()))
 }
 
 #[test]
@@ -30,8 +38,14 @@ fn lithium_is_conserved_over_the_whole_discharge() {
         for (k, t) in s.times.iter().enumerate() {
             let exact_a = 0.91 * spm::MAX_A - 3.0 * j_a * t / spm::R_A;
             let exact_c = 0.39 * spm::MAX_C - 3.0 * j_c * t / spm::R_C;
-            assert!((s.outputs[1][k] / exact_a - 1.0).abs() < 1e-12, "anode at {t}");
-            assert!((s.outputs[2][k] / exact_c - 1.0).abs() < 1e-12, "cathode at {t}");
+            assert!(
+                (s.outputs[1][k] / exact_a - 1.0).abs() < 1e-12,
+                "anode at {t}"
+            );
+            assert!(
+                (s.outputs[2][k] / exact_c - 1.0).abs() < 1e-12,
+                "cathode at {t}"
+            );
         }
     }
 }
@@ -76,8 +90,22 @@ fn the_error_estimate_covers_the_error() {
     let truth = solver(240, 1e-9).solve(&[0.5, 1.0], &times).unwrap();
     let s = standard.solve(&[0.5, 1.0], &times).unwrap();
     let error = largest_difference(&s.outputs[0], &truth.outputs[0]);
-    eprintln!("error {error:.2e} V, estimate {:.2e} V", estimate.outputs[0]);
+    eprintln!(
+        "error {error:.2e} V, estimate {:.2e} V",
+        estimate.outputs[0]
+    );
     assert!(error < estimate.outputs[0] && estimate.outputs[0] < 1e-4);
+}
+
+#[test]
+fn the_voltage_agrees_with_an_independent_solver() {
+    // converged values of another code (scipy LSODA, second-order finite volumes), (0.5, 1):
+    // shared/reference/pinnstripes.md, section 1
+    let solver = Solver::prepare(&spm::problem_with_means(), Options::default()).unwrap();
+    let s = solver.solve(&[0.5, 1.0], &[0.0, 1350.0]).unwrap();
+    eprintln!("{:?}", s.outputs[3]);
+    assert!((s.outputs[3][0] - 4.086_062_6).abs() < 2e-7);
+    assert!((s.outputs[3][1] - 3.570_133_6).abs() < 2e-6);
 }
 
 #[test]
