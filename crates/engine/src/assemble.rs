@@ -8,8 +8,8 @@ use surrogate_problem::model::{Graded, Place, Problem, Row, RowKind};
 use surrogate_symbolic::{Expr, Node, SymbolId};
 
 use crate::block::{Block, PointSet, RowForm, Worker};
-use crate::conservation::{self, Balance};
 use crate::component::{BlockForm, Component, Points};
+use crate::conservation::{self, Balance};
 use crate::error::EngineError;
 use crate::formulation::Formulation;
 use crate::lower::{QuadratureRule, lower};
@@ -67,15 +67,10 @@ impl Model {
             drafts.push(draft_measurements(problem, &mut form, k)?);
         }
         let groups = connected(&drafts, problem.fields.len(), problem.unknowns.len());
-        let mut model = Self {
-            form,
-            components: Vec::new(),
-            exact: Vec::new(),
-        };
+        let mut model = Self { form, components: Vec::new(), exact: Vec::new() };
         for (fields, unknowns) in groups {
-            let (own, rest): (Vec<Draft>, Vec<Draft>) = drafts
-                .into_iter()
-                .partition(|d| d.fields.iter().any(|f| fields.contains(f)));
+            let (own, rest): (Vec<Draft>, Vec<Draft>) =
+                drafts.into_iter().partition(|d| d.fields.iter().any(|f| fields.contains(f)));
             drafts = rest;
             let component = model.component(problem, fields, unknowns, own)?;
             model.components.push(component);
@@ -97,10 +92,7 @@ impl Model {
             self.exact.push(draft.name.clone());
             return Ok(());
         }
-        Err(EngineError::Contradiction {
-            row: draft.name.clone(),
-            residual: residual / size,
-        })
+        Err(EngineError::Contradiction { row: draft.name.clone(), residual: residual / size })
     }
 
     fn component(
@@ -110,13 +102,8 @@ impl Model {
         unknowns: Vec<usize>,
         drafts: Vec<Draft>,
     ) -> Result<Component, EngineError> {
-        let mut component = Component::new(
-            fields,
-            unknowns,
-            Vec::new(),
-            &self.form.fields,
-            problem.unknowns.len(),
-        );
+        let mut component =
+            Component::new(fields, unknowns, Vec::new(), &self.form.fields, problem.unknowns.len());
         let mut groups: Vec<Vec<Draft>> = Vec::new();
         for draft in drafts {
             let same = |g: &&mut Vec<Draft>| {
@@ -153,10 +140,7 @@ impl Model {
             let typical = rms[k];
             if !typical.is_finite() {
                 let place = "at one of the sampled points".to_string();
-                return Err(EngineError::NotFinite {
-                    row: draft.name.clone(),
-                    place,
-                });
+                return Err(EngineError::NotFinite { row: draft.name.clone(), place });
             }
             let size = match draft.scale {
                 Some(_) if draft.fixed.is_none() => 1.0,
@@ -196,17 +180,12 @@ impl Model {
             .iter()
             .map(|&(node, c)| {
                 let expression = self.form.graph.scale(f64::from_bits(c), node);
-                Draft {
-                    expression,
-                    ..draft.clone()
-                }
+                Draft { expression, ..draft.clone() }
             })
             .collect();
         let form = make_block(problem, &mut self.form, &terms)?;
         let rms = typical_residuals(&self.form, component, &form);
-        Ok(rms
-            .into_iter()
-            .fold(f64::from_bits(constant).abs(), f64::max))
+        Ok(rms.into_iter().fold(f64::from_bits(constant).abs(), f64::max))
     }
 }
 
@@ -219,23 +198,21 @@ fn make_block(
     let lowered = lower(form, &expressions, group[0].rule, true)?;
     let rows = group
         .iter()
-        .map(|d| RowForm {
-            name: d.name.clone(),
-            weight: d.weight,
-            scale: 1.0,
-        })
+        .map(|d| RowForm { name: d.name.clone(), weight: d.weight, scale: 1.0 })
         .collect();
     let points = match &group[0].fixed {
         Some(columns) => {
             let wanted = lowered.symbols.iter();
             let place = |s: &SymbolId| group[0].symbols.iter().position(|t| t == s);
-            Points::Fixed(
-                wanted
-                    .filter_map(|s| Some(columns[place(s)?].clone()))
-                    .collect(),
-            )
+            Points::Fixed(wanted.filter_map(|s| Some(columns[place(s)?].clone())).collect())
         }
-        None => Points::Region(Region::of_symbols(problem, &lowered.symbols)),
+        None => {
+            let mut region = Region::of_symbols(problem, &lowered.symbols);
+            if group.iter().flat_map(|d| &d.fields).any(|&f| form.fields[f].singular_start) {
+                region.crowd_at_start(problem);
+            }
+            Points::Region(region)
+        }
     };
     let n = group[0].n;
     let held_out = match points {
@@ -243,13 +220,7 @@ fn make_block(
         Points::Region(_) => problem.sampling.held_out.unwrap_or(512).min(n.max(1)),
     };
     let adaptive = problem.sampling.adaptive && group[0].kind == RowKind::Equation;
-    Ok(BlockForm {
-        block: Block::new(rows, lowered)?,
-        points,
-        n,
-        held_out,
-        adaptive,
-    })
+    Ok(BlockForm { block: Block::new(rows, lowered)?, points, n, held_out, adaptive })
 }
 
 /// Root mean square of each row's residual over random starting networks.
@@ -288,28 +259,20 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
     match row.multiply_by {
         Some(m) => factors.push((m, 1.0)),
         None if row.kind == RowKind::Equation => {
-            let own = row
-                .evolution
-                .as_ref()
-                .and_then(|e| form.fields[e.field].residual_factor);
+            let own = row.evolution.as_ref().and_then(|e| form.fields[e.field].residual_factor);
             factors.extend(own.map(|f| (f, 1.0)));
         }
         None => {}
     }
     factors.extend(row.scale.map(|s| (s, -1.0)));
     let product = graph.product(&factors);
-    let at: Vec<(SymbolId, Node)> = row
-        .at
-        .iter()
-        .map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v)))
-        .collect();
+    let at: Vec<(SymbolId, Node)> =
+        row.at.iter().map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v))).collect();
     let placed = graph.substitute(product, &at);
     let expression = form.expand(placed);
     let symbols = point_symbols(form, expression);
     let d = symbols.len();
-    let n = row
-        .points
-        .unwrap_or_else(|| default_points(problem, row.kind, d));
+    let n = row.points.unwrap_or_else(|| default_points(problem, row.kind, d));
     let weight = row.weight.unwrap_or(match row.kind {
         RowKind::Equation => 1.0,
         RowKind::Condition | RowKind::Integral => 10.0,
@@ -323,10 +286,7 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
         kind: row.kind,
         at: row.at.clone(),
         n: if d == 0 { 1 } else { n },
-        rule: QuadratureRule {
-            nodes: row.nodes,
-            graded: row.graded,
-        },
+        rule: QuadratureRule { nodes: row.nodes, graded: row.graded },
         symbols,
         fields,
         unknowns,
@@ -403,9 +363,8 @@ fn draft_measurements(
         })
         .collect();
     symbols.push(measured);
-    let mut columns: Vec<Vec<f64>> = (0..symbols.len())
-        .map(|j| data.rows.iter().map(|r| r[j]).collect())
-        .collect();
+    let mut columns: Vec<Vec<f64>> =
+        (0..symbols.len()).map(|j| data.rows.iter().map(|r| r[j]).collect()).collect();
     // parameters that the data do not mention are at their nominal values
     for p in &problem.parameters {
         if !symbols.contains(&p.symbol) {
@@ -425,11 +384,7 @@ fn draft_measurements(
     let values = columns[data.places.len()].clone();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let spread = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
-    let size = if spread > 0.0 {
-        spread.sqrt()
-    } else {
-        mean.abs().max(1e-300)
-    };
+    let size = if spread > 0.0 { spread.sqrt() } else { mean.abs().max(1e-300) };
     let (fields, unknowns) = members(form, expression);
     Ok(Draft {
         name: data.name.clone(),
@@ -439,10 +394,7 @@ fn draft_measurements(
         kind: RowKind::Condition,
         at: Vec::new(),
         n: data.rows.len(),
-        rule: QuadratureRule {
-            nodes: 16,
-            graded: Graded::No,
-        },
+        rule: QuadratureRule { nodes: 16, graded: Graded::No },
         symbols,
         fields,
         unknowns,
@@ -468,9 +420,8 @@ fn members(form: &Formulation, expression: Node) -> (Vec<usize>, Vec<usize>) {
     fields.sort_unstable();
     fields.dedup();
     let free = graph.free_symbols(&[expression]);
-    let unknowns = (0..form.unknowns.len())
-        .filter(|&k| free.contains(&form.unknowns[k].symbol))
-        .collect();
+    let unknowns =
+        (0..form.unknowns.len()).filter(|&k| free.contains(&form.unknowns[k].symbol)).collect();
     (fields, unknowns)
 }
 
@@ -478,20 +429,13 @@ fn members(form: &Formulation, expression: Node) -> (Vec<usize>, Vec<usize>) {
 fn connected(drafts: &[Draft], fields: usize, unknowns: usize) -> Vec<(Vec<usize>, Vec<usize>)> {
     let mut label: Vec<usize> = (0..fields + unknowns).collect();
     for draft in drafts {
-        let members: Vec<usize> = draft
-            .fields
-            .iter()
-            .copied()
-            .chain(draft.unknowns.iter().map(|u| fields + u))
-            .collect();
+        let members: Vec<usize> =
+            draft.fields.iter().copied().chain(draft.unknowns.iter().map(|u| fields + u)).collect();
         let Some(lowest) = members.iter().map(|&m| label[m]).min() else {
             continue;
         };
         let merged: Vec<usize> = members.iter().map(|&m| label[m]).collect();
-        label
-            .iter_mut()
-            .filter(|l| merged.contains(l))
-            .for_each(|l| *l = lowest);
+        label.iter_mut().filter(|l| merged.contains(l)).for_each(|l| *l = lowest);
     }
     let mut groups: Vec<usize> = label[..fields].to_vec();
     groups.sort_unstable();
@@ -500,10 +444,7 @@ fn connected(drafts: &[Draft], fields: usize, unknowns: usize) -> Vec<(Vec<usize
         .into_iter()
         .map(|g| {
             let own = |range: std::ops::Range<usize>, shift: usize| {
-                range
-                    .filter(|&i| label[i] == g)
-                    .map(|i| i - shift)
-                    .collect::<Vec<_>>()
+                range.filter(|&i| label[i] == g).map(|i| i - shift).collect::<Vec<_>>()
             };
             (own(0..fields, 0), own(fields..fields + unknowns, fields))
         })
@@ -513,21 +454,11 @@ fn connected(drafts: &[Draft], fields: usize, unknowns: usize) -> Vec<(Vec<usize
 /// A component's points for one round of training.
 pub fn draw_all(component: &Component, seed: u32) -> Vec<PointSet> {
     let seeds = (0u32..).map(|k| seed.wrapping_mul(0x9e37_79b9).wrapping_add(k));
-    component
-        .blocks
-        .iter()
-        .zip(seeds)
-        .map(|(b, s)| b.draw(b.n, s))
-        .collect()
+    component.blocks.iter().zip(seeds).map(|(b, s)| b.draw(b.n, s)).collect()
 }
 
 /// A component's held-out points.
 pub fn draw_held_out(component: &Component) -> Vec<PointSet> {
     let seeds = (0u32..).map(|k| 0x5eed_0000 + k);
-    component
-        .blocks
-        .iter()
-        .zip(seeds)
-        .map(|(b, s)| b.draw(b.held_out, s))
-        .collect()
+    component.blocks.iter().zip(seeds).map(|(b, s)| b.draw(b.held_out, s)).collect()
 }

@@ -53,29 +53,15 @@ impl Block {
         let inner_mains: Result<_, _> = lowered.inners.iter().map(|i| prepare(&i.body)).collect();
         let inner_mains = inner_mains?;
         let statics = columns::values_only(&lowered.static_program)?;
-        let inner_statics: Result<_, _> = lowered
-            .inners
-            .iter()
-            .map(|i| columns::values_only(&i.body.static_program))
-            .collect();
+        let inner_statics: Result<_, _> =
+            lowered.inners.iter().map(|i| columns::values_only(&i.body.static_program)).collect();
         let inner_statics = inner_statics?;
-        Ok(Self {
-            rows,
-            lowered,
-            main,
-            inner_mains,
-            statics,
-            inner_statics,
-        })
+        Ok(Self { rows, lowered, main, inner_mains, statics, inner_statics })
     }
 
     /// Points per tile.
     pub(crate) fn tile(&self) -> usize {
-        if self.lowered.inners.is_empty() {
-            TILE
-        } else {
-            OUTER
-        }
+        if self.lowered.inners.is_empty() { TILE } else { OUTER }
     }
 }
 
@@ -110,12 +96,7 @@ impl PointSet {
             .zip(&block.inner_statics)
             .map(|(inner, plan)| inner_statics(lowered, inner, plan, &columns, n))
             .collect();
-        Self {
-            n,
-            statics,
-            inners,
-            columns,
-        }
+        Self { n, statics, inners, columns }
     }
 
     /// Static columns without tiling or padding: `[column][point]`.
@@ -349,27 +330,17 @@ impl Worker {
         let mut at = (lowered.dynamic_inputs() - lowered.inners.len()) * tile;
         for (k, inner) in lowered.inners.iter().enumerate() {
             let runner = &mut self.inners[k];
-            let statics = slice(
-                &points.inners[k],
-                inner.body.static_columns() * runner.tile,
-                t,
-            );
+            let statics = slice(&points.inners[k], inner.body.static_columns() * runner.tile, t);
             runner.networks(&inner.body, statics, weights);
             block.inner_mains[k].forward(&runner.inputs, runner.tile, &mut runner.registers);
             let values = runner.registers.output(0);
             for p in 0..OUTER {
-                self.outer.inputs[at + p] = inner
-                    .weights
-                    .iter()
-                    .enumerate()
-                    .map(|(q, w)| w * values[q * OUTER + p])
-                    .sum();
+                self.outer.inputs[at + p] =
+                    inner.weights.iter().enumerate().map(|(q, w)| w * values[q * OUTER + p]).sum();
             }
             at += tile;
         }
-        block
-            .main
-            .forward(&self.outer.inputs, tile, &mut self.outer.registers);
+        block.main.forward(&self.outer.inputs, tile, &mut self.outer.registers);
     }
 
     /// Residual of row `k` after [`Worker::forward`], not yet divided by its scale: `[T]`.
@@ -419,17 +390,12 @@ impl Worker {
         let tile = block.tile();
         let statics = slice(&points.statics, lowered.static_columns() * tile, t);
         self.outer.main_reverse(lowered, &block.main, &self.seeds);
-        self.outer
-            .network_reverse(lowered, statics, weights, &mut self.unknown_gradient);
+        self.outer.network_reverse(lowered, statics, weights, &mut self.unknown_gradient);
         let mut at = (lowered.dynamic_inputs() - lowered.inners.len()) * tile;
         for (k, inner) in lowered.inners.iter().enumerate() {
             self.spread_seeds(inner, at);
             let runner = &mut self.inners[k];
-            let statics = slice(
-                &points.inners[k],
-                inner.body.static_columns() * runner.tile,
-                t,
-            );
+            let statics = slice(&points.inners[k], inner.body.static_columns() * runner.tile, t);
             runner.main_reverse(
                 &inner.body,
                 &block.inner_mains[k],
@@ -464,12 +430,7 @@ impl Worker {
                 workspace.drain_gradient(&mut gradient[first..first + n]);
             }
         };
-        for (i, w) in block
-            .lowered
-            .instances
-            .iter()
-            .zip(&mut self.outer.workspaces)
-        {
+        for (i, w) in block.lowered.instances.iter().zip(&mut self.outer.workspaces) {
             drain(w, i.field);
         }
         for (inner, runner) in block.lowered.inners.iter().zip(&mut self.inners) {
@@ -509,39 +470,20 @@ impl Worker {
             self.seeds.fill(0.0);
             self.seeds[k * tile..k * tile + valid].fill(factor);
             self.outer.main_reverse(lowered, &block.main, &self.seeds);
-            add_rows(
-                &mut self.outer,
-                lowered,
-                statics,
-                weights,
-                sink,
-                (first, valid),
-                1,
-            );
+            add_rows(&mut self.outer, lowered, statics, weights, sink, (first, valid), 1);
             let mut at = (lowered.dynamic_inputs() - lowered.inners.len()) * tile;
             for (j, inner) in lowered.inners.iter().enumerate() {
                 self.spread_seeds(inner, at);
                 let runner = &mut self.inners[j];
-                let statics = slice(
-                    &points.inners[j],
-                    inner.body.static_columns() * runner.tile,
-                    t,
-                );
+                let statics =
+                    slice(&points.inners[j], inner.body.static_columns() * runner.tile, t);
                 runner.main_reverse(
                     &inner.body,
                     &block.inner_mains[j],
                     &self.inner_seeds[..runner.tile],
                 );
                 let nodes = inner.nodes.len();
-                add_rows(
-                    runner,
-                    &inner.body,
-                    statics,
-                    weights,
-                    sink,
-                    (first, valid),
-                    nodes,
-                );
+                add_rows(runner, &inner.body, statics, weights, sink, (first, valid), nodes);
                 at += tile;
             }
         }

@@ -52,10 +52,7 @@ impl BlockForm {
     fn ordered(&self, symbols: &[SymbolId], columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
         let place = |s: &SymbolId| symbols.iter().position(|t| t == s);
         let wanted = &self.block.lowered.symbols;
-        wanted
-            .iter()
-            .filter_map(|s| Some(columns[place(s)?].clone()))
-            .collect()
+        wanted.iter().filter_map(|s| Some(columns[place(s)?].clone())).collect()
     }
 }
 
@@ -96,14 +93,7 @@ impl Component {
             unknown_columns[u] = Some(n);
             n += 1;
         }
-        Self {
-            fields,
-            unknowns,
-            blocks,
-            field_columns,
-            unknown_columns,
-            n,
-        }
+        Self { fields, unknowns, blocks, field_columns, unknown_columns, n }
     }
 
     /// Variables as the kernels read them.
@@ -114,20 +104,13 @@ impl Component {
             .zip(forms)
             .map(|(c, f)| c.map_or(&x[..0], |c| &x[c..c + f.mlp.n_weights()]))
             .collect();
-        let unknowns = self
-            .unknown_columns
-            .iter()
-            .map(|c| c.map_or(0.0, |c| x[c]))
-            .collect();
+        let unknowns = self.unknown_columns.iter().map(|c| c.map_or(0.0, |c| x[c])).collect();
         Weights { networks, unknowns }
     }
 
     /// Names of all rows, block by block.
     pub fn row_names(&self) -> Vec<String> {
-        self.blocks
-            .iter()
-            .flat_map(|b| b.block.rows.iter().map(|r| r.name.clone()))
-            .collect()
+        self.blocks.iter().flat_map(|b| b.block.rows.iter().map(|r| r.name.clone())).collect()
     }
 }
 
@@ -141,7 +124,8 @@ pub trait TrainingLoss: Objective {
 }
 
 /// Makes the loss of a component on given points.
-pub type MakeLoss = dyn for<'a> Fn(&'a Component, &'a [FieldForm], Vec<PointSet>) -> Box<dyn TrainingLoss + 'a>;
+pub type MakeLoss =
+    dyn for<'a> Fn(&'a Component, &'a [FieldForm], Vec<PointSet>) -> Box<dyn TrainingLoss + 'a>;
 
 /// The fused kernels of this crate, the back-end unless another one is asked for.
 pub fn fused_loss<'a>(
@@ -169,17 +153,9 @@ impl<'a> Loss<'a> {
         let threads = rayon::current_num_threads();
         let unknowns = component.unknown_columns.len();
         let worker = |b: &BlockForm| Worker::new(&b.block, forms, unknowns);
-        let workers = (0..threads)
-            .map(|_| component.blocks.iter().map(worker).collect())
-            .collect();
+        let workers = (0..threads).map(|_| component.blocks.iter().map(worker).collect()).collect();
         let rows = component.blocks.iter().map(|b| b.block.rows.len()).sum();
-        Self {
-            component,
-            forms,
-            sets,
-            workers,
-            row_means: vec![0.0; rows],
-        }
+        Self { component, forms, sets, workers, row_means: vec![0.0; rows] }
     }
 
     /// Points in use, one set per block.
@@ -217,21 +193,14 @@ impl<'a> Loss<'a> {
         let parts: Vec<(Vec<f64>, Vec<f64>)> = if threads == 1 {
             vec![run(0, &mut self.workers[0])]
         } else {
-            self.workers
-                .par_iter_mut()
-                .enumerate()
-                .map(|(k, w)| run(k, w))
-                .collect()
+            self.workers.par_iter_mut().enumerate().map(|(k, w)| run(k, w)).collect()
         };
         self.row_means.fill(0.0);
         if let Some(g) = gradient.as_deref_mut() {
             g.fill(0.0);
         }
         for (sums, part) in &parts {
-            self.row_means
-                .iter_mut()
-                .zip(sums)
-                .for_each(|(a, b)| *a += b);
+            self.row_means.iter_mut().zip(sums).for_each(|(a, b)| *a += b);
             if let Some(g) = gradient.as_deref_mut() {
                 g.iter_mut().zip(part).for_each(|(a, b)| *a += b);
             }

@@ -24,9 +24,10 @@ pub(crate) fn balances(
     for row in &problem.rows {
         let Some(law) = &row.evolution else { continue };
         let [(coordinate, flux)] = law.divergences.as_slice() else { continue };
-        let covered = problem.rows.iter().any(|r| {
-            r.kind == RowKind::Integral && mentions(problem, graph, r, law.field)
-        });
+        let covered = problem
+            .rows
+            .iter()
+            .any(|r| r.kind == RowKind::Integral && mentions(problem, graph, r, law.field));
         // a factor on the time derivative or a source would need the field's own history
         if covered || graph.as_constant(law.capacity) != Some(1.0) || !graph.is_zero(law.source) {
             continue;
@@ -83,12 +84,7 @@ fn area(graph: &mut Graph, c: &Coordinate) -> Node {
 
 /// Area times flux at the upper end minus that at the lower end, if conditions fix both and no
 /// field is left in them.
-fn net_inflow(
-    problem: &Problem,
-    graph: &mut Graph,
-    coordinate: usize,
-    flux: Node,
-) -> Option<Node> {
+fn net_inflow(problem: &Problem, graph: &mut Graph, coordinate: usize, flux: Node) -> Option<Node> {
     let c = &problem.coordinates[coordinate];
     let mut ends = Vec::new();
     for end in [c.upper, c.lower] {

@@ -32,10 +32,7 @@ impl DirectionPlan {
 
     /// Stream of order `order >= 1` along direction `direction`; the value is stream 0.
     pub(crate) fn stream(&self, direction: usize, order: u8) -> usize {
-        let before: usize = self.directions[..direction]
-            .iter()
-            .map(|d| d.order as usize)
-            .sum();
+        let before: usize = self.directions[..direction].iter().map(|d| d.order as usize).sum();
         before + order as usize
     }
 }
@@ -66,10 +63,7 @@ fn require(directions: &mut Vec<Direction>, components: &[(SymbolId, i32)], orde
         directions[i].order = directions[i].order.max(order);
         return i;
     }
-    directions.push(Direction {
-        components: components.to_vec(),
-        order,
-    });
+    directions.push(Direction { components: components.to_vec(), order });
     directions.len() - 1
 }
 
@@ -97,9 +91,7 @@ fn polarise(directions: &mut Vec<Direction>, index: &MultiIndex) -> Vec<(usize, 
     let free: Vec<usize> = (0..candidates.len())
         .filter(|&i| {
             let components = named(&candidates[i], &symbols);
-            directions
-                .iter()
-                .any(|d| d.components == components && d.order >= k)
+            directions.iter().any(|d| d.components == components && d.order >= k)
         })
         .collect();
     let mut best: Option<(Vec<usize>, Vec<f64>)> = None;
@@ -133,12 +125,7 @@ fn polarise(directions: &mut Vec<Direction>, index: &MultiIndex) -> Vec<(usize, 
 }
 
 fn named(v: &[i32], symbols: &[SymbolId]) -> Vec<(SymbolId, i32)> {
-    symbols
-        .iter()
-        .copied()
-        .zip(v.iter().copied())
-        .filter(|&(_, c)| c != 0)
-        .collect()
+    symbols.iter().copied().zip(v.iter().copied()).filter(|&(_, c)| c != 0).collect()
 }
 
 fn factorial(k: u8) -> f64 {
@@ -183,12 +170,7 @@ fn candidates(m: usize) -> Vec<Vec<i32>> {
     if m <= 2 {
         push_all(2);
     }
-    out.sort_by_key(|v| {
-        (
-            v.iter().map(|c| c.abs()).max(),
-            v.iter().map(|c| c.abs()).sum::<i32>(),
-        )
-    });
+    out.sort_by_key(|v| (v.iter().map(|c| c.abs()).max(), v.iter().map(|c| c.abs()).sum::<i32>()));
     out
 }
 
@@ -210,13 +192,7 @@ fn subsets(n: usize, size: usize) -> Vec<Vec<usize>> {
 fn solve_exactly(columns: &[Vec<f64>], target: &[f64]) -> Option<Vec<f64>> {
     let (rows, n) = (target.len(), columns.len());
     let mut a: Vec<Vec<f64>> = (0..rows)
-        .map(|i| {
-            columns
-                .iter()
-                .map(|c| c[i])
-                .chain(std::iter::once(target[i]))
-                .collect()
-        })
+        .map(|i| columns.iter().map(|c| c[i]).chain(std::iter::once(target[i])).collect())
         .collect();
     let mut pivot_of = vec![usize::MAX; n];
     let mut row = 0;
@@ -233,9 +209,7 @@ fn solve_exactly(columns: &[Vec<f64>], target: &[f64]) -> Option<Vec<f64>> {
         for (i, line) in a.iter_mut().enumerate() {
             if i != row {
                 let factor = line[j] / pivot[j];
-                line.iter_mut()
-                    .zip(&pivot)
-                    .for_each(|(x, p)| *x -= factor * p);
+                line.iter_mut().zip(&pivot).for_each(|(x, p)| *x -= factor * p);
             }
         }
         pivot_of[j] = row;
@@ -245,11 +219,7 @@ fn solve_exactly(columns: &[Vec<f64>], target: &[f64]) -> Option<Vec<f64>> {
         return None;
     }
     let value = |j: usize| {
-        if pivot_of[j] == usize::MAX {
-            0.0
-        } else {
-            a[pivot_of[j]][n] / a[pivot_of[j]][j]
-        }
+        if pivot_of[j] == usize::MAX { 0.0 } else { a[pivot_of[j]][n] / a[pivot_of[j]][j] }
     };
     Some((0..n).map(value).collect())
 }
@@ -268,9 +238,7 @@ mod tests {
             return 0.0;
         }
         let component = |s| v.iter().find(|(t, _)| *t == s).map_or(0, |&(_, c)| c);
-        p.0.iter()
-            .map(|&(s, e)| f64::from(component(s)).powi(i32::from(e)))
-            .product::<f64>()
+        p.0.iter().map(|&(s, e)| f64::from(component(s)).powi(i32::from(e))).product::<f64>()
             * factorial(k)
     }
 
@@ -294,10 +262,7 @@ mod tests {
                     .sum();
                 let factorials: f64 = beta.0.iter().map(|&(_, k)| factorial(k)).product();
                 let expected = if alpha == beta { factorials } else { 0.0 };
-                assert!(
-                    (value - expected).abs() < 1e-9,
-                    "{alpha:?} {beta:?} {value}"
-                );
+                assert!((value - expected).abs() < 1e-9, "{alpha:?} {beta:?} {value}");
             }
         }
     }

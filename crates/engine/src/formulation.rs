@@ -29,6 +29,8 @@ pub struct FieldForm {
     /// Factor on the residuals of the field's equations, where the ansatz was chosen for the author
     /// and starts singular.
     pub residual_factor: Option<Node>,
+    /// The field starts like the square root of time: points crowd there.
+    pub singular_start: bool,
     /// What was chosen for the author, in words.
     pub notes: Vec<String>,
 }
@@ -108,20 +110,13 @@ impl Formulation {
                 inputs,
                 mlp,
                 symbols: region.symbols.clone(),
+                singular_start: residual_factor.is_some(),
                 residual_factor,
                 notes,
             });
         }
-        let unknowns = problem
-            .unknowns
-            .iter()
-            .map(|u| unknown(&mut graph, u))
-            .collect();
-        Ok(Self {
-            graph,
-            fields,
-            unknowns,
-        })
+        let unknowns = problem.unknowns.iter().map(|u| unknown(&mut graph, u)).collect();
+        Ok(Self { graph, fields, unknowns })
     }
 
     /// An expression of fields, in terms of network jets and trained variables.
@@ -132,19 +127,14 @@ impl Formulation {
             let ansatz = fields.iter().find(|(f, _)| *f == jet.function)?.1;
             Some(graph.diff_by(ansatz, &jet.order))
         });
-        let map: Vec<(SymbolId, Node)> = self
-            .unknowns
-            .iter()
-            .map(|u| (u.physical, u.value))
-            .collect();
+        let map: Vec<(SymbolId, Node)> =
+            self.unknowns.iter().map(|u| (u.physical, u.value)).collect();
         self.graph.substitute(expanded, &map)
     }
 
     /// The field whose network is `function`.
     pub fn field_of_network(&self, function: FunctionId) -> Option<usize> {
-        self.fields
-            .iter()
-            .position(|f| f.network_function == function)
+        self.fields.iter().position(|f| f.network_function == function)
     }
 
     /// True for trained variables.
@@ -175,26 +165,13 @@ fn unknown(graph: &mut Graph, u: &model::Unknown) -> UnknownForm {
 fn network(problem: &Problem, field: &model::Field, inputs: usize) -> Mlp {
     let several = field.coordinates.len() + field.parameters.len() > 1;
     let (width, depth) = if several { (24, 3) } else { (16, 2) };
-    let width = field
-        .network
-        .width
-        .or(problem.network.width)
-        .unwrap_or(width);
-    let depth = field
-        .network
-        .depth
-        .or(problem.network.depth)
-        .unwrap_or(depth);
+    let width = field.network.width.or(problem.network.width).unwrap_or(width);
+    let depth = field.network.depth.or(problem.network.depth).unwrap_or(depth);
     let activation = match field.network.activation {
         model::Activation::Tanh => Activation::Tanh,
         model::Activation::Sin => Activation::Sin,
     };
-    Mlp {
-        inputs,
-        hidden: vec![width; depth],
-        outputs: 1,
-        activation,
-    }
+    Mlp { inputs, hidden: vec![width; depth], outputs: 1, activation }
 }
 
 /// Maps each input affinely to [-1, 1] over the region.

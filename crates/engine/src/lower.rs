@@ -109,15 +109,7 @@ pub(crate) fn lower(
         integral_symbols.push(*symbol);
     }
     let (streamed, instances, stream_symbols) = place_networks(form, &outer);
-    assemble(
-        form,
-        &streamed,
-        instances,
-        stream_symbols,
-        inners,
-        integral_symbols,
-        symbols,
-    )
+    assemble(form, &streamed, instances, stream_symbols, inners, integral_symbols, symbols)
 }
 
 fn points_symbols(
@@ -156,18 +148,9 @@ fn extract_integrals(
     // an integral inside another one's body must stay there (it is refused later)
     let inside: Vec<Node> = graph.reachable(&found.iter().map(|f| f.2.body).collect::<Vec<_>>());
     found.retain(|(node, ..)| !inside.contains(node));
-    let map: HashMap<Node, Node> = found
-        .iter()
-        .map(|(n, s, _)| (*n, graph.symbol(*s)))
-        .collect();
-    let outer = expressions
-        .iter()
-        .map(|&e| replace_nodes(graph, e, &map))
-        .collect();
-    (
-        outer,
-        found.into_iter().map(|(_, s, spec)| (s, spec)).collect(),
-    )
+    let map: HashMap<Node, Node> = found.iter().map(|(n, s, _)| (*n, graph.symbol(*s))).collect();
+    let outer = expressions.iter().map(|&e| replace_nodes(graph, e, &map)).collect();
+    (outer, found.into_iter().map(|(_, s, spec)| (s, spec)).collect())
 }
 
 fn lower_integral(
@@ -176,30 +159,16 @@ fn lower_integral(
     rule: QuadratureRule,
     outer: &[SymbolId],
 ) -> Result<Inner, EngineError> {
-    let limit = |node| {
-        form.graph
-            .as_constant(node)
-            .ok_or(EngineError::VariableLimits)
-    };
+    let limit = |node| form.graph.as_constant(node).ok_or(EngineError::VariableLimits);
     let limits = (limit(spec.lower)?, limit(spec.upper)?);
     let (nodes, mut weights) = quadrature::graded(rule.nodes, rule.graded);
     weights.iter_mut().for_each(|w| *w *= limits.1 - limits.0);
     let mut body = lower(form, &[spec.body], rule, false)?;
     // inner points list the outer symbols first, then the running one
-    let mut symbols: Vec<SymbolId> = outer
-        .iter()
-        .copied()
-        .filter(|&s| s != spec.symbol)
-        .collect();
+    let mut symbols: Vec<SymbolId> = outer.iter().copied().filter(|&s| s != spec.symbol).collect();
     symbols.push(spec.symbol);
     body = reorder_symbols(body, &symbols);
-    Ok(Inner {
-        symbol: spec.symbol,
-        limits,
-        nodes,
-        weights,
-        body,
-    })
+    Ok(Inner { symbol: spec.symbol, limits, nodes, weights, body })
 }
 
 /// Makes the static program read the given symbols (a superset of its own).
@@ -234,16 +203,9 @@ fn place_networks(
         let Some(field) = form.field_of_network(jet.function) else {
             continue;
         };
-        match placements
-            .iter_mut()
-            .find(|p| p.field == field && p.at == jet.at)
-        {
+        match placements.iter_mut().find(|p| p.field == field && p.at == jet.at) {
             Some(p) => p.wanted.push(jet.order),
-            None => placements.push(Placement {
-                field,
-                at: jet.at,
-                wanted: vec![jet.order],
-            }),
+            None => placements.push(Placement { field, at: jet.at, wanted: vec![jet.order] }),
         }
     }
     let mut map: HashMap<Node, Node> = HashMap::new();
@@ -252,13 +214,10 @@ fn place_networks(
     for p in placements {
         let plan = directions::plan(&p.wanted);
         let count = 1 + plan.orders().iter().map(|&o| o as usize).sum::<usize>();
-        let names: Vec<SymbolId> = (0..count)
-            .map(|k| form.graph.add_symbol(&format!("stream{k}")))
-            .collect();
+        let names: Vec<SymbolId> =
+            (0..count).map(|k| form.graph.add_symbol(&format!("stream{k}"))).collect();
         let function = form.fields[p.field].network_function;
-        let value = form
-            .graph
-            .jet_at(function, MultiIndex::default(), p.at.clone());
+        let value = form.graph.jet_at(function, MultiIndex::default(), p.at.clone());
         map.insert(value, form.graph.symbol(names[0]));
         for (index, combination) in &plan.combinations {
             let terms: Vec<(Node, f64)> = combination
@@ -270,18 +229,9 @@ fn place_networks(
             map.insert(jet, replacement);
         }
         stream_symbols.extend(names);
-        out.push((
-            Site {
-                field: p.field,
-                at: p.at,
-            },
-            plan,
-        ));
+        out.push((Site { field: p.field, at: p.at }, plan));
     }
-    let replaced = expressions
-        .iter()
-        .map(|&e| replace_nodes(&mut form.graph, e, &map))
-        .collect();
+    let replaced = expressions.iter().map(|&e| replace_nodes(&mut form.graph, e, &map)).collect();
     (replaced, out, stream_symbols)
 }
 
@@ -324,17 +274,14 @@ fn assemble(
     symbols: Vec<SymbolId>,
 ) -> Result<Lowered, EngineError> {
     let free = form.graph.free_symbols(expressions);
-    let unknowns: Vec<usize> = (0..form.unknowns.len())
-        .filter(|&k| free.contains(&form.unknowns[k].symbol))
-        .collect();
+    let unknowns: Vec<usize> =
+        (0..form.unknowns.len()).filter(|&k| free.contains(&form.unknowns[k].symbol)).collect();
     let mut dynamic: Vec<SymbolId> = stream_symbols;
     dynamic.extend(unknowns.iter().map(|&k| form.unknowns[k].symbol));
     dynamic.extend(&integral_symbols);
     let mut splitter = Splitter::new(&form.graph, expressions, &dynamic);
-    let main_nodes: Vec<Node> = expressions
-        .iter()
-        .map(|&e| splitter.split(&mut form.graph, e))
-        .collect();
+    let main_nodes: Vec<Node> =
+        expressions.iter().map(|&e| splitter.split(&mut form.graph, e)).collect();
     let (static_nodes, static_symbols) = (splitter.statics, splitter.symbols);
 
     let mut columns = Vec::new();
@@ -343,9 +290,7 @@ fn assemble(
         let nodes = feature_nodes(form, place, plan);
         instances.push(Instance {
             field: place.field,
-            streams: Streams {
-                orders: plan.orders(),
-            },
+            streams: Streams { orders: plan.orders() },
             first_column: columns.len(),
             columns: nodes.len(),
         });
@@ -385,12 +330,7 @@ impl Splitter {
             graph.for_each_argument(node, |n| flag |= flags[n.index()]);
             flags[node.index()] = flag;
         }
-        Self {
-            dynamic: flags,
-            memo: HashMap::new(),
-            statics: Vec::new(),
-            symbols: Vec::new(),
-        }
+        Self { dynamic: flags, memo: HashMap::new(), statics: Vec::new(), symbols: Vec::new() }
     }
 
     fn is_dynamic(&self, node: Node) -> bool {
@@ -425,10 +365,8 @@ impl Splitter {
                     .iter()
                     .map(|&(n, c)| (n, f64::from_bits(c)))
                     .partition(|t| self.is_dynamic(t.0));
-                let mut list: Vec<(Node, f64)> = moving
-                    .iter()
-                    .map(|&(n, c)| (self.split(graph, n), c))
-                    .collect();
+                let mut list: Vec<(Node, f64)> =
+                    moving.iter().map(|&(n, c)| (self.split(graph, n), c)).collect();
                 if !still.is_empty() {
                     let group = graph.linear(0.0, &still);
                     list.push((self.fixed(graph, group), 1.0));
@@ -440,10 +378,8 @@ impl Splitter {
                     .iter()
                     .map(|&(n, e)| (n, f64::from_bits(e)))
                     .partition(|t| self.is_dynamic(t.0));
-                let mut list: Vec<(Node, f64)> = moving
-                    .iter()
-                    .map(|&(n, e)| (self.split(graph, n), e))
-                    .collect();
+                let mut list: Vec<(Node, f64)> =
+                    moving.iter().map(|&(n, e)| (self.split(graph, n), e)).collect();
                 if !still.is_empty() {
                     let group = graph.product(&still);
                     list.push((self.fixed(graph, group), 1.0));
@@ -473,26 +409,16 @@ fn rebuild(graph: &mut Graph, expr: &Expr, map: &HashMap<Node, Node>) -> Node {
         Expr::Constant(bits) => graph.constant(f64::from_bits(*bits)),
         Expr::Symbol(s) => graph.symbol(*s),
         Expr::Jet(id) => {
-            let Jet {
-                function,
-                order,
-                at,
-            } = graph.jet(*id).clone();
+            let Jet { function, order, at } = graph.jet(*id).clone();
             let at = at.iter().map(|(s, n)| (*s, get(n))).collect();
             graph.jet_at(function, order, at)
         }
         Expr::Sum(k, terms) => {
-            let terms: Vec<_> = terms
-                .iter()
-                .map(|(n, c)| (get(n), f64::from_bits(*c)))
-                .collect();
+            let terms: Vec<_> = terms.iter().map(|(n, c)| (get(n), f64::from_bits(*c))).collect();
             graph.linear(f64::from_bits(*k), &terms)
         }
         Expr::Product(factors) => {
-            let list: Vec<_> = factors
-                .iter()
-                .map(|(n, e)| (get(n), f64::from_bits(*e)))
-                .collect();
+            let list: Vec<_> = factors.iter().map(|(n, e)| (get(n), f64::from_bits(*e))).collect();
             graph.product(&list)
         }
         Expr::Call(call, a) => graph.call(*call, get(a)),
@@ -505,12 +431,7 @@ fn rebuild(graph: &mut Graph, expr: &Expr, map: &HashMap<Node, Node>) -> Node {
         Expr::Integral(spec) => {
             let spec = (**spec).clone();
             let (body, lower, upper) = (get(&spec.body), get(&spec.lower), get(&spec.upper));
-            graph.integral(IntegralSpec {
-                body,
-                symbol: spec.symbol,
-                lower,
-                upper,
-            })
+            graph.integral(IntegralSpec { body, symbol: spec.symbol, lower, upper })
         }
     }
 }

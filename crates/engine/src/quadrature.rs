@@ -14,11 +14,7 @@ pub(crate) fn graded(n: usize, graded: Graded) -> (Vec<f64>, Vec<f64>) {
         Graded::End => (1.0 - (1.0 - q) * (1.0 - q), 2.0 * (1.0 - q)),
         Graded::Both => (q * q * (3.0 - 2.0 * q), 6.0 * q * (1.0 - q)),
     };
-    nodes
-        .iter()
-        .zip(&weights)
-        .map(|(&q, &w)| (map(q).0, w * map(q).1))
-        .unzip()
+    nodes.iter().zip(&weights).map(|(&q, &w)| (map(q).0, w * map(q).1)).unzip()
 }
 
 #[cfg(test)]
@@ -31,10 +27,7 @@ mod tests {
             let (x, w) = graded(12, kind);
             for power in 0..6 {
                 let sum: f64 = x.iter().zip(&w).map(|(x, w)| w * x.powi(power)).sum();
-                assert!(
-                    (sum - 1.0 / f64::from(power + 1)).abs() < 1e-14,
-                    "{kind:?} {power}"
-                );
+                assert!((sum - 1.0 / f64::from(power + 1)).abs() < 1e-14, "{kind:?} {power}");
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use surrogate_problem::model::{Problem, Spread};
+use surrogate_problem::model::{Problem, Role, Spread};
 use surrogate_symbolic::SymbolId;
 
 /// One axis of a region.
@@ -57,29 +57,19 @@ pub fn axis(problem: &Problem, symbol: SymbolId) -> Option<Axis> {
             margin: 1e-6,
         });
     }
-    problem
-        .parameters
-        .iter()
-        .find(|p| p.symbol == symbol)
-        .map(|p| Axis {
-            lower: p.lower,
-            upper: p.upper,
-            spread: if p.logarithmic {
-                Spread::Logarithmic
-            } else {
-                Spread::Uniform
-            },
-            margin: 0.0,
-        })
+    problem.parameters.iter().find(|p| p.symbol == symbol).map(|p| Axis {
+        lower: p.lower,
+        upper: p.upper,
+        spread: if p.logarithmic { Spread::Logarithmic } else { Spread::Uniform },
+        margin: 0.0,
+    })
 }
 
 impl Region {
     /// The box of some symbols; those that are neither coordinates nor parameters are left out.
     pub fn of_symbols(problem: &Problem, symbols: &[SymbolId]) -> Self {
-        let found: Vec<(SymbolId, Axis)> = symbols
-            .iter()
-            .filter_map(|&s| Some((s, axis(problem, s)?)))
-            .collect();
+        let found: Vec<(SymbolId, Axis)> =
+            symbols.iter().filter_map(|&s| Some((s, axis(problem, s)?))).collect();
         let (symbols, axes) = found.into_iter().unzip();
         Self { symbols, axes }
     }
@@ -87,11 +77,8 @@ impl Region {
     /// The box that a field lives in.
     pub fn of_field(problem: &Problem, field: usize) -> Self {
         let f = &problem.fields[field];
-        let mut symbols: Vec<SymbolId> = f
-            .coordinates
-            .iter()
-            .map(|&c| problem.coordinates[c].symbol)
-            .collect();
+        let mut symbols: Vec<SymbolId> =
+            f.coordinates.iter().map(|&c| problem.coordinates[c].symbol).collect();
         symbols.extend(f.parameters.iter().map(|&p| problem.parameters[p].symbol));
         Self::of_symbols(problem, &symbols)
     }
@@ -102,15 +89,22 @@ impl Region {
         let mut region = Self::of_symbols(problem, symbols);
         for (symbol, axis) in region.symbols.iter().zip(&mut region.axes) {
             if let Some(c) = problem.coordinates.iter().find(|c| c.symbol == *symbol) {
-                *axis = Axis {
-                    lower: c.lower,
-                    upper: c.upper,
-                    spread: Spread::Uniform,
-                    margin: 0.0,
-                };
+                *axis =
+                    Axis { lower: c.lower, upper: c.upper, spread: Spread::Uniform, margin: 0.0 };
             }
         }
         region
+    }
+
+    /// Spreads times that the file leaves uniform by the square root, away from the very start.
+    pub(crate) fn crowd_at_start(&mut self, problem: &Problem) {
+        for (symbol, axis) in self.symbols.iter().zip(&mut self.axes) {
+            let found = problem.coordinates.iter().find(|c| c.symbol == *symbol);
+            if found.is_some_and(|c| c.role == Role::Time && c.spread == Spread::Uniform) {
+                axis.spread = Spread::SquareRoot;
+                axis.margin = axis.margin.max(1e-3);
+            }
+        }
     }
 
     /// `n` independent random points: `[symbol][point]`.
@@ -148,11 +142,7 @@ impl Region {
         let corners = if d <= 12 { 1usize << d } else { 0 };
         for code in 0..corners {
             for (k, axis) in self.axes.iter().enumerate() {
-                points[k].push(if code >> k & 1 == 0 {
-                    axis.place(0.0)
-                } else {
-                    axis.place(1.0)
-                });
+                points[k].push(if code >> k & 1 == 0 { axis.place(0.0) } else { axis.place(1.0) });
             }
         }
         points
@@ -164,12 +154,7 @@ mod tests {
     use super::*;
 
     fn axis(spread: Spread) -> Axis {
-        Axis {
-            lower: 1.0,
-            upper: 100.0,
-            spread,
-            margin: 0.0,
-        }
+        Axis { lower: 1.0, upper: 100.0, spread, margin: 0.0 }
     }
 
     #[test]

@@ -47,8 +47,9 @@ pub(crate) fn defaults(
         .copied()
         .find(|&c| problem.coordinates[c].role == Role::Time);
     let initial = time.and_then(|t| value_at_start(problem, graph, field, t));
+    let mut corners = Vec::new();
     let rate = time.and_then(|t| rate_at_start(problem, graph, field, t));
-    let flux = flux_at_start(problem, graph, field, initial, &region)?;
+    let flux = flux_at_start(problem, graph, field, initial, &region, &mut corners)?;
     let singular = initial.is_some() && rate.is_none() && flux.is_some_and(|f| f.violated);
     let mut notes = Vec::new();
 
@@ -76,15 +77,7 @@ pub(crate) fn defaults(
     }
     let ends = fixed_ends(problem, graph, field);
     if !ends.is_empty() {
-        let agree = ends_agree(
-            problem,
-            graph,
-            &region,
-            &ends,
-            known,
-            time,
-            initial.is_some(),
-        )?;
+        let agree = ends_agree(problem, graph, &region, &ends, known, time, initial.is_some())?;
         if agree {
             (known, factor) = blend(problem, graph, &ends, known, factor, initial.is_some());
             notes.push("boundary values exact".to_string());
@@ -101,13 +94,19 @@ pub(crate) fn defaults(
     if singular {
         notes.push("square root of time, since a flux starts at once".to_string());
     }
-    let inputs = default_inputs(problem, graph, field, time, start);
-    Ok(Defaults {
-        ansatz,
-        ansatz_note: notes.join(", "),
-        inputs,
-        residual_factor,
-    })
+    let mut inputs = default_inputs(problem, graph, field, time, start);
+    if singular {
+        for (coordinate, place) in corners {
+            if let Some(input) = corner_feature(problem, graph, field, coordinate, place, initial) {
+                notes.push(format!(
+                    "corner feature at {} = {place:.3e}",
+                    problem.coordinates[coordinate].name
+                ));
+                inputs.push(input);
+            }
+        }
+    }
+    Ok(Defaults { ansatz, ansatz_note: notes.join(", "), inputs, residual_factor })
 }
 
 /// `(c - lower)/(upper - lower)`.
@@ -162,19 +161,15 @@ fn default_inputs(
 
 /// Reads a residual as linear in the jets it holds; value-at jets are not understood.
 fn affine(graph: &mut Graph, residual: Node) -> Option<Affine> {
-    let jets: Vec<Jet> = graph
-        .jets_in(&[residual])
-        .into_iter()
-        .map(|id| graph.jet(id).clone())
-        .collect();
+    let jets: Vec<Jet> =
+        graph.jets_in(&[residual]).into_iter().map(|id| graph.jet(id).clone()).collect();
     if jets.iter().any(|j| !j.at.is_empty()) || has_integral(graph, residual) {
         return None;
     }
     let symbols: Vec<SymbolId> = jets.iter().map(|_| graph.add_symbol("jet")).collect();
     let nodes: Vec<Node> = symbols.iter().map(|&s| graph.symbol(s)).collect();
-    let plain = graph.replace_jets(residual, &mut |_, jet| {
-        jets.iter().position(|j| j == jet).map(|i| nodes[i])
-    });
+    let plain = graph
+        .replace_jets(residual, &mut |_, jet| jets.iter().position(|j| j == jet).map(|i| nodes[i]));
     let mut terms = Vec::new();
     for (jet, &symbol) in jets.into_iter().zip(&symbols) {
         let coefficient = graph.diff(plain, symbol);
@@ -191,22 +186,14 @@ fn affine(graph: &mut Graph, residual: Node) -> Option<Affine> {
 }
 
 fn has_integral(graph: &Graph, node: Node) -> bool {
-    graph
-        .reachable(&[node])
-        .iter()
-        .any(|&n| matches!(graph.expr(n), Expr::Integral(_)))
+    graph.reachable(&[node]).iter().any(|&n| matches!(graph.expr(n), Expr::Integral(_)))
 }
 
 fn conditions_at(problem: &Problem, coordinate: usize) -> impl Iterator<Item = (&Row, f64)> {
-    problem
-        .rows
-        .iter()
-        .filter_map(move |row| match row.at.as_slice() {
-            [(c, value)] if row.kind == RowKind::Condition && *c == coordinate => {
-                Some((row, *value))
-            }
-            _ => None,
-        })
+    problem.rows.iter().filter_map(move |row| match row.at.as_slice() {
+        [(c, value)] if row.kind == RowKind::Condition && *c == coordinate => Some((row, *value)),
+        _ => None,
+    })
 }
 
 /// `g` of a condition `u = g` (times a factor), at the fixed place.
@@ -246,23 +233,17 @@ pub(crate) fn initial_value(problem: &Problem, graph: &mut Graph, field: usize) 
 fn value_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usize) -> Option<Node> {
     let lower = problem.coordinates[time].lower;
     let function = problem.fields[field].function;
-    let rows: Vec<&Row> = conditions_at(problem, time)
-        .filter(|(_, v)| *v == lower)
-        .map(|(r, _)| r)
-        .collect();
-    rows.into_iter()
-        .find_map(|row| solved_for(problem, graph, row, (function, None)))
+    let rows: Vec<&Row> =
+        conditions_at(problem, time).filter(|(_, v)| *v == lower).map(|(r, _)| r).collect();
+    rows.into_iter().find_map(|row| solved_for(problem, graph, row, (function, None)))
 }
 
 fn rate_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usize) -> Option<Node> {
     let c = &problem.coordinates[time];
     let function = problem.fields[field].function;
-    let rows: Vec<&Row> = conditions_at(problem, time)
-        .filter(|(_, v)| *v == c.lower)
-        .map(|(r, _)| r)
-        .collect();
-    rows.into_iter()
-        .find_map(|row| solved_for(problem, graph, row, (function, Some(c.symbol))))
+    let rows: Vec<&Row> =
+        conditions_at(problem, time).filter(|(_, v)| *v == c.lower).map(|(r, _)| r).collect();
+    rows.into_iter().find_map(|row| solved_for(problem, graph, row, (function, Some(c.symbol))))
 }
 
 /// What a flux condition says about size and start.
@@ -280,6 +261,7 @@ fn flux_at_start(
     field: usize,
     initial: Option<Node>,
     region: &Region,
+    corners: &mut Vec<(usize, f64)>,
 ) -> Result<Option<Flux>, EngineError> {
     let f = &problem.fields[field];
     let mut out: Option<Flux> = None;
@@ -312,10 +294,8 @@ fn flux_at_start(
                 .iter()
                 .map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v)))
                 .collect();
-            let nodes: Vec<Node> = [wanted, mismatch]
-                .iter()
-                .map(|&n| graph.substitute(n, &at))
-                .collect();
+            let nodes: Vec<Node> =
+                [wanted, mismatch].iter().map(|&n| graph.substitute(n, &at)).collect();
             let Ok(values) = columns::evaluate(graph, &nodes, &region.symbols, &region.probe(64))
             else {
                 continue;
@@ -326,17 +306,69 @@ fn flux_at_start(
             if !(wanted.is_finite() && mismatch.is_finite()) {
                 continue;
             }
-            let so_far = out.unwrap_or(Flux {
-                magnitude: 0.0,
-                violated: false,
-            });
+            let so_far = out.unwrap_or(Flux { magnitude: 0.0, violated: false });
+            let violated = mismatch > 1e-9 * wanted.max(1e-300);
+            if violated {
+                corners.push((k, row.at[0].1));
+            }
             out = Some(Flux {
                 magnitude: so_far.magnitude.max(wanted * length),
-                violated: so_far.violated || mismatch > 1e-9 * wanted.max(1e-300),
+                violated: so_far.violated || violated,
             });
         }
     }
     Ok(out)
+}
+
+/// `y/(y + 2 sqrt(D t)/L)`: 0 at the end of a coordinate where the start violates a condition,
+/// near 1 away from it; it lets a small network follow the layer that grows like `sqrt(D t)`.
+///
+/// D is the derivative of the law's flux by the gradient, at the initial state.
+fn corner_feature(
+    problem: &Problem,
+    graph: &mut Graph,
+    field: usize,
+    coordinate: usize,
+    place: f64,
+    initial: Option<Node>,
+) -> Option<Input> {
+    let f = &problem.fields[field];
+    let c = &problem.coordinates[coordinate];
+    let time = f.coordinates.iter().find(|&&k| problem.coordinates[k].role == Role::Time)?;
+    let time = &problem.coordinates[*time];
+    let law =
+        problem.rows.iter().filter_map(|r| r.evolution.as_ref()).find(|l| l.field == field)?;
+    let flux = law.divergences.iter().find(|(k, _)| *k == coordinate)?.1;
+    let base = initial?;
+    let linear = graph.replace_jets(flux, &mut |_, jet| {
+        (jet.function == f.function && jet.order.order() == 0).then_some(base)
+    });
+    let found = affine(graph, linear)?;
+    let (_, diffusivity) = found
+        .terms
+        .into_iter()
+        .find(|(jet, _)| jet.function == f.function && jet.order.of(c.symbol) == 1)?;
+    let at_place = [(c.symbol, graph.constant(place))];
+    let diffusivity = graph.substitute(diffusivity, &at_place);
+    let capacity = graph.replace_jets(law.capacity, &mut |_, jet| {
+        (jet.function == f.function && jet.order.order() == 0).then_some(base)
+    });
+    let capacity = graph.substitute(capacity, &at_place);
+    let now = graph.symbol(time.symbol);
+    let elapsed = graph.linear(-time.lower, &[(now, 1.0)]);
+    let spread = graph.product(&[(diffusivity, 1.0), (elapsed, 1.0), (capacity, -1.0)]);
+    let length = c.upper - c.lower;
+    let reach = graph.sqrt(spread);
+    let x = graph.symbol(c.symbol);
+    let y = if c.geometry == Geometry::Cartesian {
+        let sign = if place == c.upper { -1.0 } else { 1.0 };
+        graph.linear(-sign * place / length, &[(x, sign / length)])
+    } else {
+        let square = graph.powf(x, 2.0);
+        graph.linear(1.0, &[(square, -1.0 / (c.upper * c.upper))])
+    };
+    let below = graph.linear(1e-9, &[(y, 1.0), (reach, 2.0 / length)]);
+    Some(Input { text: format!("corner at {} = {place}", c.name), node: graph.div(y, below) })
 }
 
 /// Known values at the ends of the only space coordinate.
@@ -355,9 +387,8 @@ fn fixed_ends(problem: &Problem, graph: &mut Graph, field: usize) -> Vec<End> {
     if c.periodic {
         return Vec::new();
     }
-    let rows: Vec<(Row, f64)> = conditions_at(problem, *coordinate)
-        .map(|(r, v)| (r.clone(), v))
-        .collect();
+    let rows: Vec<(Row, f64)> =
+        conditions_at(problem, *coordinate).map(|(r, v)| (r.clone(), v)).collect();
     let mut out: Vec<End> = Vec::new();
     for (row, place) in rows {
         let upper = place == c.upper;
@@ -365,11 +396,7 @@ fn fixed_ends(problem: &Problem, graph: &mut Graph, field: usize) -> Vec<End> {
             continue;
         }
         if let Some(value) = solved_for(problem, graph, &row, (f.function, None)) {
-            out.push(End {
-                coordinate: *coordinate,
-                upper,
-                value,
-            });
+            out.push(End { coordinate: *coordinate, upper, value });
         }
     }
     out
@@ -388,16 +415,10 @@ fn ends_agree(
     let Some(t) = time.filter(|_| has_start) else {
         return Ok(true);
     };
-    let start = (
-        problem.coordinates[t].symbol,
-        graph.constant(problem.coordinates[t].lower),
-    );
+    let start = (problem.coordinates[t].symbol, graph.constant(problem.coordinates[t].lower));
     for end in ends {
         let c = &problem.coordinates[end.coordinate];
-        let place = (
-            c.symbol,
-            graph.constant(if end.upper { c.upper } else { c.lower }),
-        );
+        let place = (c.symbol, graph.constant(if end.upper { c.upper } else { c.lower }));
         let there = graph.substitute(known, &[start, place]);
         let wanted = graph.substitute(end.value, &[start]);
         let gap = graph.sub(there, wanted);
@@ -408,10 +429,7 @@ fn ends_agree(
             &region.probe(64),
         )?;
         let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
-        let size = values[1..]
-            .iter()
-            .map(|v| largest(v))
-            .fold(1e-300, f64::max);
+        let size = values[1..].iter().map(|v| largest(v)).fold(1e-300, f64::max);
         let gap = largest(&values[0]);
         if !(gap <= 1e-9 * size) {
             return Ok(false);

@@ -38,17 +38,10 @@ impl Predictor {
         for &symbol in by {
             all.extend(values.iter().map(|&v| model.form.graph.diff(v, symbol)));
         }
-        let rule = QuadratureRule {
-            nodes: 32,
-            graded: Graded::No,
-        };
+        let rule = QuadratureRule { nodes: 32, graded: Graded::No };
         let lowered = lower(&mut model.form, &all, rule, true)?;
         let rows = (0..all.len())
-            .map(|k| RowForm {
-                name: format!("output {k}"),
-                weight: 1.0,
-                scale: 1.0,
-            })
+            .map(|k| RowForm { name: format!("output {k}"), weight: 1.0, scale: 1.0 })
             .collect();
         let block = Block::new(rows, lowered)?;
         let forms = model.form.fields.clone();
@@ -64,13 +57,7 @@ impl Predictor {
             }
         }
         let worker = Worker::new(&block, &forms, unknowns.len());
-        Ok(Self {
-            block,
-            forms,
-            weights,
-            unknowns,
-            worker,
-        })
+        Ok(Self { block, forms, weights, unknowns, worker })
     }
 
     /// Symbols that a point must give, in column order.
@@ -98,10 +85,7 @@ impl Predictor {
         let mut start = 0;
         while start < n {
             let count = CHUNK.min(n - start);
-            let part = columns
-                .iter()
-                .map(|c| c[start..start + count].to_vec())
-                .collect();
+            let part = columns.iter().map(|c| c[start..start + count].to_vec()).collect();
             let points = PointSet::new(&self.block, part, count);
             for t in 0..points.tiles(&self.block) {
                 self.worker.forward(&self.block, &points, t, &weights);

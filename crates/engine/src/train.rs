@@ -84,6 +84,7 @@ struct State {
     round: usize,
     best: Vec<f64>,
     best_held_out: f64,
+    best_loss: f64,
     history: Vec<f64>,
     points: Vec<PointSet>,
     ended: Option<Ending>,
@@ -129,6 +130,7 @@ impl<'a> Training<'a> {
                     round: 0,
                     best: x.clone(),
                     best_held_out: f64::INFINITY,
+                    best_loss: f64::INFINITY,
                     history: Vec::new(),
                     points: draw_all(c, point_seed(seed, 0)),
                     ended: None,
@@ -138,15 +140,7 @@ impl<'a> Training<'a> {
             .collect();
         let round = train.resample_every.unwrap_or(ROUND).max(1);
         let target = train.target_loss.unwrap_or(0.0);
-        Self {
-            model,
-            stages,
-            round,
-            seed,
-            target,
-            states,
-            make_loss: &fused_loss,
-        }
+        Self { model, stages, round, seed, target, states, make_loss: &fused_loss }
     }
 
     /// Uses another back-end for the loss. Call before [`Training::restore`].
@@ -200,13 +194,8 @@ impl<'a> Training<'a> {
         let model = self.model;
         let component = &model.components[k];
         let forms = &model.form.fields;
-        let others: usize = self
-            .states
-            .iter()
-            .enumerate()
-            .filter(|(j, _)| *j != k)
-            .map(|(_, s)| s.iteration)
-            .sum();
+        let others: usize =
+            self.states.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, s)| s.iteration).sum();
         let (stages, round_length, target) = (&self.stages, self.round, self.target);
         let state = &mut self.states[k];
         if component.n == 0 || component.blocks.is_empty() {
@@ -216,11 +205,7 @@ impl<'a> Training<'a> {
         let mut loss = (self.make_loss)(component, forms, state.points.clone());
         let mut held_out = (self.make_loss)(component, forms, draw_held_out(component));
         let names = component.row_names();
-        let fields: Vec<String> = component
-            .fields
-            .iter()
-            .map(|&f| forms[f].name.clone())
-            .collect();
+        let fields: Vec<String> = component.fields.iter().map(|&f| forms[f].name.clone()).collect();
         loop {
             let stage = &stages[state.stage];
             let mut optimizer = match state.optimizer.take() {
@@ -252,11 +237,15 @@ impl<'a> Training<'a> {
                     state.best.copy_from_slice(&state.x);
                 }
                 if round_over {
+                    // both the held-out and the training loss must have stopped falling
+                    state.best_loss = state.best_loss.min(value);
                     state.history.push(state.best_held_out);
+                    state.history.push(state.best_loss);
                     let n = state.history.len();
-                    if n > PATIENCE
-                        && state.history[n - 1] > PROGRESS * state.history[n - 1 - PATIENCE]
-                    {
+                    let stuck = |k: usize| {
+                        state.history[n - k] > PROGRESS * state.history[n - k - 2 * PATIENCE]
+                    };
+                    if n > 2 * PATIENCE + 1 && stuck(1) && stuck(2) {
                         ended = ended.or(Some(Ending::Converged));
                     }
                 }
@@ -264,11 +253,7 @@ impl<'a> Training<'a> {
             let mut control = Control::Continue;
             if ended.is_some() || held.is_some() || state.iteration % REPORT == 0 {
                 // line searches leave the row means of their last trial; these are close enough
-                let rows = names
-                    .iter()
-                    .cloned()
-                    .zip(loss.row_means().iter().copied())
-                    .collect();
+                let rows = names.iter().cloned().zip(loss.row_means().iter().copied()).collect();
                 control = watch(&Event {
                     component: k,
                     fields: fields.clone(),
@@ -328,6 +313,7 @@ impl<'a> Training<'a> {
                     s.iteration as f64,
                     s.round as f64,
                     s.best_held_out,
+                    s.best_loss,
                     ended,
                 ],
             );
@@ -359,11 +345,9 @@ impl<'a> Training<'a> {
             let get = |name: &str, length: Option<usize>| {
                 let full = format!("{k}/{name}");
                 let found = arrays.iter().find(|(n, _)| *n == full).map(|(_, v)| v);
-                found
-                    .filter(|v| length.is_none_or(|l| l == v.len()))
-                    .ok_or_else(|| missing(name))
+                found.filter(|v| length.is_none_or(|l| l == v.len())).ok_or_else(|| missing(name))
             };
-            let counters = get("counters", Some(6))?;
+            let counters = get("counters", Some(7))?;
             s.stage = counters[0] as usize;
             if s.stage >= self.stages.len() {
                 return Err(missing("counters"));
@@ -371,7 +355,8 @@ impl<'a> Training<'a> {
             (s.in_stage, s.iteration) = (counters[1] as usize, counters[2] as usize);
             s.round = counters[3] as usize;
             s.best_held_out = counters[4];
-            s.ended = match counters[5] as i32 {
+            s.best_loss = counters[5];
+            s.ended = match counters[6] as i32 {
                 0 => Some(Ending::Planned),
                 1 => Some(Ending::Converged),
                 2 => Some(Ending::Target),
@@ -397,9 +382,7 @@ impl<'a> Training<'a> {
                 let fields = &model.form.fields;
                 let mut loss = (self.make_loss)(component, fields, s.points.clone());
                 let mut optimizer = make(&self.stages[s.stage], s.x.clone(), loss.as_mut());
-                optimizer
-                    .restore(&own)
-                    .map_err(|name| missing(&format!("optimizer/{name}")))?;
+                optimizer.restore(&own).map_err(|name| missing(&format!("optimizer/{name}")))?;
                 s.optimizer = Some(optimizer);
             }
         }
@@ -427,10 +410,7 @@ fn make(stage: &TrainStage, x: Vec<f64>, loss: &mut dyn Objective) -> Box<dyn Op
 }
 
 fn point_seed(seed: u64, round: usize) -> u32 {
-    (seed as u32)
-        .wrapping_mul(10_007)
-        .wrapping_add(round as u32 * 101)
-        .wrapping_add(17)
+    (seed as u32).wrapping_mul(10_007).wrapping_add(round as u32 * 101).wrapping_add(17)
 }
 
 /// New points; adaptive blocks follow the residual when it drifts from the held-out one.
@@ -461,9 +441,7 @@ fn renew(
             let first = t * form.block.tile();
             for p in 0..Worker::valid(&form.block, &pool, t) {
                 let rows = form.block.rows.iter().enumerate();
-                sizes[first + p] = rows
-                    .map(|(k, r)| (worker.residual(k)[p] / r.scale).abs())
-                    .sum();
+                sizes[first + p] = rows.map(|(k, r)| (worker.residual(k)[p] / r.scale).abs()).sum();
             }
         }
         let mean = sizes.iter().sum::<f64>() / pool.n as f64;

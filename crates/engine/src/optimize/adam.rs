@@ -25,15 +25,7 @@ impl Adam {
         let n = x.len();
         let zero = vec![0.0; n];
         let (gradient, m, v) = (zero.clone(), zero.clone(), zero);
-        let mut out = Self {
-            x,
-            value: 0.0,
-            gradient,
-            m,
-            v,
-            steps: 0.0,
-            rate,
-        };
+        let mut out = Self { x, value: 0.0, gradient, m, v, steps: 0.0, rate };
         out.refresh(objective);
         out
     }
@@ -57,11 +49,7 @@ impl Optimizer for Adam {
             self.x = start;
             self.rate *= 0.5;
             self.m.fill(0.0);
-            return if self.rate < 1e-12 {
-                Step::Stalled
-            } else {
-                Step::Restarted
-            };
+            return if self.rate < 1e-12 { Step::Stalled } else { Step::Restarted };
         }
         (self.value, self.gradient) = (value, gradient);
         Step::Accepted
@@ -81,10 +69,7 @@ impl Optimizer for Adam {
 
     fn state(&self) -> Vec<(String, Vec<f64>)> {
         vec![
-            (
-                "scalars".to_string(),
-                vec![self.value, self.steps, self.rate],
-            ),
+            ("scalars".to_string(), vec![self.value, self.steps, self.rate]),
             ("x".to_string(), self.x.clone()),
             ("gradient".to_string(), self.gradient.clone()),
             ("m".to_string(), self.m.clone()),

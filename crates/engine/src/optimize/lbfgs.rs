@@ -24,13 +24,7 @@ impl Lbfgs {
     /// Starts at `x`.
     pub fn new(x: Vec<f64>, objective: &mut dyn Objective) -> Self {
         let gradient = vec![0.0; x.len()];
-        let mut out = Self {
-            x,
-            value: 0.0,
-            gradient,
-            pairs: Vec::new(),
-            restarts: 0,
-        };
+        let mut out = Self { x, value: 0.0, gradient, pairs: Vec::new(), restarts: 0 };
         out.refresh(objective);
         out
     }
@@ -49,9 +43,7 @@ impl Lbfgs {
         }
         for ((s, y), alpha) in self.pairs.iter().zip(alphas.iter().rev()) {
             let beta = dot(y, &q) / dot(s, y);
-            q.iter_mut()
-                .zip(s)
-                .for_each(|(q, s)| *q += (alpha - beta) * s);
+            q.iter_mut().zip(s).for_each(|(q, s)| *q += (alpha - beta) * s);
         }
         q
     }
@@ -62,11 +54,7 @@ impl Optimizer for Lbfgs {
         let p = self.direction();
         let slope = dot(&self.gradient, &p);
         let size = dot(&self.gradient, &self.gradient).sqrt();
-        let first = if self.pairs.is_empty() {
-            (1.0 / size).min(1.0)
-        } else {
-            1.0
-        };
+        let first = if self.pairs.is_empty() { (1.0 / size).min(1.0) } else { 1.0 };
         let found = if slope < 0.0 {
             strong_wolfe(objective, &self.x, &p, self.value, slope, first)
                 .or_else(|| backtrack(objective, &self.x, &p, self.value, slope))
@@ -76,20 +64,11 @@ impl Optimizer for Lbfgs {
         let Some(trial) = found else {
             self.restarts += 1;
             self.pairs.clear();
-            return if self.restarts > 1 {
-                Step::Stalled
-            } else {
-                Step::Restarted
-            };
+            return if self.restarts > 1 { Step::Stalled } else { Step::Restarted };
         };
         self.restarts = 0;
         let s: Vec<f64> = trial.x.iter().zip(&self.x).map(|(a, b)| a - b).collect();
-        let y: Vec<f64> = trial
-            .gradient
-            .iter()
-            .zip(&self.gradient)
-            .map(|(a, b)| a - b)
-            .collect();
+        let y: Vec<f64> = trial.gradient.iter().zip(&self.gradient).map(|(a, b)| a - b).collect();
         if dot(&s, &y) > 0.0 {
             self.pairs.push((s, y));
             if self.pairs.len() > MEMORY {
@@ -117,16 +96,10 @@ impl Optimizer for Lbfgs {
 
     fn state(&self) -> Vec<(String, Vec<f64>)> {
         let flat = |pick: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| {
-            self.pairs
-                .iter()
-                .flat_map(|p| pick(p).iter().copied())
-                .collect::<Vec<f64>>()
+            self.pairs.iter().flat_map(|p| pick(p).iter().copied()).collect::<Vec<f64>>()
         };
         vec![
-            (
-                "scalars".to_string(),
-                vec![self.value, self.restarts as f64],
-            ),
+            ("scalars".to_string(), vec![self.value, self.restarts as f64]),
             ("x".to_string(), self.x.clone()),
             ("gradient".to_string(), self.gradient.clone()),
             ("s".to_string(), flat(|p| &p.0)),

@@ -21,12 +21,7 @@ impl LevenbergMarquardt {
     /// Starts at `x`.
     pub fn new(x: Vec<f64>, objective: &mut dyn Objective) -> Self {
         let value = objective.value(&x);
-        Self {
-            x,
-            value,
-            mu: -1.0,
-            nu: 2.0,
-        }
+        Self { x, value, mu: -1.0, nu: 2.0 }
     }
 }
 
@@ -42,22 +37,11 @@ impl Optimizer for LevenbergMarquardt {
         let j = MatRef::from_column_major_slice(&jacobian, m, n);
         let r = Mat::from_fn(m, 1, |i, _| r[i]);
         let mut gradient = Mat::<f64>::zeros(n, 1);
-        matmul(
-            gradient.as_mut(),
-            Accum::Replace,
-            j.transpose(),
-            r.as_ref(),
-            1.0,
-            Par::Seq,
-        );
+        matmul(gradient.as_mut(), Accum::Replace, j.transpose(), r.as_ref(), 1.0, Par::Seq);
         let primal = n <= m;
         let k = n.min(m);
         let mut gram = Mat::<f64>::zeros(k, k);
-        let (left, right) = if primal {
-            (j.transpose(), j)
-        } else {
-            (j, j.transpose())
-        };
+        let (left, right) = if primal { (j.transpose(), j) } else { (j, j.transpose()) };
         matmul(gram.as_mut(), Accum::Replace, left, right, 1.0, Par::Seq);
         if self.mu < 0.0 {
             let largest = (0..k).map(|i| gram[(i, i)]).fold(0.0, f64::max);
@@ -72,21 +56,13 @@ impl Optimizer for LevenbergMarquardt {
                 } else {
                     let z = factor.solve(&r);
                     let mut p = Mat::<f64>::zeros(n, 1);
-                    matmul(
-                        p.as_mut(),
-                        Accum::Replace,
-                        j.transpose(),
-                        z.as_ref(),
-                        1.0,
-                        Par::Seq,
-                    );
+                    matmul(p.as_mut(), Accum::Replace, j.transpose(), z.as_ref(), 1.0, Par::Seq);
                     p
                 };
                 let x: Vec<f64> = (0..n).map(|i| self.x[i] - p[(i, 0)]).collect();
                 let value = objective.value(&x);
-                let predicted: f64 = (0..n)
-                    .map(|i| p[(i, 0)] * (self.mu * p[(i, 0)] + gradient[(i, 0)]))
-                    .sum();
+                let predicted: f64 =
+                    (0..n).map(|i| p[(i, 0)] * (self.mu * p[(i, 0)] + gradient[(i, 0)])).sum();
                 let gain = (self.value - value) / predicted;
                 if value.is_finite() && value < self.value && gain > 0.0 {
                     self.x = x;

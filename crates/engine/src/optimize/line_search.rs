@@ -32,25 +32,14 @@ struct Line<'a> {
 impl Line<'_> {
     fn at(&mut self, alpha: f64) -> Trial {
         self.trials += 1;
-        let x: Vec<f64> = self
-            .x
-            .iter()
-            .zip(self.p)
-            .map(|(x, p)| x + alpha * p)
-            .collect();
+        let x: Vec<f64> = self.x.iter().zip(self.p).map(|(x, p)| x + alpha * p).collect();
         let mut gradient = vec![0.0; x.len()];
         let mut value = self.objective.value_gradient(&x, &mut gradient);
         let slope = dot(&gradient, self.p);
         if !(value.is_finite() && slope.is_finite()) {
             value = f64::INFINITY;
         }
-        Trial {
-            alpha,
-            x,
-            value,
-            gradient,
-            slope,
-        }
+        Trial { alpha, x, value, gradient, slope }
     }
 }
 
@@ -63,19 +52,8 @@ pub(crate) fn strong_wolfe(
     slope: f64,
     first: f64,
 ) -> Option<Trial> {
-    let mut line = Line {
-        objective,
-        x,
-        p,
-        trials: 0,
-    };
-    let origin = Trial {
-        alpha: 0.0,
-        x: x.to_vec(),
-        value,
-        gradient: Vec::new(),
-        slope,
-    };
+    let mut line = Line { objective, x, p, trials: 0 };
+    let origin = Trial { alpha: 0.0, x: x.to_vec(), value, gradient: Vec::new(), slope };
     let mut before = origin.clone();
     let mut alpha = first;
     for k in 0..MOST_TRIALS {
@@ -135,11 +113,7 @@ fn interpolate(low: &Trial, high: &Trial) -> f64 {
     let t = b - (b - a) * (high.slope + d2 - d1) / (high.slope - low.slope + 2.0 * d2);
     let (lo, hi) = (a.min(b), a.max(b));
     let guard = 0.1 * (hi - lo);
-    if t.is_finite() {
-        t.clamp(lo + guard, hi - guard)
-    } else {
-        middle
-    }
+    if t.is_finite() { t.clamp(lo + guard, hi - guard) } else { middle }
 }
 
 /// Halves the step until the value falls enough.
@@ -150,12 +124,7 @@ pub(crate) fn backtrack(
     value: f64,
     slope: f64,
 ) -> Option<Trial> {
-    let mut line = Line {
-        objective,
-        x,
-        p,
-        trials: 0,
-    };
+    let mut line = Line { objective, x, p, trials: 0 };
     let mut alpha = 1.0;
     for _ in 0..MOST_TRIALS {
         let trial = line.at(alpha);

@@ -65,29 +65,17 @@ impl SsBroyden {
         let n = self.x.len();
         let mut out = vec![0.0; n];
         let pending = self.pending.take();
-        let rows = if n * n < 40_000 {
-            n
-        } else {
-            n.div_ceil(rayon::current_num_threads())
-        };
-        self.h
-            .par_chunks_mut(rows * n)
-            .zip(out.par_chunks_mut(rows))
-            .enumerate()
-            .for_each(|(k, (h, out))| {
-                update_and_multiply(h, n, k * rows, pending.as_ref(), g, out)
-            });
+        let rows = if n * n < 40_000 { n } else { n.div_ceil(rayon::current_num_threads()) };
+        self.h.par_chunks_mut(rows * n).zip(out.par_chunks_mut(rows)).enumerate().for_each(
+            |(k, (h, out))| update_and_multiply(h, n, k * rows, pending.as_ref(), g, out),
+        );
         out
     }
 
     /// Learns from a step `s = alpha p`, `p = -H g`.
     fn learn(&mut self, alpha: f64, s: Vec<f64>, new_gradient: &[f64], hg_old: &[f64]) {
         let n = self.x.len() as f64;
-        let y: Vec<f64> = new_gradient
-            .iter()
-            .zip(&self.gradient)
-            .map(|(a, b)| a - b)
-            .collect();
+        let y: Vec<f64> = new_gradient.iter().zip(&self.gradient).map(|(a, b)| a - b).collect();
         let ys = dot(&y, &s);
         let yy = dot(&y, &y);
         if !(ys > 0.0 && yy > 0.0) {
@@ -109,11 +97,8 @@ impl SsBroyden {
         let sigma = 1.0 + theta * a;
         let power = sigma.abs().powf(1.0 / (1.0 - n));
         let rho = (1.0 / b).min(1.0);
-        let tau = if theta <= 0.0 {
-            (rho * power).min(sigma)
-        } else {
-            rho * power.min(1.0 / theta)
-        };
+        let tau =
+            if theta <= 0.0 { (rho * power).min(sigma) } else { rho * power.min(1.0 / theta) };
         let phi = (1.0 - theta) / (1.0 + a * theta);
         let update = RankTwo {
             c: 1.0 / tau,
@@ -123,9 +108,7 @@ impl SsBroyden {
             u: hy,
             v: s,
         };
-        let finite = [update.c, update.a, update.b, update.d]
-            .iter()
-            .all(|v| v.is_finite());
+        let finite = [update.c, update.a, update.b, update.d].iter().all(|v| v.is_finite());
         if !finite || yhy <= 0.0 {
             self.hg = None;
             return;
@@ -156,11 +139,7 @@ impl Optimizer for SsBroyden {
         let mut found = None;
         if slope < 0.0 {
             let guess = 1.01 * 2.0 * (self.value - self.before) / slope;
-            let first = if guess > 0.0 && guess < 1.0 {
-                guess
-            } else {
-                1.0
-            };
+            let first = if guess > 0.0 && guess < 1.0 { guess } else { 1.0 };
             found = strong_wolfe(objective, &self.x, &p, self.value, slope, first)
                 .or_else(|| backtrack(objective, &self.x, &p, self.value, slope));
         }
@@ -169,11 +148,7 @@ impl Optimizer for SsBroyden {
             self.identity(self.curvature);
             self.before = self.value + 0.5 * dot(&g, &g).sqrt();
             let given_up = self.restarts > MOST_RESTARTS;
-            return if given_up {
-                Step::Stalled
-            } else {
-                Step::Restarted
-            };
+            return if given_up { Step::Stalled } else { Step::Restarted };
         };
         self.restarts = 0;
         let s: Vec<f64> = trial.x.iter().zip(&self.x).map(|(a, b)| a - b).collect();
@@ -201,12 +176,7 @@ impl Optimizer for SsBroyden {
     }
 
     fn state(&self) -> Vec<(String, Vec<f64>)> {
-        let scalars = vec![
-            self.value,
-            self.before,
-            self.curvature,
-            self.restarts as f64,
-        ];
+        let scalars = vec![self.value, self.before, self.curvature, self.restarts as f64];
         let mut out = vec![
             ("scalars".to_string(), scalars),
             ("x".to_string(), self.x.clone()),
