@@ -88,9 +88,8 @@ pub fn comparison_times(problem: &Problem) -> Vec<f64> {
     };
     let c = &problem.coordinates[t];
     let length = c.upper - c.lower;
-    let mut out: Vec<f64> = (0..24)
-        .map(|k| c.lower + length * 1e-6 * 10f64.powf(f64::from(k) * 0.2))
-        .collect();
+    let mut out: Vec<f64> =
+        (0..24).map(|k| c.lower + length * 1e-6 * 10f64.powf(f64::from(k) * 0.2)).collect();
     out.extend((0..=100).map(|k| c.lower + length * f64::from(k) / 100.0));
     out.retain(|&x| x <= c.upper);
     out.sort_by(f64::total_cmp);
@@ -106,9 +105,7 @@ pub fn parameter_points(problem: &Problem, n: usize, seed: u64) -> Vec<Vec<f64>>
     let symbols: Vec<SymbolId> = problem.parameters.iter().map(|p| p.symbol).collect();
     let region = Region::of_symbols(problem, &symbols);
     let columns = region.random(n, seed);
-    (0..n)
-        .map(|i| columns.iter().map(|c| c[i]).collect())
-        .collect()
+    (0..n).map(|i| columns.iter().map(|c| c[i]).collect()).collect()
 }
 
 /// Builds reference values. `fine` solves on twice the cells at a tighter tolerance.
@@ -138,19 +135,14 @@ pub fn nothing(reason: &str) -> Truth {
 
 /// The reference solver of a problem.
 pub fn solver(problem: &Problem, fine: bool) -> Result<Solver, SolveError> {
-    let default = Options {
-        cells: problem.reference.cells,
-        tolerance: problem.reference.tolerance,
-    };
+    let default =
+        Options { cells: problem.reference.cells, tolerance: problem.reference.tolerance };
     let solver = Solver::prepare(problem, default)?;
     if !fine {
         return Ok(solver);
     }
     let (cells, tolerance) = solver.resolution();
-    let finer = Options {
-        cells: Some(cells * 3),
-        tolerance: Some((tolerance * 1e-3).max(1e-11)),
-    };
+    let finer = Options { cells: Some(cells * 3), tolerance: Some((tolerance * 1e-3).max(1e-11)) };
     Solver::prepare(problem, finer)
 }
 
@@ -171,41 +163,20 @@ fn solved(
                 add_curve(problem, target, group, point, &times, &solution.outputs[k]);
             } else {
                 let f = k - problem.outputs.len();
-                add_profiles(
-                    problem,
-                    target,
-                    f,
-                    group,
-                    point,
-                    &times,
-                    &solution.fields[f],
-                );
+                add_profiles(problem, target, f, group, point, &times, &solution.fields[f]);
             }
         }
     }
     let estimate = solver.estimate_error(&parameters[0], &times)?;
-    let names = problem
-        .outputs
-        .iter()
-        .map(|o| &o.name)
-        .chain(problem.fields.iter().map(|f| &f.name));
+    let names =
+        problem.outputs.iter().map(|o| &o.name).chain(problem.fields.iter().map(|f| &f.name));
     let values = estimate.outputs.iter().chain(&estimate.fields);
     let own_error = names.cloned().zip(values.copied()).collect();
     targets.retain(|t| !t.reference.is_empty());
     let (cells, tolerance) = solver.resolution();
-    let kind = if fine {
-        "finer than the default"
-    } else {
-        "default"
-    };
+    let kind = if fine { "finer than the default" } else { "default" };
     let how = format!("reference solver, {cells} cells, tolerance {tolerance:.0e} ({kind})");
-    Ok(Truth {
-        kind: "solver",
-        how,
-        parameters,
-        targets,
-        own_error,
-    })
+    Ok(Truth { kind: "solver", how, parameters, targets, own_error })
 }
 
 fn solver_targets(problem: &Problem) -> Vec<Target> {
@@ -224,11 +195,7 @@ fn solver_targets(problem: &Problem) -> Vec<Target> {
         reference: Vec::new(),
         group: Vec::new(),
     });
-    let fields = problem
-        .fields
-        .iter()
-        .enumerate()
-        .map(|(k, f)| field_target(problem, k, f));
+    let fields = problem.fields.iter().enumerate().map(|(k, f)| field_target(problem, k, f));
     outputs.chain(fields).collect()
 }
 
@@ -317,10 +284,7 @@ fn exact(
     for (name, node) in list {
         let mut target = match problem.fields.iter().position(|f| f.name == *name) {
             Some(k) => field_target(problem, k, &problem.fields[k]),
-            None => match solver_targets(problem)
-                .into_iter()
-                .find(|t| t.name == *name)
-            {
+            None => match solver_targets(problem).into_iter().find(|t| t.name == *name) {
                 Some(target) => target,
                 None => continue,
             },
@@ -346,13 +310,7 @@ fn exact(
         targets.push(target);
     }
     let how = "exact expressions of the problem file".to_string();
-    Ok(Truth {
-        kind: "exact",
-        how,
-        parameters,
-        targets,
-        own_error: Vec::new(),
-    })
+    Ok(Truth { kind: "exact", how, parameters, targets, own_error: Vec::new() })
 }
 
 fn from_files(problem: &Problem, tables: &[surrogate_problem::model::Measurements]) -> Truth {
@@ -389,12 +347,50 @@ fn from_files(problem: &Problem, tables: &[surrogate_problem::model::Measurement
     }
     let files: Vec<&str> = tables.iter().map(|t| t.file.as_str()).collect();
     let how = format!("file {}", files.join(", "));
-    Truth {
-        kind: "file",
-        how,
-        parameters: vec![nominal],
-        targets,
-        own_error: Vec::new(),
+    Truth { kind: "file", how, parameters: vec![nominal], targets, own_error: Vec::new() }
+}
+
+/// Targets compiled for a model; weights may change between evaluations.
+pub struct Comparison {
+    predictors: Vec<(Predictor, Vec<Vec<f64>>)>,
+}
+
+impl Comparison {
+    /// Compiles every target.
+    pub fn new(
+        problem: &Problem,
+        model: &mut Model,
+        weights: &[Vec<f64>],
+        truth: &Truth,
+    ) -> Result<Self, Failure> {
+        let mut predictors = Vec::new();
+        for target in &truth.targets {
+            let node = target.value.node(problem, model);
+            let predictor = Predictor::new(model, weights, &[node], &[])?;
+            let place = |s: &SymbolId| target.symbols.iter().position(|t| t == s);
+            let columns = predictor
+                .symbols()
+                .iter()
+                .filter_map(|s| Some(target.points[place(s)?].clone()))
+                .collect();
+            predictors.push((predictor, columns));
+        }
+        Ok(Self { predictors })
+    }
+
+    /// Takes other weights of the same model.
+    pub fn set_weights(&mut self, model: &Model, weights: &[Vec<f64>]) {
+        self.predictors.iter_mut().for_each(|(p, _)| p.set_weights(&model.components, weights));
+    }
+
+    /// Errors on each target.
+    pub fn errors(&mut self, truth: &Truth) -> Vec<Errors> {
+        let mut out = Vec::new();
+        for (target, (predictor, columns)) in truth.targets.iter().zip(&mut self.predictors) {
+            let predicted = predictor.evaluate(columns, target.reference.len()).remove(0);
+            out.push(differences(target, truth.parameters.len(), predicted));
+        }
+        out
     }
 }
 
@@ -405,22 +401,7 @@ pub fn errors(
     weights: &[Vec<f64>],
     truth: &Truth,
 ) -> Result<Vec<Errors>, Failure> {
-    let mut out = Vec::new();
-    for target in &truth.targets {
-        let node = target.value.node(problem, model);
-        let mut predictor = Predictor::new(model, weights, &[node], &[])?;
-        let place = |s: &SymbolId| target.symbols.iter().position(|t| t == s);
-        let columns: Vec<Vec<f64>> = predictor
-            .symbols()
-            .iter()
-            .filter_map(|s| Some(target.points[place(s)?].clone()))
-            .collect();
-        let predicted = predictor
-            .evaluate(&columns, target.reference.len())
-            .remove(0);
-        out.push(differences(target, truth.parameters.len(), predicted));
-    }
-    Ok(out)
+    Ok(Comparison::new(problem, model, weights, truth)?.errors(truth))
 }
 
 fn differences(target: &Target, groups: usize, predicted: Vec<f64>) -> Errors {
@@ -433,11 +414,7 @@ fn differences(target: &Target, groups: usize, predicted: Vec<f64>) -> Errors {
         squares[g] += d * d;
         counts[g] += 1.0;
         // NaN must not look like a small error
-        largest[g] = if d.is_nan() {
-            f64::INFINITY
-        } else {
-            largest[g].max(d.abs())
-        };
+        largest[g] = if d.is_nan() { f64::INFINITY } else { largest[g].max(d.abs()) };
         sum += d * d;
         norm += r * r;
     }

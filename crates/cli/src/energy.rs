@@ -32,11 +32,7 @@ pub fn file(report: &EnergyReport) -> Energy {
         wall_s: report.wall_s,
         cpu_s: report.cpu_s,
         carbon: None,
-        notes: report
-            .not_measured
-            .iter()
-            .map(|r| format!("{}: {}", r.what, r.why))
-            .collect(),
+        notes: report.not_measured.iter().map(|r| format!("{}: {}", r.what, r.why)).collect(),
     }
 }
 
@@ -47,11 +43,8 @@ pub fn word(report: &EnergyReport) -> &'static str {
 
 /// For the manifest.
 pub fn summary(report: &EnergyReport) -> EnergySummary {
-    let how: Vec<String> = report
-        .channels
-        .iter()
-        .map(|c| format!("{}: {}", c.name, c.how))
-        .collect();
+    let how: Vec<String> =
+        report.channels.iter().map(|c| format!("{}: {}", c.name, c.how)).collect();
     EnergySummary {
         energy_j: report.total_uj as f64 * 1e-6,
         sigma_j: Some(report.total_sigma_uj as f64 * 1e-6),
@@ -85,11 +78,7 @@ pub fn to_json(report: &EnergyReport) -> Value {
 pub fn from_json(value: &Value) -> Option<CarryOver> {
     let amount = |v: &Value| {
         Some(Amount {
-            energy_uj: v[0]
-                .as_array()?
-                .iter()
-                .map(Value::as_u64)
-                .collect::<Option<_>>()?,
+            energy_uj: v[0].as_array()?.iter().map(Value::as_u64).collect::<Option<_>>()?,
             wall_ns: v[1].as_u64()?,
             cpu_ns: v[2].as_u64()?,
         })
@@ -116,16 +105,8 @@ pub fn from_json(value: &Value) -> Option<CarryOver> {
         })
     };
     Some(CarryOver {
-        channels: value["channels"]
-            .as_array()?
-            .iter()
-            .map(channel)
-            .collect::<Option<_>>()?,
-        stages: value["stages"]
-            .as_array()?
-            .iter()
-            .map(stage)
-            .collect::<Option<_>>()?,
+        channels: value["channels"].as_array()?.iter().map(channel).collect::<Option<_>>()?,
+        stages: value["stages"].as_array()?.iter().map(stage).collect::<Option<_>>()?,
         unattributed: amount(&value["unattributed"])?,
     })
 }

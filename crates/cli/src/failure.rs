@@ -43,18 +43,12 @@ pub enum Failure {
 impl Failure {
     /// A mistake the user can fix.
     pub fn user(message: impl Into<String>) -> Self {
-        Self::User {
-            message: message.into(),
-            help: None,
-        }
+        Self::User { message: message.into(), help: None }
     }
 
     /// A mistake the user can fix, with a way out.
     pub fn helped(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::User {
-            message: message.into(),
-            help: Some(help.into()),
-        }
+        Self::User { message: message.into(), help: Some(help.into()) }
     }
 
     /// Exit code: 1 the user can fix it, 2 ours.

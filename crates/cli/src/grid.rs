@@ -84,28 +84,18 @@ impl Grid {
                 Some(text) => times(problem, text)?,
                 None => {
                     let step = (c.upper - c.lower) / (DEFAULT_TIMES - 1) as f64;
-                    (0..DEFAULT_TIMES)
-                        .map(|k| c.lower + step * k as f64)
-                        .collect()
+                    (0..DEFAULT_TIMES).map(|k| c.lower + step * k as f64).collect()
                 }
             };
         } else {
-            let names: Vec<&str> = problem
-                .coordinates
-                .iter()
-                .map(|c| c.name.as_str())
-                .collect();
+            let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
             return Err(Failure::helped(
                 "this problem has no time: say where with --points FILE.csv",
                 format!("the file needs the columns {}", names.join(", ")),
             ));
         }
         let many = parameters.len() > 1 || places.params_file.is_some();
-        Ok(Self {
-            parameters,
-            columns,
-            many,
-        })
+        Ok(Self { parameters, columns, many })
     }
 
     /// A coordinate's values, one per row of a parameter point.
@@ -120,22 +110,14 @@ impl Grid {
 
     /// Rows outside the trained coordinates, per parameter point.
     pub fn beyond(&self, problem: &Problem) -> usize {
-        (0..self.rows())
-            .filter(|&i| self.row_beyond(problem, i))
-            .count()
+        (0..self.rows()).filter(|&i| self.row_beyond(problem, i)).count()
     }
 
     fn row_beyond(&self, problem: &Problem, i: usize) -> bool {
-        problem
-            .coordinates
-            .iter()
-            .zip(&self.columns)
-            .any(|(c, column)| {
-                let slack = 1e-9 * (c.upper - c.lower);
-                column
-                    .get(i)
-                    .is_some_and(|v| *v < c.lower - slack || *v > c.upper + slack)
-            })
+        problem.coordinates.iter().zip(&self.columns).any(|(c, column)| {
+            let slack = 1e-9 * (c.upper - c.lower);
+            column.get(i).is_some_and(|v| *v < c.lower - slack || *v > c.upper + slack)
+        })
     }
 
     /// The table, parameter point by parameter point.
@@ -163,11 +145,7 @@ impl Grid {
         }
         for (c, column) in problem.coordinates.iter().zip(&self.columns) {
             if !column.is_empty() {
-                let name = if c.role == Role::Time {
-                    "time"
-                } else {
-                    &c.name
-                };
+                let name = if c.role == Role::Time { "time" } else { &c.name };
                 let values = repeat(&|_, i| column[i] / c.unit.factor);
                 columns.push(Column::numbers(name, &unit(&c.unit.text), values));
             }
@@ -182,9 +160,7 @@ impl Grid {
         }
         if flags {
             let values = repeat(&|point, i| {
-                f64::from(u8::from(
-                    outside(problem, point) || self.row_beyond(problem, i),
-                ))
+                f64::from(u8::from(outside(problem, point) || self.row_beyond(problem, i)))
             });
             columns.push(Column::numbers("extrapolated", "", values));
         }

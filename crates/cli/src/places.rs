@@ -16,17 +16,9 @@ pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, F
         return parameter_rows(problem, path, &nominal);
     }
     let mut point = nominal;
-    for part in places
-        .params
-        .iter()
-        .flat_map(|s| s.split(','))
-        .filter(|p| !p.trim().is_empty())
-    {
+    for part in places.params.iter().flat_map(|s| s.split(',')).filter(|p| !p.trim().is_empty()) {
         let (name, text) = part.split_once('=').ok_or_else(|| {
-            Failure::helped(
-                format!("`{part}` in --params is not NAME=VALUE"),
-                "--params a=1,b=2",
-            )
+            Failure::helped(format!("`{part}` in --params is not NAME=VALUE"), "--params a=1,b=2")
         })?;
         let k = position(problem, name.trim())?;
         let value: f64 = text.trim().parse().map_err(|_| {
@@ -37,9 +29,7 @@ pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, F
             ))
         })?;
         if !value.is_finite() {
-            return Err(Failure::user(format!(
-                "parameter `{name}` must be a finite number"
-            )));
+            return Err(Failure::user(format!("parameter `{name}` must be a finite number")));
         }
         point[k] = value * problem.parameters[k].unit.factor;
     }
@@ -47,19 +37,15 @@ pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, F
 }
 
 fn position(problem: &Problem, name: &str) -> Result<usize, Failure> {
-    problem
-        .parameters
-        .iter()
-        .position(|p| p.name == name)
-        .ok_or_else(|| {
-            let known: Vec<&str> = problem.parameters.iter().map(|p| p.name.as_str()).collect();
-            let help = if known.is_empty() {
-                "this problem has no parameters".to_string()
-            } else {
-                format!("its parameters are: {}", known.join(", "))
-            };
-            Failure::helped(format!("the problem has no parameter `{name}`"), help)
-        })
+    problem.parameters.iter().position(|p| p.name == name).ok_or_else(|| {
+        let known: Vec<&str> = problem.parameters.iter().map(|p| p.name.as_str()).collect();
+        let help = if known.is_empty() {
+            "this problem has no parameters".to_string()
+        } else {
+            format!("its parameters are: {}", known.join(", "))
+        };
+        Failure::helped(format!("the problem has no parameter `{name}`"), help)
+    })
 }
 
 fn parameter_rows(
@@ -88,10 +74,7 @@ fn parameter_rows(
 
 fn numbers<'a>(table: &'a Table, name: &str, path: &Path) -> Result<&'a [f64], Failure> {
     let values = table.numbers(name).ok_or_else(|| {
-        Failure::user(format!(
-            "{}: column `{name}` is not numeric",
-            path.display()
-        ))
+        Failure::user(format!("{}: column `{name}` is not numeric", path.display()))
     })?;
     match values.iter().position(|v| !v.is_finite()) {
         Some(row) => Err(Failure::user(format!(
@@ -113,26 +96,17 @@ pub fn outside(problem: &Problem, point: &[f64]) -> bool {
 
 /// The time coordinate.
 pub fn time_coordinate(problem: &Problem) -> Option<usize> {
-    problem
-        .coordinates
-        .iter()
-        .position(|c| c.role == Role::Time)
+    problem.coordinates.iter().position(|c| c.role == Role::Time)
 }
 
 /// Times of `--times`, SI, in the unit of the time coordinate.
 pub fn times(problem: &Problem, text: &str) -> Result<Vec<f64>, Failure> {
     let Some(t) = time_coordinate(problem) else {
-        return Err(Failure::helped(
-            "this problem has no time",
-            "use --points FILE.csv",
-        ));
+        return Err(Failure::helped("this problem has no time", "use --points FILE.csv"));
     };
     let factor = problem.coordinates[t].unit.factor;
     let bad = |part: &str| {
-        Failure::helped(
-            format!("`{part}` in --times is not a number"),
-            "0,10,20 or 0:1350:100",
-        )
+        Failure::helped(format!("`{part}` in --times is not a number"), "0,10,20 or 0:1350:100")
     };
     let number = |part: &str| part.trim().parse::<f64>().ok().filter(|v| v.is_finite());
     let parts: Vec<&str> = text.split(':').collect();
@@ -142,17 +116,13 @@ pub fn times(problem: &Problem, text: &str) -> Result<Vec<f64>, Failure> {
             .map(|p| number(p).ok_or_else(|| bad(p)))
             .collect::<Result<Vec<f64>, Failure>>()?,
         [from, to, count] => {
-            let (from, to) = (
-                number(from).ok_or_else(|| bad(from))?,
-                number(to).ok_or_else(|| bad(to))?,
-            );
+            let (from, to) =
+                (number(from).ok_or_else(|| bad(from))?, number(to).ok_or_else(|| bad(to))?);
             let n: usize = count.trim().parse().map_err(|_| bad(count))?;
             if n < 2 {
                 return Err(Failure::user("FROM:TO:COUNT needs at least two times"));
             }
-            (0..n)
-                .map(|i| from + (to - from) * i as f64 / (n - 1) as f64)
-                .collect()
+            (0..n).map(|i| from + (to - from) * i as f64 / (n - 1) as f64).collect()
         }
         _ => return Err(bad(text)),
     };
@@ -165,20 +135,13 @@ pub fn points(problem: &Problem, path: &Path) -> Result<(Vec<Option<Vec<f64>>>, 
     let mut out = Vec::new();
     let mut known = Vec::new();
     for c in &problem.coordinates {
-        let named = if c.role == Role::Time {
-            "time"
-        } else {
-            c.name.as_str()
-        };
+        let named = if c.role == Role::Time { "time" } else { c.name.as_str() };
         let spellings = [
             c.name.clone(),
             surrogate_run::header(&c.name, &c.unit.text),
             surrogate_run::header(named, &c.unit.text),
         ];
-        let found = table
-            .columns
-            .iter()
-            .find(|col| spellings.contains(&col.header));
+        let found = table.columns.iter().find(|col| spellings.contains(&col.header));
         out.push(match found {
             Some(column) => {
                 known.push(column.header.clone());
@@ -192,17 +155,9 @@ pub fn points(problem: &Problem, path: &Path) -> Result<(Vec<Option<Vec<f64>>>, 
         !known.contains(&c.header) && !problem.parameters.iter().any(|p| p.name == c.header)
     });
     if let Some(column) = unknown {
-        let names: Vec<&str> = problem
-            .coordinates
-            .iter()
-            .map(|c| c.name.as_str())
-            .collect();
+        let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
         return Err(Failure::helped(
-            format!(
-                "{}: `{}` is no coordinate of this problem",
-                path.display(),
-                column.header
-            ),
+            format!("{}: `{}` is no coordinate of this problem", path.display(), column.header),
             format!("its coordinates are: {}", names.join(", ")),
         ));
     }

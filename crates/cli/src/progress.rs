@@ -16,6 +16,7 @@ pub struct Progress<'a> {
     bar: Option<ProgressBar>,
     last_line: Instant,
     held_out: f64,
+    error: String,
 }
 
 impl<'a> Progress<'a> {
@@ -27,11 +28,13 @@ impl<'a> Progress<'a> {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Self {
-            terminal,
-            bar,
-            last_line: Instant::now(),
-            held_out: f64::NAN,
+        Self { terminal, bar, last_line: Instant::now(), held_out: f64::NAN, error: String::new() }
+    }
+
+    /// The error of the first output against the reference.
+    pub fn error(&mut self, errors: &[(String, f64, String)]) {
+        if let Some((name, rms, unit)) = errors.first() {
+            self.error = format!("{name} {rms:.1e} {unit}  ");
         }
     }
 
@@ -43,9 +46,10 @@ impl<'a> Progress<'a> {
         let rate = done as f64 / elapsed.max(1e-9);
         let left = planned.saturating_sub(done) as f64 / rate.max(1e-9);
         let text = format!(
-            "loss {:.1e}  held-out {:.1e}  {joules:.0} J  at most {} left",
+            "loss {:.1e}  held-out {:.1e}  {}{joules:.0} J  at most {} left",
             event.loss,
             self.held_out,
+            self.error,
             duration(left)
         );
         let fields = event.fields.join(",");
@@ -56,8 +60,7 @@ impl<'a> Progress<'a> {
         } else if self.last_line.elapsed() >= LINE_EVERY || event.ended.is_some() {
             self.last_line = Instant::now();
             let at = format!("{elapsed:7.1} s  {:10} {fields:12}", event.stage);
-            self.terminal
-                .say(format!("{at} step {:6}  {text}", event.iteration));
+            self.terminal.say(format!("{at} step {:6}  {text}", event.iteration));
         }
     }
 

@@ -19,11 +19,7 @@ const SHOWN: usize = 8;
 
 /// Unit as the run files write it.
 pub fn unit(text: &str) -> String {
-    if text == "1" {
-        String::new()
-    } else {
-        text.to_string()
-    }
+    if text == "1" { String::new() } else { text.to_string() }
 }
 
 /// Ranges for the manifest.
@@ -57,10 +53,7 @@ fn axis_of(problem: &Problem, target: &Target) -> Axis {
         .filter_map(|s| problem.coordinates.iter().find(|c| c.symbol == *s))
         .find(|c| c.role == Role::Space);
     match space {
-        Some(c) => Axis {
-            name: c.name.clone(),
-            unit: unit(&c.unit.text),
-        },
+        Some(c) => Axis { name: c.name.clone(), unit: unit(&c.unit.text) },
         None => Axis::default(),
     }
 }
@@ -84,10 +77,7 @@ pub fn evaluation(
         ..Evaluation::default()
     };
     if let Some(t) = crate::places::time_coordinate(problem) {
-        out.axis = Axis {
-            name: "time".to_string(),
-            unit: unit(&problem.coordinates[t].unit.text),
-        };
+        out.axis = Axis { name: "time".to_string(), unit: unit(&problem.coordinates[t].unit.text) };
     }
     for (target, e) in truth.targets.iter().zip(errors) {
         let entry = output_errors(target, e);
@@ -98,13 +88,7 @@ pub fn evaluation(
             out.outputs.insert(target.name.clone(), entry);
         } else {
             let place = axis_of(problem, target);
-            out.fields.insert(
-                target.name.clone(),
-                FieldErrors {
-                    errors: entry,
-                    place,
-                },
-            );
+            out.fields.insert(target.name.clone(), FieldErrors { errors: entry, place });
         }
     }
     for (k, point) in truth.parameters.iter().enumerate() {
@@ -120,17 +104,10 @@ pub fn evaluation(
             .zip(errors)
             .map(|(t, e)| (t.name.clone(), e.rms_by_point[k] / t.unit.factor))
             .collect();
-        out.points.push(Point {
-            parameters,
-            errors: by_name,
-        });
+        out.points.push(Point { parameters, errors: by_name });
     }
     if let Some((target, e)) = truth.targets.iter().zip(errors).next() {
-        let worst = e
-            .rms_by_point
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.total_cmp(b.1));
+        let worst = e.rms_by_point.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
         out.worst = worst.map(|(point, rms)| Worst {
             output: target.name.clone(),
             point,
@@ -141,18 +118,8 @@ pub fn evaluation(
 }
 
 fn own_errors(truth: &Truth) -> BTreeMap<String, f64> {
-    let factor = |name: &str| {
-        truth
-            .targets
-            .iter()
-            .find(|t| t.name == name)
-            .map(|t| t.unit.factor)
-    };
-    truth
-        .own_error
-        .iter()
-        .filter_map(|(n, e)| Some((n.clone(), e / factor(n)?)))
-        .collect()
+    let factor = |name: &str| truth.targets.iter().find(|t| t.name == name).map(|t| t.unit.factor);
+    truth.own_error.iter().filter_map(|(n, e)| Some((n.clone(), e / factor(n)?))).collect()
 }
 
 /// Errors for the manifest.
@@ -171,11 +138,7 @@ pub fn error_entries(truth: &Truth, errors: &[Errors]) -> Vec<ErrorEntry> {
 pub fn goals(problem: &Problem, truth: &Truth, errors: &[Errors]) -> Vec<Goal> {
     let mut out = Vec::new();
     for goal in &problem.goals {
-        let found = truth
-            .targets
-            .iter()
-            .zip(errors)
-            .find(|(t, _)| t.name == goal.name);
+        let found = truth.targets.iter().zip(errors).find(|(t, _)| t.name == goal.name);
         let (factor, text) = match found {
             Some((t, _)) => (t.unit.factor, unit(&t.unit.text)),
             None => (1.0, String::new()),
@@ -194,13 +157,7 @@ pub fn goals(problem: &Problem, truth: &Truth, errors: &[Errors]) -> Vec<Goal> {
             };
         push("rms", goal.rms, found.map(|(_, e)| e.rms), &text, factor);
         push("max", goal.max, found.map(|(_, e)| e.max), &text, factor);
-        push(
-            "relative_l2",
-            goal.relative_l2,
-            found.map(|(_, e)| e.relative_l2),
-            "",
-            1.0,
-        );
+        push("relative_l2", goal.relative_l2, found.map(|(_, e)| e.relative_l2), "", 1.0);
     }
     out
 }
@@ -231,10 +188,7 @@ pub fn write(
 
 fn parameter_columns(problem: &Problem, truth: &Truth, groups: &[usize]) -> Vec<Column> {
     let column = |(k, p): (usize, &surrogate_problem::model::Parameter)| {
-        let values = groups
-            .iter()
-            .map(|&g| truth.parameters[g][k] / p.unit.factor)
-            .collect();
+        let values = groups.iter().map(|&g| truth.parameters[g][k] / p.unit.factor).collect();
         Column::numbers(&p.name, &unit(&p.unit.text), values)
     };
     problem.parameters.iter().enumerate().map(column).collect()
@@ -243,40 +197,24 @@ fn parameter_columns(problem: &Problem, truth: &Truth, groups: &[usize]) -> Vec<
 fn time_values(problem: &Problem, target: &Target, keep: &[usize]) -> Option<(String, Vec<f64>)> {
     let c = &problem.coordinates[crate::places::time_coordinate(problem)?];
     let k = target.symbols.iter().position(|s| *s == c.symbol)?;
-    let values = keep
-        .iter()
-        .map(|&i| target.points[k][i] / c.unit.factor)
-        .collect();
+    let values = keep.iter().map(|&i| target.points[k][i] / c.unit.factor).collect();
     Some((unit(&c.unit.text), values))
 }
 
 /// Output curves of the first parameter points, long form.
 fn curves(problem: &Problem, truth: &Truth, errors: &[Errors]) -> Option<Table> {
-    let outputs: Vec<(&Target, &Errors)> = truth
-        .targets
-        .iter()
-        .zip(errors)
-        .filter(|(t, _)| t.output)
-        .collect();
+    let outputs: Vec<(&Target, &Errors)> =
+        truth.targets.iter().zip(errors).filter(|(t, _)| t.output).collect();
     let (first, _) = outputs.first()?;
-    let keep: Vec<usize> = (0..first.group.len())
-        .filter(|&i| first.group[i] < SHOWN)
-        .collect();
+    let keep: Vec<usize> = (0..first.group.len()).filter(|&i| first.group[i] < SHOWN).collect();
     let groups: Vec<usize> = keep.iter().map(|&i| first.group[i]).collect();
     let (time_unit, times) = time_values(problem, first, &keep)?;
-    let mut columns = vec![Column::numbers(
-        "point",
-        "",
-        groups.iter().map(|&g| g as f64).collect(),
-    )];
+    let mut columns =
+        vec![Column::numbers("point", "", groups.iter().map(|&g| g as f64).collect())];
     columns.extend(parameter_columns(problem, truth, &groups));
     columns.push(Column::numbers("time", &time_unit, times));
     for (t, e) in outputs.iter().filter(|(t, _)| t.group == first.group) {
-        let scaled = |v: &[f64]| {
-            keep.iter()
-                .map(|&i| v[i] / t.unit.factor)
-                .collect::<Vec<f64>>()
-        };
+        let scaled = |v: &[f64]| keep.iter().map(|&i| v[i] / t.unit.factor).collect::<Vec<f64>>();
         let text = unit(&t.unit.text);
         columns.push(Column::numbers(&t.name, &text, scaled(&e.predicted)));
         columns.push(Column::reference(&t.name, &text, scaled(&t.reference)));
@@ -341,11 +279,7 @@ fn results(problem: &Problem, truth: &Truth, errors: &[Errors]) -> Results {
         long_name: p.description.clone(),
         dimensions: vec!["point".to_string()],
         shape: vec![n],
-        values: truth
-            .parameters
-            .iter()
-            .map(|v| v[k] / p.unit.factor)
-            .collect(),
+        values: truth.parameters.iter().map(|v| v[k] / p.unit.factor).collect(),
     });
     groups.push(Group {
         name: "parameters".to_string(),
@@ -371,39 +305,18 @@ fn results(problem: &Problem, truth: &Truth, errors: &[Errors]) -> Results {
                 "Index of the parameter point",
                 t.group.iter().map(|&g| g as f64).collect(),
             ),
-            dataset(
-                &header(&t.name, &text),
-                &text,
-                "Surrogate",
-                scaled(&e.predicted),
-            ),
-            dataset(
-                &reference_header(&t.name, &text),
-                &text,
-                "Reference",
-                scaled(&t.reference),
-            ),
+            dataset(&header(&t.name, &text), &text, "Surrogate", scaled(&e.predicted)),
+            dataset(&reference_header(&t.name, &text), &text, "Reference", scaled(&t.reference)),
         ];
         for (k, s) in t.symbols.iter().enumerate() {
             if let Some(c) = problem.coordinates.iter().find(|c| c.symbol == *s) {
-                let name = if c.role == Role::Time {
-                    "time"
-                } else {
-                    &c.name
-                };
+                let name = if c.role == Role::Time { "time" } else { &c.name };
                 let values = t.points[k].iter().map(|v| v / c.unit.factor).collect();
                 let text = unit(&c.unit.text);
                 datasets.push(dataset(&header(name, &text), &text, &c.description, values));
             }
         }
-        groups.push(Group {
-            name: t.name.clone(),
-            long_name: t.description.clone(),
-            datasets,
-        });
+        groups.push(Group { name: t.name.clone(), long_name: t.description.clone(), datasets });
     }
-    Results {
-        attributes: vec![("title".to_string(), problem.title.clone())],
-        groups,
-    }
+    Results { attributes: vec![("title".to_string(), problem.title.clone())], groups }
 }

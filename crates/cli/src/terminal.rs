@@ -19,10 +19,7 @@ impl Terminal {
     /// From the arguments and what stderr is.
     pub fn new(arguments: &Arguments) -> Self {
         let bars = !arguments.no_progress && std::io::stderr().is_terminal();
-        Self {
-            json: arguments.json,
-            bars,
-        }
+        Self { json: arguments.json, bars }
     }
 
     /// A line for people, on stderr.

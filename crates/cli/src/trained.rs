@@ -26,11 +26,7 @@ pub struct Loaded {
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         Failure::helped(
-            format!(
-                "cannot read the problem file {}: {}",
-                path.display(),
-                plain(&e)
-            ),
+            format!("cannot read the problem file {}: {}", path.display(), plain(&e)),
             "give the path of a TOML file, such as problems/spm.toml",
         )
     })?;
@@ -61,24 +57,14 @@ fn read(
         files.borrow_mut().insert(path.to_string(), text.clone());
         Ok(text)
     })?;
-    Ok(Loaded {
-        problem,
-        text,
-        files: files.into_inner(),
-    })
+    Ok(Loaded { problem, text, files: files.into_inner() })
 }
 
 /// Where a run keeps a file that its problem reads.
 pub fn input_file(run: &RunDirectory, name: &str) -> PathBuf {
     let flat: String = name
         .chars()
-        .map(|c| {
-            if c.is_alphanumeric() || "._-".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' })
         .collect();
     run.file("inputs").join(flat)
 }
@@ -88,9 +74,7 @@ pub fn load_run(run: &RunDirectory) -> Result<Loaded, Failure> {
     let path = run.file("resolved.toml");
     let text = surrogate_run::read_text(&path)?;
     let name = run.manifest()?.problem;
-    read(&format!("{name}.toml"), text, &[], &|name| {
-        std::fs::read_to_string(input_file(run, name))
-    })
+    read(&format!("{name}.toml"), text, &[], &|name| std::fs::read_to_string(input_file(run, name)))
 }
 
 /// A trained surrogate.
@@ -124,12 +108,7 @@ impl Trained {
             other => other.into(),
         })?;
         let weights = weights(&model, &checkpoint)?;
-        Ok(Self {
-            problem,
-            model,
-            weights,
-            run,
-        })
+        Ok(Self { problem, model, weights, run })
     }
 
     /// Compiles expressions for prediction.
@@ -138,27 +117,15 @@ impl Trained {
         expressions: &[Node],
         by: &[SymbolId],
     ) -> Result<Predictor, Failure> {
-        Ok(Predictor::new(
-            &mut self.model,
-            &self.weights,
-            expressions,
-            by,
-        )?)
+        Ok(Predictor::new(&mut self.model, &self.weights, expressions, by)?)
     }
 }
 
 /// Checkpoint of trained weights.
 pub fn weights_checkpoint(weights: &[Vec<f64>], header: serde_json::Value) -> Checkpoint {
-    let blobs = weights
-        .iter()
-        .enumerate()
-        .map(|(k, w)| (format!("weights {k}"), w.clone()))
-        .collect();
-    Checkpoint {
-        header,
-        blobs,
-        words: Vec::new(),
-    }
+    let blobs =
+        weights.iter().enumerate().map(|(k, w)| (format!("weights {k}"), w.clone())).collect();
+    Checkpoint { header, blobs, words: Vec::new() }
 }
 
 fn weights(model: &Model, checkpoint: &Checkpoint) -> Result<Vec<Vec<f64>>, Failure> {

@@ -4,6 +4,7 @@ use surrogate_symbolic::{Node, SymbolId};
 
 use crate::assemble::Model;
 use crate::block::{Block, PointSet, RowForm, Weights, Worker};
+use crate::component::Component;
 use crate::error::EngineError;
 use crate::formulation::FieldForm;
 use crate::lower::{QuadratureRule, lower};
@@ -45,19 +46,25 @@ impl Predictor {
             .collect();
         let block = Block::new(rows, lowered)?;
         let forms = model.form.fields.clone();
-        let mut weights = vec![Vec::new(); forms.len()];
-        let mut unknowns = vec![0.0; model.form.unknowns.len()];
-        for (component, x) in model.components.iter().zip(trained) {
-            let own = component.weights(x, &forms);
+        let unknowns = vec![0.0; model.form.unknowns.len()];
+        let worker = Worker::new(&block, &forms, unknowns.len());
+        let weights = vec![Vec::new(); forms.len()];
+        let mut predictor = Self { block, forms, weights, unknowns, worker };
+        predictor.set_weights(&model.components, trained);
+        Ok(predictor)
+    }
+
+    /// Takes other weights of the same model, by component.
+    pub fn set_weights(&mut self, components: &[Component], trained: &[Vec<f64>]) {
+        for (component, x) in components.iter().zip(trained) {
+            let own = component.weights(x, &self.forms);
             for &f in &component.fields {
-                weights[f] = own.networks[f].to_vec();
+                self.weights[f] = own.networks[f].to_vec();
             }
             for &u in &component.unknowns {
-                unknowns[u] = own.unknowns[u];
+                self.unknowns[u] = own.unknowns[u];
             }
         }
-        let worker = Worker::new(&block, &forms, unknowns.len());
-        Ok(Self { block, forms, weights, unknowns, worker })
     }
 
     /// Symbols that a point must give, in column order.

@@ -23,11 +23,7 @@ pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
                 if !terminal.json {
                     terminal.data(&text);
                 }
-                loaded
-                    .problem
-                    .warnings
-                    .iter()
-                    .for_each(|w| terminal.warn(w));
+                loaded.problem.warnings.iter().for_each(|w| terminal.warn(w));
                 results.push(serde_json::json!({
                     "file": shown,
                     "ok": true,

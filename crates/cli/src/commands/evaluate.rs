@@ -28,12 +28,7 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     }
     let mut trained = Trained::open(&arguments.run)?;
     let truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;
-    let found = compare::errors(
-        &trained.problem,
-        &mut trained.model,
-        &trained.weights,
-        &truth,
-    )?;
+    let found = compare::errors(&trained.problem, &mut trained.model, &trained.weights, &truth)?;
     let manifest = trained.run.manifest()?;
     let goals = crate::record::goals(&trained.problem, &truth, &found);
     let mut judged = manifest.clone();
@@ -41,14 +36,8 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     judged.judge_goals();
     let all = errors_json(&truth, &found);
     let pick = |output: bool| -> Map<String, serde_json::Value> {
-        let names = truth
-            .targets
-            .iter()
-            .filter(|t| t.output == output)
-            .map(|t| &t.name);
-        names
-            .filter_map(|n| Some((n.clone(), all.get(n)?.clone())))
-            .collect()
+        let names = truth.targets.iter().filter(|t| t.output == output).map(|t| &t.name);
+        names.filter_map(|n| Some((n.clone(), all.get(n)?.clone()))).collect()
     };
     let worst = truth.targets.first().zip(found.first()).map(|(target, e)| {
         let (k, rms) = e
@@ -132,10 +121,7 @@ pub fn payback(
     let (mut solves, begun) = (0usize, Instant::now());
     let guard = meter.stage("payback.solve");
     while begun.elapsed().as_secs_f64() < MEASURE_S {
-        if solver
-            .solve(&points[solves % points.len()], &times)
-            .is_err()
-        {
+        if solver.solve(&points[solves % points.len()], &times).is_err() {
             return Ok(());
         }
         solves += 1;
@@ -148,12 +134,10 @@ pub fn payback(
     let columns: Vec<Vec<f64>> = predictor
         .symbols()
         .iter()
-        .map(
-            |s| match problem.parameters.iter().position(|p| p.symbol == *s) {
-                Some(k) => (0..n).map(|i| points[i / CURVE][k]).collect(),
-                None => (0..n).map(|i| times[i % CURVE]).collect(),
-            },
-        )
+        .map(|s| match problem.parameters.iter().position(|p| p.symbol == *s) {
+            Some(k) => (0..n).map(|i| points[i / CURVE][k]).collect(),
+            None => (0..n).map(|i| times[i % CURVE]).collect(),
+        })
         .collect();
     let (mut curves, begun) = (0usize, Instant::now());
     let guard = meter.stage("payback.predict");
@@ -186,8 +170,5 @@ pub fn payback(
         seconds_per_curve: Some(curve_s),
         how: format!("{solves} solves and {curves} curves, one thread"),
     };
-    Ok(surrogate_run::write_json(
-        &run.file("payback.json"),
-        &payback,
-    )?)
+    Ok(surrogate_run::write_json(&run.file("payback.json"), &payback)?)
 }

@@ -39,24 +39,16 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
                 .iter()
                 .flat_map(|p| std::iter::repeat_n(p[k], grid.rows()))
                 .collect::<Vec<f64>>(),
-            (_, Some(c)) => grid
-                .parameters
-                .iter()
-                .flat_map(|_| grid.column(c).iter().copied())
-                .collect(),
+            (_, Some(c)) => {
+                grid.parameters.iter().flat_map(|_| grid.column(c).iter().copied()).collect()
+            }
             _ => {
-                return Err(Failure::Internal(
-                    "an output reads an unknown symbol".to_string(),
-                ));
+                return Err(Failure::Internal("an output reads an unknown symbol".to_string()));
             }
         });
     }
     let values = predictor.evaluate(&columns, n);
-    let far = grid
-        .parameters
-        .iter()
-        .filter(|p| outside(problem, p))
-        .count();
+    let far = grid.parameters.iter().filter(|p| outside(problem, p)).count();
     let beyond = grid.beyond(problem);
     if far > 0 {
         terminal.warn(format!(
@@ -65,9 +57,8 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
         ));
     }
     if beyond > 0 {
-        terminal.warn(format!(
-            "{beyond} points lie outside the trained coordinates; marked likewise"
-        ));
+        terminal
+            .warn(format!("{beyond} points lie outside the trained coordinates; marked likewise"));
     }
     let table = grid.table(problem, &quantities, values, far + beyond > 0);
     grid.write(&table, &arguments.places, terminal)?;

@@ -24,10 +24,7 @@ pub fn run(arguments: &Report, terminal: &Terminal) -> Result<u8, Failure> {
     if arguments.open {
         let opened = std::process::Command::new("xdg-open").arg(&page).status();
         if !opened.is_ok_and(|s| s.success()) {
-            terminal.warn(format!(
-                "no browser could be started; open {}",
-                page.display()
-            ));
+            terminal.warn(format!("no browser could be started; open {}", page.display()));
         }
     }
     terminal.json(&serde_json::json!({ "report": page }));

@@ -24,9 +24,10 @@ pub fn run(arguments: &Runs, terminal: &Terminal) -> Result<u8, Failure> {
                     .iter()
                     .filter_map(|e| Some(format!("{} {:.2e} {}", e.output, e.rms?, e.unit)))
                     .collect();
-                let energy = r.energy.as_ref().map_or("-".to_string(), |e| {
-                    format!("{:.0} J ({})", e.energy_j, e.provenance)
-                });
+                let energy = r
+                    .energy
+                    .as_ref()
+                    .map_or("-".to_string(), |e| format!("{:.0} J ({})", e.energy_j, e.provenance));
                 text.push_str(&format!(
                     "{:36} {:20} {:12} {:>9}  {:24} {}\n",
                     r.id,

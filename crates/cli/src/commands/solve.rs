@@ -63,18 +63,9 @@ fn tabulate(problem: &Problem, solver: &Solver, grid: &Grid) -> Result<Table, Fa
 
 /// Outputs that the solver gives directly.
 fn solver_has(problem: &Problem, solver: &Solver) -> Vec<bool> {
-    let missing: Vec<usize> = solver
-        .missing_outputs()
-        .into_iter()
-        .map(|(k, _)| k)
-        .collect();
+    let missing: Vec<usize> = solver.missing_outputs().into_iter().map(|(k, _)| k).collect();
     let time = time_coordinate(problem);
     let plain =
         |o: &surrogate_problem::model::Output| o.coordinates.iter().all(|c| Some(*c) == time);
-    problem
-        .outputs
-        .iter()
-        .enumerate()
-        .map(|(k, o)| !missing.contains(&k) && plain(o))
-        .collect()
+    problem.outputs.iter().enumerate().map(|(k, o)| !missing.contains(&k) && plain(o)).collect()
 }

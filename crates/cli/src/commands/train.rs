@@ -32,6 +32,8 @@ const CHECKPOINT_SHARE: f64 = 0.05;
 const DEFAULT_TIME_S: f64 = 240.0;
 /// Parameter points of the comparison after training, and their seed.
 const CHECK_POINTS: usize = 32;
+/// Parameter points of the comparisons during training.
+const WATCH_POINTS: usize = 4;
 const CHECK_SEED: u64 = 20_261_121;
 
 /// Runs the command.
@@ -74,19 +76,13 @@ impl Limits {
     fn read(arguments: &Train) -> Result<Self, Failure> {
         let time_s = match &arguments.max_time {
             Some(text) => Some(parse_duration(text).ok_or_else(|| {
-                Failure::helped(
-                    format!("`{text}` is not a time"),
-                    "--max-time 90s, 30m or 2h",
-                )
+                Failure::helped(format!("`{text}` is not a time"), "--max-time 90s, 30m or 2h")
             })?),
             None => None,
         };
         let energy_j = match &arguments.max_energy {
             Some(text) => Some(parse_energy(text).ok_or_else(|| {
-                Failure::helped(
-                    format!("`{text}` is not an energy"),
-                    "--max-energy 500J or 5Wh",
-                )
+                Failure::helped(format!("`{text}` is not an energy"), "--max-energy 500J or 5Wh")
             })?),
             None => None,
         };
@@ -101,10 +97,7 @@ fn device(text: &str) -> Result<(), Failure> {
             format!("device `{text}` is not available: this build has no GPU support"),
             "use --device cpu or auto",
         )),
-        _ => Err(Failure::helped(
-            format!("no device `{text}`"),
-            "auto, cpu or cuda[:N]",
-        )),
+        _ => Err(Failure::helped(format!("no device `{text}`"), "auto, cpu or cuda[:N]")),
     }
 }
 
@@ -113,10 +106,7 @@ fn threads(arguments: &Train, resumed: Option<&RunDirectory>) -> Result<(), Fail
         Some(run) => run.manifest()?.threads.map(|t| t as usize),
         None => None,
     };
-    let count = match (
-        arguments.threads.or(recorded),
-        std::thread::available_parallelism(),
-    ) {
+    let count = match (arguments.threads.or(recorded), std::thread::available_parallelism()) {
         (Some(0), _) => return Err(Failure::user("--threads must be at least 1")),
         (Some(n), _) => n,
         (None, Ok(n)) => n.get(),
@@ -150,10 +140,7 @@ fn refuse_changes(arguments: &Train, run: &RunDirectory, own: &Loaded) -> Result
         None => trained::load(&run.file("resolved.toml"), &set)?,
     };
     let lines = |text: &str| text.lines().map(str::to_string).collect::<Vec<String>>();
-    let (old, new) = (
-        lines(&own.problem.resolved),
-        lines(&candidate.problem.resolved),
-    );
+    let (old, new) = (lines(&own.problem.resolved), lines(&candidate.problem.resolved));
     if old == new {
         return Ok(());
     }
@@ -164,10 +151,7 @@ fn refuse_changes(arguments: &Train, run: &RunDirectory, own: &Loaded) -> Result
     for line in new.iter().filter(|l| !old.contains(l)).take(8) {
         message.push_str(&format!("\n    now:  {line}"));
     }
-    Err(Failure::helped(
-        message,
-        "resume without a problem file and --set, or start a new run",
-    ))
+    Err(Failure::helped(message, "resume without a problem file and --set, or start a new run"))
 }
 
 /// How training ended.
@@ -211,22 +195,10 @@ impl<'a> Session<'a> {
             }
         };
         let header = saved.as_ref().map(|c| &c.header);
-        let carry_over = header
-            .and_then(|h| energy::from_json(&h["energy"]))
-            .unwrap_or_default();
+        let carry_over = header.and_then(|h| energy::from_json(&h["energy"])).unwrap_or_default();
         let before_s = header.and_then(|h| h["seconds"].as_f64()).unwrap_or(0.0);
-        let meter = Meter::start(MeterOptions {
-            carry_over,
-            ..MeterOptions::default()
-        })?;
-        let session = Self {
-            run,
-            manifest,
-            meter,
-            before_s,
-            saved,
-            terminal,
-        };
+        let meter = Meter::start(MeterOptions { carry_over, ..MeterOptions::default() })?;
+        let session = Self { run, manifest, meter, before_s, saved, terminal };
         session.announce(problem);
         Ok(session)
     }
@@ -235,18 +207,10 @@ impl<'a> Session<'a> {
         let t = self.terminal;
         t.say(format!("problem   {}", problem.title));
         let seed = problem.train.seed;
-        t.say(format!(
-            "device    cpu, {} threads   seed {seed}",
-            rayon::current_num_threads()
-        ));
+        t.say(format!("device    cpu, {} threads   seed {seed}", rayon::current_num_threads()));
         let report = self.meter.report();
         for c in &report.channels {
-            t.say(format!(
-                "meter     {} {}: {}",
-                c.name,
-                c.provenance.word(),
-                c.how
-            ));
+            t.say(format!("meter     {} {}: {}", c.name, c.provenance.word(), c.how));
         }
         t.say(format!("run       {}", self.run.path().display()));
     }
@@ -258,7 +222,10 @@ impl<'a> Session<'a> {
         started: Instant,
     ) -> Result<Outcome, Failure> {
         let prepare = self.meter.stage("sample");
-        let model = Model::new(problem)?;
+        let mut model = Model::new(problem)?;
+        drop(prepare);
+        let mut watched = Watched::new(problem, &mut model, &self.meter)?;
+        let prepare = self.meter.stage("sample");
         let mut training = Training::new(problem, &model);
         if let Some(saved) = self.saved.take() {
             training.restore(&saved.blobs)?;
@@ -273,24 +240,20 @@ impl<'a> Session<'a> {
             .stages
             .is_empty()
             .then_some(DEFAULT_TIME_S));
-        let (status, reason) = self.iterate(&mut training, limits, time_s, started)?;
+        let (status, reason) =
+            self.iterate(&model, &mut training, &mut watched, limits, time_s, started)?;
         let (weights, held_out) = (training.best(), training.held_out());
         let iterations = training.iterations();
         drop(training);
-        Ok(Outcome {
-            status,
-            reason,
-            weights,
-            held_out,
-            iterations,
-            model,
-        })
+        Ok(Outcome { status, reason, weights, held_out, iterations, model })
     }
 
     /// Trains in slices between checkpoints.
     fn iterate(
         &mut self,
+        model: &Model,
         training: &mut Training<'_>,
+        watched: &mut Watched,
         limits: &Limits,
         time_s: Option<f64>,
         started: Instant,
@@ -333,6 +296,13 @@ impl<'a> Session<'a> {
             if let Some(e) = failed {
                 return Err(e.into());
             }
+            if let Some(errors) = watched.errors(model, training, &self.meter) {
+                progress.error(&errors);
+                let elapsed = self.before_s + started.elapsed().as_secs_f64();
+                let joules = self.meter.energy_so_far_j();
+                let step = training.iterations();
+                metrics.write(&validation_line(step, elapsed, joules, &errors))?;
+            }
             let writing = Instant::now();
             self.save(training, started.elapsed().as_secs_f64())?;
             let cost = writing.elapsed().as_secs_f64();
@@ -364,14 +334,7 @@ impl<'a> Session<'a> {
             "resolved": self.manifest.hashes.get("resolved"),
         });
         let blobs = training.state();
-        self.run.write_checkpoint(
-            "last",
-            &Checkpoint {
-                header,
-                blobs,
-                words: Vec::new(),
-            },
-        )?;
+        self.run.write_checkpoint("last", &Checkpoint { header, blobs, words: Vec::new() })?;
         Ok(())
     }
 
@@ -394,10 +357,9 @@ impl<'a> Session<'a> {
         };
         let header = json!({ "iterations": outcome.iterations, "held_out": outcome.held_out });
         let best = trained::weights_checkpoint(&outcome.weights, header);
-        self.manifest.hashes.insert(
-            "weights".to_string(),
-            surrogate_run::hash_hex(&best.to_bytes()),
-        );
+        self.manifest
+            .hashes
+            .insert("weights".to_string(), surrogate_run::hash_hex(&best.to_bytes()));
         self.run.write_checkpoint("best", &best)?;
         let mut errors = serde_json::Map::new();
         let held_out = outcome.held_out.iter().copied().fold(0.0, f64::max).sqrt();
@@ -462,14 +424,7 @@ impl<'a> Session<'a> {
             let _stage = self.meter.stage("evaluate");
             compare::errors(problem, &mut outcome.model, &outcome.weights, &truth)?
         };
-        record::write(
-            &self.run,
-            problem,
-            &truth,
-            &found,
-            Some(held_out),
-            &mut self.manifest,
-        )?;
+        record::write(&self.run, problem, &truth, &found, Some(held_out), &mut self.manifest)?;
         errors.extend(errors_json(&truth, &found));
         super::evaluate::payback(
             &self.run,
@@ -488,13 +443,63 @@ impl<'a> Session<'a> {
         for sample in &report.samples {
             let names = report.channels.iter().map(|c| c.name.clone());
             let watts = names.zip(sample.watts.iter().copied()).collect();
-            power.write(&PowerLine {
-                time_s: sample.time_s,
-                watts,
-                stage: None,
-            })?;
+            power.write(&PowerLine { time_s: sample.time_s, watts, stage: None })?;
         }
         Ok(power.sync()?)
+    }
+}
+
+/// Reference values at a few parameter points, for the error shown during training. The loss never
+/// sees them.
+struct Watched {
+    truth: compare::Truth,
+    comparison: compare::Comparison,
+}
+
+/// An error during training: output, root mean square, unit.
+pub type WatchedError = (String, f64, String);
+
+impl Watched {
+    fn new(problem: &Problem, model: &mut Model, meter: &Meter) -> Result<Self, Failure> {
+        let _stage = meter.stage("solve");
+        let mut truth = compare::truth(problem, WATCH_POINTS, CHECK_SEED + 1, false)
+            .unwrap_or_else(|failure| compare::nothing(&failure.to_string()));
+        if truth.targets.iter().any(|t| t.output) {
+            truth.targets.retain(|t| t.output);
+        }
+        let zero: Vec<Vec<f64>> = model.components.iter().map(|c| vec![0.0; c.n]).collect();
+        let comparison = compare::Comparison::new(problem, model, &zero, &truth)?;
+        Ok(Self { truth, comparison })
+    }
+
+    fn errors(
+        &mut self,
+        model: &Model,
+        training: &Training<'_>,
+        meter: &Meter,
+    ) -> Option<Vec<WatchedError>> {
+        if self.truth.targets.is_empty() {
+            return None;
+        }
+        let _stage = meter.stage("evaluate");
+        self.comparison.set_weights(model, &training.best());
+        let found = self.comparison.errors(&self.truth);
+        let entry = |(t, e): (&compare::Target, compare::Errors)| {
+            (t.name.clone(), e.rms / t.unit.factor, record::unit(&t.unit.text))
+        };
+        Some(self.truth.targets.iter().zip(found).map(entry).collect())
+    }
+}
+
+fn validation_line(step: usize, time_s: f64, joules: f64, errors: &[WatchedError]) -> MetricsLine {
+    MetricsLine {
+        step: step as u64,
+        stage: "validation".to_string(),
+        time_s,
+        loss: f64::NAN,
+        energy_j: Some(joules),
+        validation: errors.iter().map(|(n, e, _)| (n.clone(), *e)).collect(),
+        ..MetricsLine::default()
     }
 }
 
@@ -569,27 +574,17 @@ fn unknowns(
             let value = outcome.model.form.unknowns[u].physical_value(x[column]);
             let unknown = &problem.unknowns[u];
             let value = value / unknown.unit.factor;
-            terminal.say(format!(
-                "found     {} = {value:.6} {}",
-                unknown.name, unknown.unit.text
-            ));
+            terminal.say(format!("found     {} = {value:.6} {}", unknown.name, unknown.unit.text));
             let entry = json!({ "value": value, "unit": unknown.unit.text });
             found.insert(unknown.name.clone(), entry);
         }
     }
-    Ok(surrogate_run::write_json(
-        &run.file("unknowns.json"),
-        &found,
-    )?)
+    Ok(surrogate_run::write_json(&run.file("unknowns.json"), &found)?)
 }
 
 /// `good`, `poor` or `unverified`: what may be said of the fit.
 pub fn verdict(manifest: &Manifest, held_out: f64) -> &'static str {
-    let relative: Vec<f64> = manifest
-        .errors
-        .iter()
-        .filter_map(|e| e.relative_l2)
-        .collect();
+    let relative: Vec<f64> = manifest.errors.iter().filter_map(|e| e.relative_l2).collect();
     let worst = relative.iter().copied().fold(0.0, f64::max);
     match manifest.goal_reached {
         Some(true) => "good",
@@ -620,9 +615,8 @@ fn last_words(
     ));
     for e in &manifest.errors {
         if let (Some(rms), Some(max)) = (e.rms, e.max) {
-            let relative = e
-                .relative_l2
-                .map_or(String::new(), |r| format!("   relative L2 {r:.1e}"));
+            let relative =
+                e.relative_l2.map_or(String::new(), |r| format!("   relative L2 {r:.1e}"));
             terminal.say(format!(
                 "error     {}: rms {rms:.2e} {u}, max {max:.2e} {u}{relative}",
                 e.output,
@@ -633,9 +627,8 @@ fn last_words(
     if manifest.errors.is_empty() {
         terminal.say("error     not known: there is no reference to compare with");
     }
-    terminal.say(format!(
-        "residual  {held_out:.1e} of its starting size, at points never trained on"
-    ));
+    terminal
+        .say(format!("residual  {held_out:.1e} of its starting size, at points never trained on"));
     for g in &manifest.goals {
         let word = match g.reached() {
             Some(true) => "reached",
@@ -670,18 +663,11 @@ fn create(
     manifest.threads = Some(rayon::current_num_threads() as u64);
     manifest.device = "cpu".to_string();
     manifest.git = surrogate_run::GitState::detect(Path::new("."));
-    manifest.versions.insert(
-        "surrogate".to_string(),
-        env!("CARGO_PKG_VERSION").to_string(),
-    );
+    manifest.versions.insert("surrogate".to_string(), env!("CARGO_PKG_VERSION").to_string());
     manifest.parameters = record::ranges(problem);
     let hash = |text: &str| surrogate_run::hash_hex(text.as_bytes());
-    manifest
-        .hashes
-        .insert("problem".to_string(), hash(&loaded.text));
-    manifest
-        .hashes
-        .insert("resolved".to_string(), hash(&problem.resolved));
+    manifest.hashes.insert("problem".to_string(), hash(&loaded.text));
+    manifest.hashes.insert("resolved".to_string(), hash(&problem.resolved));
     for (name, text) in &loaded.files {
         manifest.hashes.insert(name.clone(), hash(text));
     }
@@ -732,10 +718,7 @@ fn reopen(run: &RunDirectory) -> Result<(Manifest, Option<Checkpoint>), Failure>
     let theirs = saved.as_ref().and_then(|c| c.header["resolved"].as_str());
     if theirs.is_some() && theirs != own {
         return Err(Failure::helped(
-            format!(
-                "{} belongs to another run",
-                run.checkpoint_file("last").display()
-            ),
+            format!("{} belongs to another run", run.checkpoint_file("last").display()),
             "restore the run's own checkpoint, or start a new run",
         ));
     }
