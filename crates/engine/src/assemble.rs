@@ -37,6 +37,8 @@ pub struct Model {
 struct Draft {
     name: String,
     expression: Node,
+    /// Its terms as the file writes them (a field is one term), at the fixed place.
+    terms: Vec<Node>,
     weight: f64,
     scale: Option<f64>,
     kind: RowKind,
@@ -173,19 +175,14 @@ impl Model {
         component: &Component,
         draft: &Draft,
     ) -> Result<f64, EngineError> {
-        let Expr::Sum(constant, terms) = self.form.graph.expr(draft.expression).clone() else {
+        let terms: Vec<Draft> =
+            draft.terms.iter().map(|&t| Draft { expression: t, ..draft.clone() }).collect();
+        if terms.is_empty() {
             return Ok(0.0);
-        };
-        let terms: Vec<Draft> = terms
-            .iter()
-            .map(|&(node, c)| {
-                let expression = self.form.graph.scale(f64::from_bits(c), node);
-                Draft { expression, ..draft.clone() }
-            })
-            .collect();
+        }
         let form = make_block(problem, &mut self.form, &terms)?;
         let rms = typical_residuals(&self.form, component, &form);
-        Ok(rms.into_iter().fold(f64::from_bits(constant).abs(), f64::max))
+        Ok(rms.into_iter().fold(0.0, f64::max))
     }
 }
 
@@ -255,7 +252,7 @@ pub fn initial(component: &Component, form: &Formulation, seed: u64) -> Vec<f64>
 
 fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Draft, EngineError> {
     let graph = &mut form.graph;
-    let mut factors = vec![(row.residual, 1.0)];
+    let mut factors = Vec::new();
     match row.multiply_by {
         Some(m) => factors.push((m, 1.0)),
         None if row.kind == RowKind::Equation => {
@@ -265,11 +262,20 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
         None => {}
     }
     factors.extend(row.scale.map(|s| (s, -1.0)));
-    let product = graph.product(&factors);
-    let at: Vec<(SymbolId, Node)> =
-        row.at.iter().map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v))).collect();
-    let placed = graph.substitute(product, &at);
-    let expression = form.expand(placed);
+    let at: Vec<(SymbolId, Node)> = row
+        .at
+        .iter()
+        .map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v)))
+        .collect();
+    let mut placed = |node: Node| {
+        let mut list = factors.clone();
+        list.push((node, 1.0));
+        let product = form.graph.product(&list);
+        let there = form.graph.substitute(product, &at);
+        form.expand(there)
+    };
+    let expression = placed(row.residual);
+    let terms: Vec<Node> = terms_of(problem, row.residual).into_iter().map(&mut placed).collect();
     let symbols = point_symbols(form, expression);
     let d = symbols.len();
     let n = row.points.unwrap_or_else(|| default_points(problem, row.kind, d));
@@ -281,6 +287,7 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
     Ok(Draft {
         name: row.name.clone(),
         expression,
+        terms,
         weight,
         scale: row.scale.map(|_| 1.0),
         kind: row.kind,
@@ -292,6 +299,14 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
         unknowns,
         fixed: None,
     })
+}
+
+/// Summands of a residual before its fields are expanded.
+fn terms_of(problem: &Problem, residual: Node) -> Vec<Node> {
+    match problem.graph.expr(residual) {
+        Expr::Sum(_, terms) => terms.iter().map(|&(n, _)| n).collect(),
+        _ => vec![residual],
+    }
 }
 
 fn balances(problem: &Problem, form: &mut Formulation) -> Vec<Balance> {
@@ -312,6 +327,7 @@ fn draft_balance(problem: &Problem, form: &mut Formulation, balance: &Balance) -
     Draft {
         name: balance.name.clone(),
         expression,
+        terms: Vec::new(),
         weight: 10.0,
         scale: None,
         kind: RowKind::Integral,
@@ -389,6 +405,7 @@ fn draft_measurements(
     Ok(Draft {
         name: data.name.clone(),
         expression,
+        terms: Vec::new(),
         weight: 10.0 * data.weight,
         scale: Some(size),
         kind: RowKind::Condition,

@@ -164,7 +164,13 @@ fn unknown(graph: &mut Graph, u: &model::Unknown) -> UnknownForm {
 
 fn network(problem: &Problem, field: &model::Field, inputs: usize) -> Mlp {
     let several = field.coordinates.len() + field.parameters.len() > 1;
-    let (width, depth) = if several { (24, 3) } else { (16, 2) };
+    // fields trained together share one dense metric: keep their sum affordable
+    let (width, depth) = match (several, problem.fields.len()) {
+        (false, _) => (16, 2),
+        (true, 1) => (24, 3),
+        (true, 2) => (20, 3),
+        (true, _) => (16, 3),
+    };
     let width = field.network.width.or(problem.network.width).unwrap_or(width);
     let depth = field.network.depth.or(problem.network.depth).unwrap_or(depth);
     let activation = match field.network.activation {

@@ -12,6 +12,7 @@ mod conservation;
 mod directions;
 mod error;
 mod formulation;
+mod lint;
 mod lower;
 pub mod optimize;
 mod quadrature;
@@ -27,6 +28,7 @@ pub use component::{BlockForm, Component, Loss, MakeLoss, TrainingLoss, fused_lo
 pub use error::EngineError;
 pub use formulation::{FieldForm, Formulation, UnknownForm};
 pub use lower::{Inner, Instance, Lowered};
+pub use lint::collapsible_parameters;
 pub use sampling::{Axis, Region, axis};
 pub use surrogate::Predictor;
 pub use train::{Array, Control, Ending, Event, Training};

@@ -75,13 +75,22 @@ pub(crate) fn defaults(
         }
         notes.push("initial condition exact".to_string());
     }
-    let ends = fixed_ends(problem, graph, field);
-    if !ends.is_empty() {
-        let agree = ends_agree(problem, graph, &region, &ends, known, time, initial.is_some())?;
-        if agree {
-            (known, factor) = blend(problem, graph, &ends, known, factor, initial.is_some());
-            notes.push("boundary values exact".to_string());
+    let mut faces: Vec<(SymbolId, Node)> = Vec::new();
+    if let (Some(t), Some(_)) = (time, initial) {
+        let c = &problem.coordinates[t];
+        faces.push((c.symbol, graph.constant(c.lower)));
+    }
+    for &k in &problem.fields[field].coordinates {
+        let ends = fixed_ends(problem, graph, field, k);
+        if ends.is_empty() || !ends_agree(problem, graph, &region, &ends, known, &faces)? {
+            continue;
         }
+        (known, factor) = blend(problem, graph, &ends, known, factor);
+        let c = &problem.coordinates[k];
+        for end in &ends {
+            faces.push((c.symbol, graph.constant(if end.upper { c.upper } else { c.lower })));
+        }
+        notes.push(format!("boundary values exact in {}", c.name));
     }
     let scale = match problem.fields[field].scale {
         Some(scale) => scale,
@@ -294,8 +303,9 @@ fn flux_at_start(
                 .iter()
                 .map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v)))
                 .collect();
-            let nodes: Vec<Node> =
+            let mut nodes: Vec<Node> =
                 [wanted, mismatch].iter().map(|&n| graph.substitute(n, &at)).collect();
+            nodes.extend([slope, base]);
             let Ok(values) = columns::evaluate(graph, &nodes, &region.symbols, &region.probe(64))
             else {
                 continue;
@@ -307,7 +317,8 @@ fn flux_at_start(
                 continue;
             }
             let so_far = out.unwrap_or(Flux { magnitude: 0.0, violated: false });
-            let violated = mismatch > 1e-9 * wanted.max(1e-300);
+            let steepest = largest(&values[2]).max(largest(&values[3]) / length);
+            let violated = mismatch > 1e-9 * wanted.max(steepest).max(1e-300);
             if violated {
                 corners.push((k, row.at[0].1));
             }
@@ -371,24 +382,15 @@ fn corner_feature(
     Some(Input { text: format!("corner at {} = {place}", c.name), node: graph.div(y, below) })
 }
 
-/// Known values at the ends of the only space coordinate.
-fn fixed_ends(problem: &Problem, graph: &mut Graph, field: usize) -> Vec<End> {
+/// Known values at the ends of a space coordinate.
+fn fixed_ends(problem: &Problem, graph: &mut Graph, field: usize, coordinate: usize) -> Vec<End> {
     let f = &problem.fields[field];
-    let space: Vec<usize> = f
-        .coordinates
-        .iter()
-        .copied()
-        .filter(|&c| problem.coordinates[c].role == Role::Space)
-        .collect();
-    let [coordinate] = space.as_slice() else {
-        return Vec::new();
-    };
-    let c = &problem.coordinates[*coordinate];
-    if c.periodic {
+    let c = &problem.coordinates[coordinate];
+    if c.periodic || c.role == Role::Time {
         return Vec::new();
     }
     let rows: Vec<(Row, f64)> =
-        conditions_at(problem, *coordinate).map(|(r, v)| (r.clone(), v)).collect();
+        conditions_at(problem, coordinate).map(|(r, v)| (r.clone(), v)).collect();
     let mut out: Vec<End> = Vec::new();
     for (row, place) in rows {
         let upper = place == c.upper;
@@ -396,43 +398,36 @@ fn fixed_ends(problem: &Problem, graph: &mut Graph, field: usize) -> Vec<End> {
             continue;
         }
         if let Some(value) = solved_for(problem, graph, &row, (f.function, None)) {
-            out.push(End { coordinate: *coordinate, upper, value });
+            out.push(End { coordinate, upper, value });
         }
     }
     out
 }
 
-/// Whether end values and the known start agree where they meet.
+/// Whether end values and what is known already agree where they meet: on the faces that are held
+/// exactly so far (the start of time, ends of other coordinates).
 fn ends_agree(
     problem: &Problem,
     graph: &mut Graph,
     region: &Region,
     ends: &[End],
     known: Node,
-    time: Option<usize>,
-    has_start: bool,
+    faces: &[(SymbolId, Node)],
 ) -> Result<bool, EngineError> {
-    let Some(t) = time.filter(|_| has_start) else {
-        return Ok(true);
-    };
-    let start = (problem.coordinates[t].symbol, graph.constant(problem.coordinates[t].lower));
     for end in ends {
         let c = &problem.coordinates[end.coordinate];
         let place = (c.symbol, graph.constant(if end.upper { c.upper } else { c.lower }));
-        let there = graph.substitute(known, &[start, place]);
-        let wanted = graph.substitute(end.value, &[start]);
-        let gap = graph.sub(there, wanted);
-        let values = columns::evaluate(
-            graph,
-            &[gap, there, wanted, known],
-            &region.symbols,
-            &region.probe(64),
-        )?;
-        let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
-        let size = values[1..].iter().map(|v| largest(v)).fold(1e-300, f64::max);
-        let gap = largest(&values[0]);
-        if !(gap <= 1e-9 * size) {
-            return Ok(false);
+        let there = graph.substitute(known, &[place]);
+        let gap = graph.sub(end.value, there);
+        for &face in faces {
+            let nodes: Vec<Node> =
+                [gap, there, end.value].iter().map(|&n| graph.substitute(n, &[face])).collect();
+            let values = columns::evaluate(graph, &nodes, &region.symbols, &region.probe(64))?;
+            let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+            let size = largest(&values[1]).max(largest(&values[2]));
+            if !(largest(&values[0]) <= 1e-9 * size.max(1e-12)) {
+                return Ok(false);
+            }
         }
     }
     Ok(true)
@@ -445,7 +440,6 @@ fn blend(
     ends: &[End],
     known: Node,
     factor: Node,
-    _has_start: bool,
 ) -> (Node, Node) {
     let zeta = fraction(problem, graph, ends[0].coordinate);
     let rest = graph.linear(1.0, &[(zeta, -1.0)]);

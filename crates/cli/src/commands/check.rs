@@ -23,11 +23,13 @@ pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
                 if !terminal.json {
                     terminal.data(&text);
                 }
-                loaded.problem.warnings.iter().for_each(|w| terminal.warn(w));
+                let mut warnings = loaded.problem.warnings.clone();
+                warnings.extend(surrogate_engine::collapsible_parameters(&loaded.problem)?);
+                warnings.iter().for_each(|w| terminal.warn(w));
                 results.push(serde_json::json!({
                     "file": shown,
                     "ok": true,
-                    "warnings": loaded.problem.warnings,
+                    "warnings": warnings,
                 }));
             }
             Err(failure) => {
