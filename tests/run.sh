@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# All tests of the project, the same here and in continuous integration.
+#
+# usage: tests/run.sh [--slow]
+#
+# Needs Rust and python3 with its venv module; everything else comes from the package registries.
+# One cargo profile (release) throughout, so that nothing is compiled twice and the tests see the
+# code that users run. --slow adds the science tests (about 20 minutes with the machine to itself).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+step() {
+    printf '\n== %s (%d s)\n' "$1" "$SECONDS"
+}
+
+step "format"
+if cargo fmt --version >/dev/null 2>&1; then
+    cargo fmt --all -- --check
+else
+    echo "skipped: rustfmt is not installed (rustup component add rustfmt)"
+fi
+
+step "tests"
+cargo test --workspace --release --locked
+
+if [ "${1:-}" = "--slow" ]; then
+    step "slow tests"
+    cargo test --workspace --release --locked -- --ignored --test-threads=1 --nocapture
+fi
+
+step "notebooks"
+notebooks/check.sh
+
+step "all tests passed"
