@@ -20,7 +20,14 @@ use clap::Parser;
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // help and version go to stdout and are no failure; clap's own code for mistakes is 2
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
     let terminal = terminal::Terminal::new(&arguments);
     let result: Result<u8, Failure> = match &arguments.command {
         Command::Check(a) => commands::check::run(a, &terminal),

@@ -1,5 +1,5 @@
 //! Runs the built binary and looks at what it says and leaves behind.
-#![allow(dead_code)] // each test file uses its own part
+#![allow(dead_code, unreachable_pub)] // each test file uses its own part
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
