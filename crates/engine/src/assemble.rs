@@ -4,7 +4,7 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use surrogate_problem::model::{Graded, Place, Problem, Row, RowKind};
+use surrogate_problem::model::{Graded, Place, Problem, Role, Row, RowKind};
 use surrogate_symbolic::{Expr, Node, SymbolId};
 
 use crate::block::{Block, PointSet, RowForm, Worker};
@@ -125,6 +125,14 @@ impl Model {
                 component.blocks.push(block);
             }
         }
+        let time = problem.coordinates.iter().find(|c| c.role == Role::Time).map(|c| c.symbol);
+        let sampled = component.blocks.iter().all(|b| matches!(b.points, Points::Region(_)));
+        let evolves = component.blocks.iter().any(|b| match (&b.points, time) {
+            (Points::Region(region), Some(t)) => region.symbols.contains(&t),
+            _ => false,
+        });
+        let singular = component.fields.iter().any(|&f| self.form.fields[f].singular_start);
+        component.marches = time.filter(|_| sampled && evolves && !singular);
         Ok(component)
     }
 
@@ -222,7 +230,7 @@ fn make_block(
 
 /// Root mean square of each row's residual over random starting networks.
 fn typical_residuals(form: &Formulation, component: &Component, block: &BlockForm) -> Vec<f64> {
-    let points = block.draw(block.n.min(512), 1);
+    let points = block.draw(block.n.min(512), 1, None);
     let rows = block.block.rows.len();
     let mut squares = vec![0.0; rows];
     let mut worker = Worker::new(&block.block, &form.fields, form.unknowns.len());
@@ -262,11 +270,8 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
         None => {}
     }
     factors.extend(row.scale.map(|s| (s, -1.0)));
-    let at: Vec<(SymbolId, Node)> = row
-        .at
-        .iter()
-        .map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v)))
-        .collect();
+    let at: Vec<(SymbolId, Node)> =
+        row.at.iter().map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v))).collect();
     let mut placed = |node: Node| {
         let mut list = factors.clone();
         list.push((node, 1.0));
@@ -406,7 +411,7 @@ fn draft_measurements(
         name: data.name.clone(),
         expression,
         terms: Vec::new(),
-        weight: 10.0 * data.weight,
+        weight: data.weight * data_weight(data.noise, size),
         scale: Some(size),
         kind: RowKind::Condition,
         at: Vec::new(),
@@ -417,6 +422,18 @@ fn draft_measurements(
         unknowns,
         fixed: Some(columns),
     })
+}
+
+/// Weight of measurements in the loss (their residuals are divided by their spread `size`).
+///
+/// Noise must not bend the field away from its equations: fitting it would lower the loss by about
+/// a tenth of `weight (noise/size)²`, which is kept at the square of a relative residual of 1e-3.
+fn data_weight(noise: Option<f64>, size: f64) -> f64 {
+    match noise {
+        Some(sd) if sd > 0.0 => (1e-5 * (size / sd).powi(2)).clamp(1e-4, 10.0),
+        Some(_) => 10.0,
+        None => 1e-2,
+    }
 }
 
 /// Symbols that a point must give.
@@ -468,14 +485,15 @@ fn connected(drafts: &[Draft], fields: usize, unknowns: usize) -> Vec<(Vec<usize
         .collect()
 }
 
-/// A component's points for one round of training.
-pub fn draw_all(component: &Component, seed: u32) -> Vec<PointSet> {
+/// A component's points for one round of training, in the first `window` of time.
+pub fn draw_all(component: &Component, seed: u32, window: f64) -> Vec<PointSet> {
+    let window = component.marches.filter(|_| window < 1.0).map(|t| (t, window));
     let seeds = (0u32..).map(|k| seed.wrapping_mul(0x9e37_79b9).wrapping_add(k));
-    component.blocks.iter().zip(seeds).map(|(b, s)| b.draw(b.n, s)).collect()
+    component.blocks.iter().zip(seeds).map(|(b, s)| b.draw(b.n, s, window)).collect()
 }
 
 /// A component's held-out points.
 pub fn draw_held_out(component: &Component) -> Vec<PointSet> {
     let seeds = (0u32..).map(|k| 0x5eed_0000 + k);
-    component.blocks.iter().zip(seeds).map(|(b, s)| b.draw(b.held_out, s)).collect()
+    component.blocks.iter().zip(seeds).map(|(b, s)| b.draw(b.held_out, s, None)).collect()
 }

@@ -35,13 +35,17 @@ pub struct BlockForm {
 }
 
 impl BlockForm {
-    /// Draws a point set. The same seed gives the same points.
-    pub fn draw(&self, n: usize, seed: u32) -> PointSet {
+    /// Draws a point set. The same seed gives the same points. With a window, times stay in the
+    /// first part of their range.
+    pub fn draw(&self, n: usize, seed: u32, window: Option<(SymbolId, f64)>) -> PointSet {
         let (columns, n) = match &self.points {
             Points::Fixed(columns) => (columns.clone(), columns.first().map_or(1, Vec::len)),
             Points::Region(region) => {
                 let n = if region.symbols.is_empty() { 1 } else { n };
-                let drawn = region.sobol(n, seed);
+                let drawn = match window {
+                    Some((time, fraction)) => region.first_part(time, fraction).sobol(n, seed),
+                    None => region.sobol(n, seed),
+                };
                 (self.ordered(&region.symbols, drawn), n)
             }
         };
@@ -71,6 +75,9 @@ pub struct Component {
     pub unknown_columns: Vec<Option<usize>>,
     /// Number of variables.
     pub n: usize,
+    /// Time, if training may proceed from the start of time onwards: every row but the initial
+    /// conditions is sampled, none is measured.
+    pub marches: Option<SymbolId>,
 }
 
 impl Component {
@@ -93,7 +100,7 @@ impl Component {
             unknown_columns[u] = Some(n);
             n += 1;
         }
-        Self { fields, unknowns, blocks, field_columns, unknown_columns, n }
+        Self { fields, unknowns, blocks, field_columns, unknown_columns, n, marches: None }
     }
 
     /// Variables as the kernels read them.

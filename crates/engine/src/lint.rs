@@ -56,11 +56,8 @@ fn collapses(
     let function = problem.fields[field].function;
     let mut mentioned = false;
     for row in &problem.rows {
-        let jets: Vec<Jet> = graph
-            .jets_in(&[row.residual])
-            .into_iter()
-            .map(|id| graph.jet(id).clone())
-            .collect();
+        let jets: Vec<Jet> =
+            graph.jets_in(&[row.residual]).into_iter().map(|id| graph.jet(id).clone()).collect();
         if !jets.iter().any(|j| j.function == function) {
             continue;
         }
@@ -81,7 +78,8 @@ fn collapses(
         let mut points: Vec<Vec<f64>> = Vec::new();
         for &symbol in &symbols {
             let axis = axis(problem, symbol);
-            let draw = |_| axis.as_ref().map_or(0.5 + rng.random::<f64>(), |a| a.place(rng.random()));
+            let draw =
+                |_| axis.as_ref().map_or(0.5 + rng.random::<f64>(), |a| a.place(rng.random()));
             points.push((0..SAMPLES).map(draw).collect());
         }
         let Ok(before) = columns::evaluate(&mut graph, &[plain], &symbols, &points) else {
@@ -97,9 +95,10 @@ fn collapses(
         }
         let after = columns::evaluate(&mut graph, &[plain], &symbols, &points)?;
         let ratio = after[0][0] / before[0][0];
-        let same = before[0].iter().zip(&after[0]).all(|(x, y)| {
-            (y - ratio * x).abs() <= 1e-9 * y.abs().max((ratio * x).abs())
-        });
+        let same = before[0]
+            .iter()
+            .zip(&after[0])
+            .all(|(x, y)| (y - ratio * x).abs() <= 1e-9 * y.abs().max((ratio * x).abs()));
         if !(same && ratio.is_finite()) {
             return Ok(false);
         }

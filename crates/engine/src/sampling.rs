@@ -107,6 +107,17 @@ impl Region {
         }
     }
 
+    /// The region with one symbol limited to the first `fraction` of its range.
+    pub(crate) fn first_part(&self, symbol: SymbolId, fraction: f64) -> Self {
+        let mut out = self.clone();
+        for (s, axis) in out.symbols.iter().zip(&mut out.axes) {
+            if *s == symbol {
+                axis.upper = axis.lower + fraction * (axis.upper - axis.lower);
+            }
+        }
+        out
+    }
+
     /// `n` independent random points: `[symbol][point]`.
     pub fn random(&self, n: usize, seed: u64) -> Vec<Vec<f64>> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

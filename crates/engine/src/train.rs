@@ -24,6 +24,15 @@ const PATIENCE: usize = 6;
 /// Progress: the best held-out loss falls at least by this factor within [`PATIENCE`] rounds.
 const PROGRESS: f64 = 0.8;
 
+/// First window of time, as a fraction of its range, of components that march.
+const FIRST_WINDOW: f64 = 0.1;
+/// Growth of the window.
+const WINDOW_GROWTH: f64 = 1.4;
+/// The window grows when the loss is below this fraction of the sum of weights,
+const WINDOW_LOSS: f64 = 1e-4;
+/// or after so many iterations.
+const WINDOW_PATIENCE: usize = 600;
+
 /// A named array of a saved training.
 pub type Array = (String, Vec<f64>);
 
@@ -82,6 +91,8 @@ struct State {
     in_stage: usize,
     iteration: usize,
     round: usize,
+    window: f64,
+    in_window: usize,
     best: Vec<f64>,
     best_held_out: f64,
     best_loss: f64,
@@ -122,17 +133,22 @@ impl<'a> Training<'a> {
             .iter()
             .map(|c| {
                 let x = initial(c, &model.form, seed);
+                // a file that plans its stages knows better
+                let marches = c.marches.is_some() && train.stages.is_empty();
+                let window = if marches { FIRST_WINDOW } else { 1.0 };
                 State {
                     optimizer: None,
                     stage: 0,
                     in_stage: 0,
                     iteration: 0,
                     round: 0,
+                    window,
+                    in_window: 0,
                     best: x.clone(),
                     best_held_out: f64::INFINITY,
                     best_loss: f64::INFINITY,
                     history: Vec::new(),
-                    points: draw_all(c, point_seed(seed, 0)),
+                    points: draw_all(c, point_seed(seed, 0), window),
                     ended: None,
                     x,
                 }
@@ -205,6 +221,8 @@ impl<'a> Training<'a> {
         let mut loss = (self.make_loss)(component, forms, state.points.clone());
         let mut held_out = (self.make_loss)(component, forms, draw_held_out(component));
         let names = component.row_names();
+        let rows = component.blocks.iter().flat_map(|b| &b.block.rows);
+        let weights: f64 = rows.map(|r| r.weight).sum();
         let fields: Vec<String> = component.fields.iter().map(|&f| forms[f].name.clone()).collect();
         loop {
             let stage = &stages[state.stage];
@@ -220,8 +238,19 @@ impl<'a> Training<'a> {
             state.optimizer = Some(optimizer);
             let mut next = step == Step::Stalled || state.in_stage >= stage.iterations;
             let last = next && state.stage + 1 >= stages.len();
-            let round_over = state.iteration % round_length == 0;
-            let reached = value <= target;
+            let mut round_over = state.iteration % round_length == 0;
+            let mut marching = state.window < 1.0;
+            if marching {
+                state.in_window += 1;
+                let settled = state.iteration % REPORT == 0 && value < WINDOW_LOSS * weights;
+                if settled || state.in_window >= WINDOW_PATIENCE {
+                    state.window = (state.window * WINDOW_GROWTH).min(1.0);
+                    state.in_window = 0;
+                    round_over = true;
+                    marching = state.window < 1.0;
+                }
+            }
+            let reached = value <= target && !marching;
             let mut ended = match (reached, step, last) {
                 (true, ..) => Some(Ending::Target),
                 (_, Step::Stalled, true) => Some(Ending::Stalled),
@@ -232,11 +261,13 @@ impl<'a> Training<'a> {
             if round_over || next || reached || state.iteration % 100 == 0 {
                 let h = held_out.value(&state.x);
                 held = Some(h);
-                if h < state.best_held_out {
+                if marching {
+                    state.best.copy_from_slice(&state.x);
+                } else if h < state.best_held_out {
                     state.best_held_out = h;
                     state.best.copy_from_slice(&state.x);
                 }
-                if round_over {
+                if round_over && !marching {
                     // both the held-out and the training loss must have stopped falling
                     state.best_loss = state.best_loss.min(value);
                     state.history.push(state.best_held_out);
@@ -314,6 +345,8 @@ impl<'a> Training<'a> {
                     s.round as f64,
                     s.best_held_out,
                     s.best_loss,
+                    s.window,
+                    s.in_window as f64,
                     ended,
                 ],
             );
@@ -347,7 +380,7 @@ impl<'a> Training<'a> {
                 let found = arrays.iter().find(|(n, _)| *n == full).map(|(_, v)| v);
                 found.filter(|v| length.is_none_or(|l| l == v.len())).ok_or_else(|| missing(name))
             };
-            let counters = get("counters", Some(7))?;
+            let counters = get("counters", Some(9))?;
             s.stage = counters[0] as usize;
             if s.stage >= self.stages.len() {
                 return Err(missing("counters"));
@@ -356,7 +389,8 @@ impl<'a> Training<'a> {
             s.round = counters[3] as usize;
             s.best_held_out = counters[4];
             s.best_loss = counters[5];
-            s.ended = match counters[6] as i32 {
+            (s.window, s.in_window) = (counters[6], counters[7] as usize);
+            s.ended = match counters[8] as i32 {
                 0 => Some(Ending::Planned),
                 1 => Some(Ending::Converged),
                 2 => Some(Ending::Target),
@@ -424,8 +458,8 @@ fn renew(
     drifts: bool,
 ) -> Vec<PointSet> {
     let seed = point_seed(seed, state.round);
-    let mut sets = draw_all(component, seed);
-    if !drifts {
+    let mut sets = draw_all(component, seed, state.window);
+    if !drifts || state.window < 1.0 {
         return sets;
     }
     let weights = component.weights(&state.x, forms);
@@ -433,7 +467,7 @@ fn renew(
         if !form.adaptive || matches!(form.points, Points::Fixed(_)) || sets[b].n < 8 {
             continue;
         }
-        let pool = form.draw(4 * form.n, seed ^ 0x00ad_ad00);
+        let pool = form.draw(4 * form.n, seed ^ 0x00ad_ad00, None);
         let mut worker = Worker::new(&form.block, forms, weights.unknowns.len());
         let mut sizes = vec![0.0; pool.n];
         for t in 0..pool.tiles(&form.block) {
