@@ -103,7 +103,7 @@ pub struct Places {
     #[arg(long, value_name = "FILE.csv", conflicts_with = "params")]
     pub params_file: Option<PathBuf>,
     /// Times: 0,10,20 or FROM:TO:COUNT (ends included).
-    #[arg(long, value_name = "TIMES", conflicts_with = "points")]
+    #[arg(long, value_name = "TIMES", conflicts_with = "points", allow_hyphen_values = true)]
     pub times: Option<String>,
     /// CSV with one column per coordinate.
     #[arg(long, value_name = "FILE.csv")]

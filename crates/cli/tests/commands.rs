@@ -141,7 +141,7 @@ fn a_dry_run_writes_nothing() {
 #[test]
 fn a_missed_goal_is_code_3_only_when_strict() {
     let folder = tempdir().unwrap();
-    let file = rod_with(folder.path(), "rms = \"0.5 K\"", "rms = \"1e-9 K\"");
+    let file = rod_with(folder.path(), "rms = \"2 K\"", "rms = \"1e-9 K\"");
     let few = "train.stages=[{optimizer=\"ssbroyden\", iterations=20}]";
     let said = surrogate(folder.path(), &["--json", "train", &file, "--set", few]);
     said.expect(0, &["MISSED"]);
@@ -163,11 +163,13 @@ fn a_time_budget_ends_training_with_its_reason() {
 #[test]
 fn a_time_budget_of_a_stage_ends_the_stage() {
     let folder = tempdir().unwrap();
-    let stages = "train.stages=[{optimizer=\"adam\", max_time=\"0.3 s\"}, \
+    let stages = "train.stages=[{optimizer=\"adam\", max_time=\"0.2 s\"}, \
                   {optimizer=\"ssbroyden\", iterations=20}]";
     // --max-time only keeps the test short if the stage never ends
     let said = trained(folder.path(), &["--set", stages, "--max-time", "20s"]);
     said.expect(0, &["all stages done"]);
+    let energy = json_file(&folder.path().join("runs/rod"), "energy.json").to_string();
+    assert!(energy.contains("train.adam") && energy.contains("train.ssbroyden"), "{energy}");
 }
 
 #[test]

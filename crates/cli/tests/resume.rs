@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use support::{Said, command, files, finish, json_file, problem, rod, signal, surrogate};
+use support::{Said, command, files, finish, json_file, problem, rod, rod_with, signal, surrogate};
 use tempfile::tempdir;
 
 /// Enough iterations of the single-particle model for several checkpoints.
@@ -199,7 +199,7 @@ fn resume_with_other_settings_is_refused_and_says_which() {
         all.extend(more);
         surrogate(folder.path(), &all)
     };
-    resume(&["--set", "fields.u.width=9"]).expect(1, &["other settings", "width = 6", "width = 9"]);
+    resume(&["--set", "fields.u.width=9"]).expect(1, &["other settings", "width = 8", "width = 9"]);
     resume(&["--seed", "4"]).expect(1, &["other settings", "seed"]);
     rod(folder.path());
     resume(&["rod.toml"]).expect(1, &["other settings", "adam", "ssbroyden"]);
@@ -275,15 +275,31 @@ fn training_that_diverges_keeps_the_best_weights_and_says_why_it_stopped() {
     let wild = "train.stages=[{optimizer=\"adam\", learning_rate=1e200, iterations=2000}]";
     let said =
         surrogate(folder.path(), &["--json", "train", &file, "--name", "rod", "--set", wild]);
-    assert!(matches!(said.code, Some(0 | 1)), "{:?}\n{}", said.code, said.stderr);
-    assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
     let predicted = surrogate(folder.path(), &["predict", "rod", "--times", "0,5"]);
     predicted.expect(0, &[]);
     assert!(!predicted.stdout.to_lowercase().contains("nan"), "{}", predicted.stdout);
-    let flat = said.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        ["finite", "NaN", "no further descent"].iter().any(|w| flat.contains(w)),
-        "no reason: {flat}"
+    // the step was reduced until values were finite again; the fit is what it is, and called so
+    said.expect(0, &["poor fit"]);
+    assert_eq!(said.json()["verdict"], "poor");
+}
+
+#[test]
+fn a_residual_that_is_not_a_number_is_an_error_that_names_it() {
+    let folder = tempdir().unwrap();
+    let file = rod_with(
+        folder.path(),
+        "alpha * d(u, x, 2)",
+        "alpha * d(u, x, 2) + T0 / t_0 * log(u / T0 - 2)",
     );
-    assert!(flat.contains("poor fit"), "a bad fit must be called bad: {flat}");
+    let text = fs::read_to_string(folder.path().join(&file)).unwrap();
+    let text = text.replacen("T0 = ", "t_0 = \"1 s\"\nT0 = ", 1);
+    fs::write(folder.path().join(&file), text).unwrap();
+    let said = surrogate(folder.path(), &["--json", "train", &file, "--name", "rod"]);
+    said.expect(1, &["`heat` is not a number"]);
+    let run = folder.path().join("runs/rod");
+    if run.exists() {
+        let manifest = json_file(&run, "manifest.json");
+        assert_eq!(manifest["status"], "failed");
+        assert!(manifest["reason"].as_str().unwrap().contains("not a number"));
+    }
 }

@@ -10,6 +10,7 @@ use crate::compare;
 use crate::failure::Failure;
 use crate::grid::{Grid, Quantities};
 use crate::places::time_coordinate;
+use crate::record;
 use crate::terminal::Terminal;
 use crate::trained::load;
 
@@ -19,6 +20,13 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     let problem = &loaded.problem;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
     let grid = Grid::read(problem, &arguments.places)?;
+    let beyond = grid.beyond(problem);
+    if beyond > 0 {
+        return Err(Failure::helped(
+            format!("{beyond} of {} points lie outside the coordinates of the file", grid.rows()),
+            format!("{}; widen a range with --set coordinates.…", ranges(problem)),
+        ));
+    }
     let solver = compare::solver(problem, false).map_err(|e| match e {
         SolveError::Unsupported { reason } => Failure::helped(
             format!("the reference solver cannot treat this problem: {reason}"),
@@ -30,6 +38,15 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     grid.write(&table, &arguments.places, terminal)?;
     terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));
     Ok(0)
+}
+
+/// `0 .. 1350 s for t, …`
+fn ranges(problem: &Problem) -> String {
+    let range = |c: &surrogate_problem::model::Coordinate| {
+        let f = c.unit.factor;
+        format!("{} .. {} {} for {}", c.lower / f, c.upper / f, record::unit(&c.unit.text), c.name)
+    };
+    problem.coordinates.iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
 fn tabulate(problem: &Problem, solver: &Solver, grid: &Grid) -> Result<Table, Failure> {

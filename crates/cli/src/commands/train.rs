@@ -1,5 +1,6 @@
 //! `surrogate train`: prepare, train with checkpoints, evaluate, report.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -38,7 +39,7 @@ const CHECK_SEED: u64 = 20_261_121;
 
 /// Runs the command.
 pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
-    let limits = Limits::read(arguments)?;
+    let mut limits = Limits::read(arguments)?;
     device(&arguments.device)?;
     let started = Instant::now();
     let (loaded, resumed) = match &arguments.resume {
@@ -59,6 +60,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         terminal.json(&json!({ "status": "dry-run" }));
         return Ok(0);
     }
+    limits.stages_s = problem.train.stages.iter().map(|s| s.max_time_s).collect();
     let mut session = Session::open(arguments, &loaded, resumed, terminal)?;
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst))
         .map_err(|e| Failure::Internal(format!("cannot watch for Ctrl-C: {e}")))?;
@@ -66,10 +68,11 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     session.close(problem, outcome, arguments, started)
 }
 
-/// `--max-time`, `--max-energy`.
+/// `--max-time`, `--max-energy`, and `max_time` of the file's stages.
 struct Limits {
     time_s: Option<f64>,
     energy_j: Option<f64>,
+    stages_s: Vec<Option<f64>>,
 }
 
 impl Limits {
@@ -86,7 +89,29 @@ impl Limits {
             })?),
             None => None,
         };
-        Ok(Self { time_s, energy_j })
+        Ok(Self { time_s, energy_j, stages_s: Vec::new() })
+    }
+}
+
+/// Time that each component has spent in each stage of this session.
+struct StageClock<'a> {
+    limits_s: &'a [Option<f64>],
+    spent_s: BTreeMap<(usize, usize), f64>,
+    last: Instant,
+}
+
+impl<'a> StageClock<'a> {
+    fn new(limits_s: &'a [Option<f64>]) -> Self {
+        Self { limits_s, spent_s: BTreeMap::new(), last: Instant::now() }
+    }
+
+    /// Counts the time since the last event for this one's stage; true if its `max_time` is used.
+    fn is_over(&mut self, event: &Event) -> bool {
+        let now = Instant::now();
+        let spent = self.spent_s.entry((event.component, event.stage_index)).or_default();
+        *spent += (now - self.last).as_secs_f64();
+        self.last = now;
+        self.limits_s.get(event.stage_index).copied().flatten().is_some_and(|s| *spent >= s)
     }
 }
 
@@ -264,6 +289,7 @@ impl<'a> Session<'a> {
         let mut wait_s = CHECKPOINT_EVERY_S.min(0.5);
         let mut last = Instant::now();
         let mut why = Why::Slice;
+        let mut clock = StageClock::new(&limits.stages_s);
         let complete = loop {
             let mut failed = None;
             let (meter, before_s) = (&self.meter, self.before_s);
@@ -287,6 +313,8 @@ impl<'a> Session<'a> {
                     why = Why::Time;
                 } else if limits.energy_j.is_some_and(|e| joules >= e) {
                     why = Why::Energy;
+                } else if clock.is_over(event) {
+                    return Control::NextStage;
                 } else if last.elapsed().as_secs_f64() < wait_s {
                     return Control::Continue;
                 }

@@ -57,6 +57,7 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
         .current_dir(folder)
         .env_remove("SURROGATE_RUNS")
         .env("NO_COLOR", "1")
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -128,8 +129,8 @@ L = "1 m"
 [fields.u]
 unit = "K"
 of = ["t", "x"]
-width = 6
-depth = 1
+width = 8
+depth = 2
 
 [[equations]]
 name = "heat"
@@ -148,17 +149,17 @@ at = "x = L"
 equation = "u = 0"
 
 [outputs]
-middle = { expression = "u | x = 0.5*L", unit = "K" }
+middle = { expression = "u | x = (0.5*L)", unit = "K" }
 
 [train]
-stages = [{ optimizer = "ssbroyden", iterations = 200 }]
+stages = [{ optimizer = "ssbroyden", iterations = 400 }]
 
 [sampling]
 interior = 200
 boundary = 40
 
 [goal]
-middle = { rms = "0.5 K" }
+middle = { rms = "2 K" }
 "#;
 
 /// Writes [`ROD`] with `from` replaced by `to`, and returns the file name.
