@@ -351,7 +351,7 @@ fn default_points(problem: &Problem, kind: RowKind, dimensions: usize) -> usize 
     match kind {
         RowKind::Equation => s.interior.unwrap_or(match dimensions {
             0 => 1,
-            1 => 256,
+            1 => 1024,
             2 => 2000,
             _ => 3000,
         }),

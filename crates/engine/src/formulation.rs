@@ -166,7 +166,8 @@ fn network(problem: &Problem, field: &model::Field, inputs: usize) -> Mlp {
     let several = field.coordinates.len() + field.parameters.len() > 1;
     // fields trained together share one dense metric: keep their sum affordable
     let (width, depth) = match (several, problem.fields.len()) {
-        (false, _) => (16, 2),
+        (false, 1) => (20, 3),
+        (false, _) => (16, 3),
         (true, 1) => (24, 3),
         (true, 2) => (20, 3),
         (true, _) => (16, 3),
