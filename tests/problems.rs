@@ -9,8 +9,8 @@ fn every_problem_file_loads_and_can_be_trained() {
     let all = files("problems", ".toml");
     assert!(all.len() >= 5, "only {} problem files", all.len());
     for path in all {
-        let problem =
-            surrogate_problem::load(&path, &[]).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let problem = surrogate_problem::load(&path, &[])
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert!(!problem.title.is_empty(), "{} has no title", path.display());
         let model = Model::new(&problem).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert!(!model.components.is_empty(), "{}: nothing to train", path.display());

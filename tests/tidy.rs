@@ -34,8 +34,7 @@ fn sources() -> Vec<(String, String)> {
             };
             let more = lines[k + 1..].iter().map(|l| l.trim_start());
             let more = more.take_while(|l| l.starts_with("//") && l.len() > 3).take(3);
-            let words: Vec<&str> =
-                more.map(|l| l.trim_start_matches(['/', '!', ' '])).collect();
+            let words: Vec<&str> = more.map(|l| l.trim_start_matches(['/', '!', ' '])).collect();
             let place = path.strip_prefix(root()).unwrap().display();
             let all = format!("{} {}", &line[begin..], words.join(" "));
             found.push((format!("{place}:{}", k + 1), all));
