@@ -9,6 +9,9 @@ use surrogate_run::Table;
 use crate::args::Places;
 use crate::failure::Failure;
 
+/// Most times of `FROM:TO:COUNT`.
+const MOST_TIMES: usize = 10_000_000;
+
 /// Parameter points, SI, in file order.
 pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, Failure> {
     let nominal: Vec<f64> = problem.parameters.iter().map(|p| p.nominal).collect();
@@ -121,6 +124,9 @@ pub fn times(problem: &Problem, text: &str) -> Result<Vec<f64>, Failure> {
             let n: usize = count.trim().parse().map_err(|_| bad(count))?;
             if n < 2 {
                 return Err(Failure::user("FROM:TO:COUNT needs at least two times"));
+            }
+            if n > MOST_TIMES {
+                return Err(Failure::user(format!("at most {MOST_TIMES} times in one call")));
             }
             (0..n).map(|i| from + (to - from) * i as f64 / (n - 1) as f64).collect()
         }

@@ -237,6 +237,7 @@ fn parameters_of_predict_and_solve_are_checked_by_name_and_value() {
     times("0,x").expect(1, &["`x`", "--times"]);
     times("0:10").expect(1, &["0:10"]);
     times("0:10:1").expect(1, &["two times"]);
+    times("0:10:1000000000000").expect(1, &["at most"]);
     times("-5,0,10").expect(1, &["1 of 3 points", "0 .. 1350 s for t"]);
     times("0,1e9").expect(1, &["1 of 2 points", "0 .. 1350 s for t"]);
 }
