@@ -176,7 +176,14 @@ impl Grid {
     ) -> Result<(), Failure> {
         match &places.out {
             Some(path) => {
-                table.write_csv(path)?;
+                // a rename would put a file in the place of a link or a device such as /dev/stdout
+                if std::fs::symlink_metadata(path).is_ok_and(|m| !m.is_file()) {
+                    std::fs::write(path, table.to_csv()).map_err(|e| {
+                        Failure::user(format!("cannot write {}: {e}", path.display()))
+                    })?;
+                } else {
+                    table.write_csv(path)?;
+                }
                 terminal.say(format!("wrote {} ({} rows)", path.display(), table.rows()));
             }
             None => terminal.data(&table.to_csv()),

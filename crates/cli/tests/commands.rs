@@ -323,3 +323,21 @@ fn report_writes_the_page_again_and_compares_runs() {
     said.expect(0, &["wrote"]);
     assert!(folder.path().join(said.json()["report"].as_str().unwrap()).is_file());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_table_goes_through_links_and_devices() {
+    let folder = tempdir().unwrap();
+    let file = rod(folder.path());
+    std::os::unix::fs::symlink("real.csv", folder.path().join("link.csv")).unwrap();
+    let solve = |out: &str| {
+        let all = ["solve", &file, "--times", "0,5", "--out", out];
+        surrogate(folder.path(), &all)
+    };
+    solve("link.csv").expect(0, &[]);
+    let link = fs::symlink_metadata(folder.path().join("link.csv")).unwrap();
+    assert!(link.is_symlink(), "the link was replaced");
+    let text = fs::read_to_string(folder.path().join("real.csv")).unwrap();
+    assert_eq!(text.lines().count(), 3, "{text}");
+    solve(".").expect(1, &["cannot write"]);
+}
