@@ -17,11 +17,7 @@ pub struct CompileError {
 
 impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is neither an input nor computable from the inputs",
-            self.leaf
-        )
+        write!(f, "`{}` is neither an input nor computable from the inputs", self.leaf)
     }
 }
 
@@ -102,9 +98,7 @@ impl Compiler<'_> {
         Ok(match graph.expr(node) {
             Expr::Constant(bits) => self.push(Op::Const(f64::from_bits(*bits))),
             Expr::Symbol(s) => {
-                return Err(CompileError {
-                    leaf: graph.symbol_name(*s).to_string(),
-                });
+                return Err(CompileError { leaf: graph.symbol_name(*s).to_string() });
             }
             Expr::Jet(id) => {
                 let jet = graph.jet(*id);
@@ -115,9 +109,7 @@ impl Compiler<'_> {
                 return Err(CompileError { leaf });
             }
             Expr::Integral(_) => {
-                return Err(CompileError {
-                    leaf: "integral".to_string(),
-                });
+                return Err(CompileError { leaf: "integral".to_string() });
             }
             Expr::Sum(k, terms) => self.emit_sum(f64::from_bits(*k), terms),
             Expr::Product(factors) => self.emit_product(factors),
@@ -130,11 +122,9 @@ impl Compiler<'_> {
             Expr::Select(c, a, b) => {
                 self.push(Op::Select(self.reg(*c), self.reg(*a), self.reg(*b)))
             }
-            Expr::Clip(a, low, high) => self.push(Op::Clip(
-                self.reg(*a),
-                f64::from_bits(*low),
-                f64::from_bits(*high),
-            )),
+            Expr::Clip(a, low, high) => {
+                self.push(Op::Clip(self.reg(*a), f64::from_bits(*low), f64::from_bits(*high)))
+            }
             Expr::Polynomial(a, p) => {
                 let list = &mut self.program.polynomials;
                 let index = *self.polynomials.entry(p.0).or_insert_with(|| {
@@ -157,20 +147,14 @@ impl Compiler<'_> {
     }
 
     fn emit_sum(&mut self, constant: f64, terms: &[(Node, u64)]) -> Reg {
-        let mut terms: Vec<(Reg, f64)> = terms
-            .iter()
-            .map(|&(n, c)| (self.reg(n), f64::from_bits(c)))
-            .collect();
+        let mut terms: Vec<(Reg, f64)> =
+            terms.iter().map(|&(n, c)| (self.reg(n), f64::from_bits(c))).collect();
         // a term with coefficient one first, if any: it needs no operation
         if let Some(k) = terms.iter().position(|&(_, c)| c == 1.0) {
             terms.swap(0, k);
         }
         let (first, c) = terms[0];
-        let mut sum = if c == 1.0 {
-            first
-        } else {
-            self.push(Op::Scale(first, c))
-        };
+        let mut sum = if c == 1.0 { first } else { self.push(Op::Scale(first, c)) };
         for &(r, c) in &terms[1..] {
             sum = match c {
                 1.0 => self.push(Op::Add(sum, r)),
@@ -190,11 +174,7 @@ impl Compiler<'_> {
         for &(n, e) in factors {
             let e = f64::from_bits(e);
             let power = self.emit_power(n, e.abs());
-            let side = if e > 0.0 {
-                &mut numerator
-            } else {
-                &mut denominator
-            };
+            let side = if e > 0.0 { &mut numerator } else { &mut denominator };
             *side = Some(match *side {
                 None => power,
                 Some(so_far) => {

@@ -137,10 +137,7 @@ impl Graph {
             return self.constant(0.0);
         }
         let body = self.diff(spec.body, symbol);
-        self.integral(IntegralSpec {
-            body,
-            ..spec.clone()
-        })
+        self.integral(IntegralSpec { body, ..spec.clone() })
     }
 
     /// Derivative of an elementary function at `a`; `node` is the call itself.
@@ -187,12 +184,8 @@ impl Graph {
     fn polynomial_derivative(&mut self, p: PolynomialId) -> PolynomialId {
         let coefficients = self.polynomials[p.index()].clone();
         let n = coefficients.len().saturating_sub(1);
-        let slope: Vec<f64> = coefficients
-            .iter()
-            .take(n)
-            .enumerate()
-            .map(|(k, c)| c * (n - k) as f64)
-            .collect();
+        let slope: Vec<f64> =
+            coefficients.iter().take(n).enumerate().map(|(k, c)| c * (n - k) as f64).collect();
         self.add_polynomial(&slope)
     }
 

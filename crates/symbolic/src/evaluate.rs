@@ -38,12 +38,12 @@ impl Graph {
                 let places: Vec<f64> = jet.at.iter().map(|&(_, n)| go(n)).collect();
                 (env.jets)(jet, &places)
             }
-            Expr::Sum(k, terms) => terms.iter().fold(f64::from_bits(*k), |acc, &(n, c)| {
-                acc + f64::from_bits(c) * go(n)
-            }),
-            Expr::Product(factors) => factors
+            Expr::Sum(k, terms) => terms
                 .iter()
-                .fold(1.0, |acc, &(n, e)| acc * power(go(n), f64::from_bits(e))),
+                .fold(f64::from_bits(*k), |acc, &(n, c)| acc + f64::from_bits(c) * go(n)),
+            Expr::Product(factors) => {
+                factors.iter().fold(1.0, |acc, &(n, e)| acc * power(go(n), f64::from_bits(e)))
+            }
             Expr::Call(function, a) => call(*function, go(*a)),
             Expr::Min(a, b) => go(*a).min(go(*b)),
             Expr::Max(a, b) => go(*a).max(go(*b)),
@@ -57,9 +57,7 @@ impl Graph {
             Expr::Clip(a, low, high) => go(*a).clamp(f64::from_bits(*low), f64::from_bits(*high)),
             Expr::Polynomial(a, p) => {
                 let x = go(*a);
-                self.polynomials[p.index()]
-                    .iter()
-                    .fold(0.0, |acc, c| acc * x + c)
+                self.polynomials[p.index()].iter().fold(0.0, |acc, c| acc * x + c)
             }
             Expr::Table(a, t) => self.tables[t.index()].table.value(go(*a)),
             Expr::Integral(spec) => {
@@ -69,16 +67,9 @@ impl Graph {
                 for (x, w) in nodes.iter().zip(&weights) {
                     let place = lower + (upper - lower) * x;
                     let symbols = |s| {
-                        if s == spec.symbol {
-                            place
-                        } else {
-                            (env.symbols)(s)
-                        }
+                        if s == spec.symbol { place } else { (env.symbols)(s) }
                     };
-                    let inner = Environment {
-                        symbols: &symbols,
-                        jets: env.jets,
-                    };
+                    let inner = Environment { symbols: &symbols, jets: env.jets };
                     total += w * self.evaluate(spec.body, &inner);
                 }
                 total * (upper - lower)

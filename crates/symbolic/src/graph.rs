@@ -87,10 +87,7 @@ impl MultiIndex {
     }
     /// Order in one symbol.
     pub fn of(&self, symbol: SymbolId) -> u8 {
-        self.0
-            .iter()
-            .find(|(s, _)| *s == symbol)
-            .map_or(0, |&(_, k)| k)
+        self.0.iter().find(|(s, _)| *s == symbol).map_or(0, |&(_, k)| k)
     }
     /// The index raised by one in `symbol`.
     #[must_use]
@@ -232,10 +229,7 @@ impl Graph {
 
     /// Adds a tabulated function. Without a derivative it is differentiated by its own table.
     pub fn add_table(&mut self, table: Table, derivative: Option<TableDerivative>) -> TableId {
-        self.tables.push(TableEntry {
-            table: Arc::new(table),
-            derivative,
-        });
+        self.tables.push(TableEntry { table: Arc::new(table), derivative });
         TableId(self.tables.len() as u32 - 1)
     }
 
@@ -326,11 +320,7 @@ impl Graph {
         if order.0.iter().any(|(s, _)| !arguments.contains(s)) {
             return self.constant(0.0);
         }
-        let jet = Jet {
-            function,
-            order,
-            at,
-        };
+        let jet = Jet { function, order, at };
         let id = if let Some(&id) = self.jet_index.get(&jet) {
             id
         } else {
@@ -601,21 +591,15 @@ impl Graph {
             }
             self.for_each_argument(node, |n| stack.push(n));
         }
-        (0..self.exprs.len())
-            .filter(|&i| seen[i])
-            .map(|i| Node(i as u32))
-            .collect()
+        (0..self.exprs.len()).filter(|&i| seen[i]).map(|i| Node(i as u32)).collect()
     }
 
     /// All jets under `roots`.
     pub fn jets_in(&self, roots: &[Node]) -> Vec<JetId> {
-        let ids = self
-            .reachable(roots)
-            .into_iter()
-            .filter_map(|n| match self.expr(n) {
-                Expr::Jet(id) => Some(*id),
-                _ => None,
-            });
+        let ids = self.reachable(roots).into_iter().filter_map(|n| match self.expr(n) {
+            Expr::Jet(id) => Some(*id),
+            _ => None,
+        });
         ids.collect()
     }
 
@@ -623,10 +607,8 @@ impl Graph {
     /// functions that are not replaced. Symbols bound by an integral are not free.
     pub fn free_symbols(&self, roots: &[Node]) -> Vec<SymbolId> {
         let mut memo: HashMap<Node, Vec<SymbolId>> = HashMap::new();
-        let mut out: Vec<SymbolId> = roots
-            .iter()
-            .flat_map(|&r| self.free_of(r, &mut memo))
-            .collect();
+        let mut out: Vec<SymbolId> =
+            roots.iter().flat_map(|&r| self.free_of(r, &mut memo)).collect();
         out.sort_unstable();
         out.dedup();
         out

@@ -63,25 +63,19 @@ impl Graph {
                 self.call(call, a)
             }
             Expr::Min(a, b) => {
-                let (a, b) = (
-                    self.rebuild(a, map, replace, memo),
-                    self.rebuild(b, map, replace, memo),
-                );
+                let (a, b) =
+                    (self.rebuild(a, map, replace, memo), self.rebuild(b, map, replace, memo));
                 self.min(a, b)
             }
             Expr::Max(a, b) => {
-                let (a, b) = (
-                    self.rebuild(a, map, replace, memo),
-                    self.rebuild(b, map, replace, memo),
-                );
+                let (a, b) =
+                    (self.rebuild(a, map, replace, memo), self.rebuild(b, map, replace, memo));
                 self.max(a, b)
             }
             Expr::Select(c, a, b) => {
                 let c = self.rebuild(c, map, replace, memo);
-                let (a, b) = (
-                    self.rebuild(a, map, replace, memo),
-                    self.rebuild(b, map, replace, memo),
-                );
+                let (a, b) =
+                    (self.rebuild(a, map, replace, memo), self.rebuild(b, map, replace, memo));
                 self.select(c, a, b)
             }
             Expr::Clip(a, low, high) => {
@@ -97,21 +91,13 @@ impl Graph {
                 self.tabulated(a, t)
             }
             Expr::Integral(spec) => {
-                let inner: Vec<_> = map
-                    .iter()
-                    .filter(|(s, _)| *s != spec.symbol)
-                    .copied()
-                    .collect();
+                let inner: Vec<_> =
+                    map.iter().filter(|(s, _)| *s != spec.symbol).copied().collect();
                 let mut inner_memo = HashMap::new();
                 let body = self.rebuild(spec.body, &inner, replace, &mut inner_memo);
                 let lower = self.rebuild(spec.lower, map, replace, memo);
                 let upper = self.rebuild(spec.upper, map, replace, memo);
-                self.integral(IntegralSpec {
-                    body,
-                    symbol: spec.symbol,
-                    lower,
-                    upper,
-                })
+                self.integral(IntegralSpec { body, symbol: spec.symbol, lower, upper })
             }
         };
         memo.insert(node, out);
