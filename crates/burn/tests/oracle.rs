@@ -1,5 +1,6 @@
 //! The fused kernels against tensor operations with automatic differentiation, and both against
 //! differences.
+#![allow(clippy::print_stdout)] // the figures of the agreement, for --nocapture
 
 use std::io;
 use std::path::Path;

@@ -64,6 +64,22 @@ pub struct Truth {
     pub own_error: Vec<(String, f64)>,
 }
 
+/// Names of fields that no target covers.
+pub fn unchecked(problem: &Problem, truth: &Truth) -> Vec<String> {
+    let graph = &problem.graph;
+    let covered = |k: usize| {
+        truth.targets.iter().any(|t| match t.value {
+            Quantity::Field(f) => f == k,
+            Quantity::Expression(node) => graph
+                .jets_in(&[node])
+                .iter()
+                .any(|&id| graph.jet(id).function == problem.fields[k].function),
+        })
+    };
+    let fields = problem.fields.iter().enumerate();
+    fields.filter(|(k, _)| !covered(*k)).map(|(_, f)| f.name.clone()).collect()
+}
+
 /// Errors of one target, SI.
 #[derive(Clone, Debug)]
 pub struct Errors {

@@ -62,6 +62,18 @@ impl Quantities {
         }
         Self { items }
     }
+
+    /// An error if nothing can be given at these places.
+    pub fn needed(&self, problem: &Problem) -> Result<(), Failure> {
+        if !self.items.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
+        Err(Failure::helped(
+            "every output of this problem depends on a place: say where with --points FILE.csv",
+            format!("the file needs the columns {}", names.join(", ")),
+        ))
+    }
 }
 
 impl Grid {

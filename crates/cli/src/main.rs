@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod compare;
+mod device;
 mod energy;
 mod failure;
 mod grid;

@@ -39,12 +39,21 @@ impl<'a> Progress<'a> {
     }
 
     /// One event, with the position over all components.
-    pub fn show(&mut self, event: &Event, done: usize, planned: usize, elapsed: f64, joules: f64) {
+    pub fn show(
+        &mut self,
+        event: &Event,
+        done: usize,
+        planned: usize,
+        elapsed: f64,
+        joules: f64,
+        limit_s: Option<f64>,
+    ) {
         if let Some(h) = event.held_out {
             self.held_out = h;
         }
         let rate = done as f64 / elapsed.max(1e-9);
         let left = planned.saturating_sub(done) as f64 / rate.max(1e-9);
+        let left = limit_s.map_or(left, |limit| left.min(limit - elapsed)).max(0.0);
         let text = format!(
             "loss {:.1e}  held-out {:.1e}  {}{joules:.0} J  at most {} left",
             event.loss,

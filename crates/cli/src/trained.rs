@@ -98,7 +98,7 @@ impl Trained {
     /// Opens the surrogate of a run.
     pub fn open(text: &str) -> Result<Self, Failure> {
         let run = find(text)?;
-        let problem = load_run(&run)?.problem;
+        let mut problem = load_run(&run)?.problem;
         let model = Model::new(&problem)?;
         let checkpoint = run.checkpoint("best").map_err(|error| match error {
             surrogate_run::RunError::Missing { .. } => Failure::helped(
@@ -108,6 +108,14 @@ impl Trained {
             other => other.into(),
         })?;
         let weights = weights(&model, &checkpoint)?;
+        // the reference solver takes unknown scalars as they were found
+        for (component, x) in model.components.iter().zip(&weights) {
+            for &u in &component.unknowns {
+                if let Some(column) = component.unknown_columns[u] {
+                    problem.unknowns[u].initial = model.form.unknowns[u].physical_value(x[column]);
+                }
+            }
+        }
         Ok(Self { problem, model, weights, run })
     }
 

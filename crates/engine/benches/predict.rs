@@ -28,7 +28,11 @@ fn main() {
     let seconds = best_of(20, || {
         std::hint::black_box(batch.evaluate(&columns, curves * TIMES));
     });
-    println!("batched: {:.0} curves/s ({:.2} us a curve)", curves as f64 / seconds, seconds / curves as f64 * 1e6);
+    println!(
+        "batched: {:.0} curves/s ({:.2} us a curve)",
+        curves as f64 / seconds,
+        seconds / curves as f64 * 1e6
+    );
 
     let mut one = Predictor::new(&mut model, &weights, &[voltage], &by).unwrap();
     let columns = self::columns(&problem, one.symbols(), 1);

@@ -70,6 +70,9 @@ impl Model {
         }
         let groups = connected(&drafts, problem.fields.len(), problem.unknowns.len());
         let mut model = Self { form, components: Vec::new(), exact: Vec::new() };
+        for draft in drafts.iter().filter(|d| d.fields.is_empty()) {
+            model.check_fixed(problem, draft)?;
+        }
         for (fields, unknowns) in groups {
             let (own, rest): (Vec<Draft>, Vec<Draft>) =
                 drafts.into_iter().partition(|d| d.fields.iter().any(|f| fields.contains(f)));
@@ -351,7 +354,7 @@ fn default_points(problem: &Problem, kind: RowKind, dimensions: usize) -> usize 
     match kind {
         RowKind::Equation => s.interior.unwrap_or(match dimensions {
             0 => 1,
-            1 => 1024,
+            1 => 2048,
             2 => 2000,
             _ => 3000,
         }),
@@ -486,10 +489,15 @@ fn connected(drafts: &[Draft], fields: usize, unknowns: usize) -> Vec<(Vec<usize
 }
 
 /// A component's points for one round of training, in the first `window` of time.
-pub fn draw_all(component: &Component, seed: u32, window: f64) -> Vec<PointSet> {
+/// Adaptive blocks get `factor` times the planned number.
+pub fn draw_all(component: &Component, seed: u32, window: f64, factor: f64) -> Vec<PointSet> {
     let window = component.marches.filter(|_| window < 1.0).map(|t| (t, window));
     let seeds = (0u32..).map(|k| seed.wrapping_mul(0x9e37_79b9).wrapping_add(k));
-    component.blocks.iter().zip(seeds).map(|(b, s)| b.draw(b.n, s, window)).collect()
+    let count = |b: &BlockForm| {
+        let factor = if b.adaptive { factor } else { 1.0 };
+        (b.n as f64 * factor) as usize
+    };
+    component.blocks.iter().zip(seeds).map(|(b, s)| b.draw(count(b), s, window)).collect()
 }
 
 /// A component's held-out points.

@@ -24,6 +24,10 @@ const PATIENCE: usize = 6;
 /// Progress: the best held-out loss falls at least by this factor within [`PATIENCE`] rounds.
 const PROGRESS: f64 = 0.8;
 
+/// Points grow by this factor in a round in which the held-out residual drifts from the training
+/// residual, up to the most.
+const MORE_POINTS: f64 = 1.5;
+const MOST_POINTS: f64 = 4.0;
 /// First window of time, as a fraction of its range, of components that march.
 const FIRST_WINDOW: f64 = 0.1;
 /// Growth of the window.
@@ -93,6 +97,8 @@ struct State {
     round: usize,
     window: f64,
     in_window: usize,
+    /// Points over those planned.
+    points_factor: f64,
     best: Vec<f64>,
     best_held_out: f64,
     best_loss: f64,
@@ -144,11 +150,12 @@ impl<'a> Training<'a> {
                     round: 0,
                     window,
                     in_window: 0,
+                    points_factor: 1.0,
                     best: x.clone(),
                     best_held_out: f64::INFINITY,
                     best_loss: f64::INFINITY,
                     history: Vec::new(),
-                    points: draw_all(c, point_seed(seed, 0), window),
+                    points: draw_all(c, point_seed(seed, 0), window, 1.0),
                     ended: None,
                     x,
                 }
@@ -221,6 +228,7 @@ impl<'a> Training<'a> {
         let mut loss = (self.make_loss)(component, forms, state.points.clone());
         let mut held_out = (self.make_loss)(component, forms, draw_held_out(component));
         let names = component.row_names();
+        let adaptive = component.blocks.iter().any(|b| b.adaptive);
         let rows = component.blocks.iter().flat_map(|b| &b.block.rows);
         let weights: f64 = rows.map(|r| r.weight).sum();
         let fields: Vec<String> = component.fields.iter().map(|&f| forms[f].name.clone()).collect();
@@ -317,6 +325,9 @@ impl<'a> Training<'a> {
             if round_over {
                 state.round += 1;
                 let drifts = held.is_some_and(|h| h > DRIFT * value);
+                if drifts && adaptive && !marching {
+                    state.points_factor = (MORE_POINTS * state.points_factor).min(MOST_POINTS);
+                }
                 state.points = renew(component, self.seed, state, &model.form.fields, drifts);
                 loss.set_points(state.points.clone());
                 if let Some(o) = state.optimizer.as_mut() {
@@ -347,6 +358,7 @@ impl<'a> Training<'a> {
                     s.best_loss,
                     s.window,
                     s.in_window as f64,
+                    s.points_factor,
                     ended,
                 ],
             );
@@ -380,7 +392,7 @@ impl<'a> Training<'a> {
                 let found = arrays.iter().find(|(n, _)| *n == full).map(|(_, v)| v);
                 found.filter(|v| length.is_none_or(|l| l == v.len())).ok_or_else(|| missing(name))
             };
-            let counters = get("counters", Some(9))?;
+            let counters = get("counters", Some(10))?;
             s.stage = counters[0] as usize;
             if s.stage >= self.stages.len() {
                 return Err(missing("counters"));
@@ -390,7 +402,8 @@ impl<'a> Training<'a> {
             s.best_held_out = counters[4];
             s.best_loss = counters[5];
             (s.window, s.in_window) = (counters[6], counters[7] as usize);
-            s.ended = match counters[8] as i32 {
+            s.points_factor = counters[8];
+            s.ended = match counters[9] as i32 {
                 0 => Some(Ending::Planned),
                 1 => Some(Ending::Converged),
                 2 => Some(Ending::Target),
@@ -458,7 +471,7 @@ fn renew(
     drifts: bool,
 ) -> Vec<PointSet> {
     let seed = point_seed(seed, state.round);
-    let mut sets = draw_all(component, seed, state.window);
+    let mut sets = draw_all(component, seed, state.window, state.points_factor);
     if !drifts || state.window < 1.0 {
         return sets;
     }
@@ -467,7 +480,8 @@ fn renew(
         if !form.adaptive || matches!(form.points, Points::Fixed(_)) || sets[b].n < 8 {
             continue;
         }
-        let pool = form.draw(4 * form.n, seed ^ 0x00ad_ad00, None);
+        let wanted = sets[b].n;
+        let pool = form.draw(4 * wanted, seed ^ 0x00ad_ad00, None);
         let mut worker = Worker::new(&form.block, forms, weights.unknowns.len());
         let mut sizes = vec![0.0; pool.n];
         for t in 0..pool.tiles(&form.block) {
@@ -493,9 +507,9 @@ fn renew(
         let columns = pool
             .columns
             .iter()
-            .map(|c| keys[..form.n].iter().map(|&(_, i)| c[i]).collect())
+            .map(|c| keys[..wanted].iter().map(|&(_, i)| c[i]).collect())
             .collect();
-        sets[b] = PointSet::new(&form.block, columns, form.n);
+        sets[b] = PointSet::new(&form.block, columns, wanted);
     }
     sets
 }

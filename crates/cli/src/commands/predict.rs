@@ -16,6 +16,7 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let grid = Grid::read(&trained.problem, &arguments.places)?;
     let all = vec![true; trained.problem.outputs.len()];
     let quantities = Quantities::of(&trained.problem, &grid, all);
+    quantities.needed(&trained.problem)?;
     let mut nodes: Vec<Node> = Vec::new();
     for item in &quantities.items {
         nodes.push(match *item {

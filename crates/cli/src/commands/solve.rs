@@ -58,6 +58,7 @@ fn tabulate(problem: &Problem, solver: &Solver, grid: &Grid) -> Result<Table, Fa
     order.sort_by(f64::total_cmp);
     order.dedup();
     let quantities = Quantities::of(problem, grid, solver_has(problem, solver));
+    quantities.needed(problem)?;
     let mut values = vec![Vec::new(); quantities.items.len()];
     for point in &grid.parameters {
         let solution = solver.solve(point, &order)?;

@@ -9,6 +9,7 @@ use serde_json::json;
 use surrogate_engine::{Control, Ending, Event, Model, Training};
 use surrogate_meter::{Meter, MeterOptions, StageGuard};
 use surrogate_problem::Problem;
+use surrogate_problem::model::ReferenceKind;
 use surrogate_run::schema::{MetricsLine, PowerLine};
 use surrogate_run::{
     Checkpoint, FolderName, JsonLines, Manifest, RunDirectory, Status, runs_folder,
@@ -17,6 +18,7 @@ use surrogate_run::{
 use super::check::summary;
 use crate::args::Train;
 use crate::compare;
+use crate::device::Device;
 use crate::failure::Failure;
 use crate::progress::{Progress, duration, parse_duration, parse_energy};
 use crate::terminal::Terminal;
@@ -40,7 +42,6 @@ const CHECK_SEED: u64 = 20_261_121;
 /// Runs the command.
 pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     let mut limits = Limits::read(arguments)?;
-    device(&arguments.device)?;
     let started = Instant::now();
     let (loaded, resumed) = match &arguments.resume {
         Some(text) => {
@@ -51,6 +52,8 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         }
         None => (load_new(arguments)?, None),
     };
+    let recorded = resumed.as_ref().map(RunDirectory::manifest).transpose()?.map(|m| m.device);
+    let device = Device::choose(&arguments.device, recorded.as_deref(), terminal)?;
     threads(arguments, resumed.as_ref())?;
     let problem = &loaded.problem;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
@@ -61,7 +64,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         return Ok(0);
     }
     limits.stages_s = problem.train.stages.iter().map(|s| s.max_time_s).collect();
-    let mut session = Session::open(arguments, &loaded, resumed, terminal)?;
+    let mut session = Session::open(arguments, &loaded, resumed, device, terminal)?;
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst))
         .map_err(|e| Failure::Internal(format!("cannot watch for Ctrl-C: {e}")))?;
     let outcome = session.train(problem, &limits, started);
@@ -112,17 +115,6 @@ impl<'a> StageClock<'a> {
         *spent += (now - self.last).as_secs_f64();
         self.last = now;
         self.limits_s.get(event.stage_index).copied().flatten().is_some_and(|s| *spent >= s)
-    }
-}
-
-fn device(text: &str) -> Result<(), Failure> {
-    match text {
-        "auto" | "cpu" => Ok(()),
-        _ if text == "cuda" || text.starts_with("cuda:") => Err(Failure::helped(
-            format!("device `{text}` is not available: this build has no GPU support"),
-            "use --device cpu or auto",
-        )),
-        _ => Err(Failure::helped(format!("no device `{text}`"), "auto, cpu or cuda[:N]")),
     }
 }
 
@@ -187,6 +179,8 @@ struct Outcome {
     held_out: Vec<f64>,
     iterations: usize,
     model: Model,
+    /// Fields that no reference covers.
+    unchecked: Vec<String>,
 }
 
 /// A run while it is being made.
@@ -197,6 +191,7 @@ struct Session<'a> {
     /// Seconds of training in earlier sessions.
     before_s: f64,
     saved: Option<Checkpoint>,
+    device: Device,
     terminal: &'a Terminal,
 }
 
@@ -205,17 +200,19 @@ impl<'a> Session<'a> {
         arguments: &Train,
         loaded: &Loaded,
         resumed: Option<RunDirectory>,
+        device: Device,
         terminal: &'a Terminal,
     ) -> Result<Self, Failure> {
         let problem = &loaded.problem;
         let now = jiff::Zoned::now();
         let (run, manifest, saved) = match resumed {
             Some(run) => {
-                let (manifest, saved) = reopen(&run)?;
+                let (mut manifest, saved) = reopen(&run)?;
+                manifest.device = device.name().to_string();
                 (run, manifest, saved)
             }
             None => {
-                let (run, manifest) = create(arguments, loaded, &now)?;
+                let (run, manifest) = create(arguments, loaded, &device, &now)?;
                 (run, manifest, None)
             }
         };
@@ -223,7 +220,7 @@ impl<'a> Session<'a> {
         let carry_over = header.and_then(|h| energy::from_json(&h["energy"])).unwrap_or_default();
         let before_s = header.and_then(|h| h["seconds"].as_f64()).unwrap_or(0.0);
         let meter = Meter::start(MeterOptions { carry_over, ..MeterOptions::default() })?;
-        let session = Self { run, manifest, meter, before_s, saved, terminal };
+        let session = Self { run, manifest, meter, before_s, saved, device, terminal };
         session.announce(problem);
         Ok(session)
     }
@@ -232,7 +229,8 @@ impl<'a> Session<'a> {
         let t = self.terminal;
         t.say(format!("problem   {}", problem.title));
         let seed = problem.train.seed;
-        t.say(format!("device    cpu, {} threads   seed {seed}", rayon::current_num_threads()));
+        let (device, threads) = (self.device.name(), rayon::current_num_threads());
+        t.say(format!("device    {device}, {threads} threads   seed {seed}"));
         let report = self.meter.report();
         for c in &report.channels {
             t.say(format!("meter     {} {}: {}", c.name, c.provenance.word(), c.how));
@@ -251,7 +249,8 @@ impl<'a> Session<'a> {
         drop(prepare);
         let mut watched = Watched::new(problem, &mut model, &self.meter)?;
         let prepare = self.meter.stage("sample");
-        let mut training = Training::new(problem, &model);
+        let make_loss = self.device.make_loss();
+        let mut training = Training::new(problem, &model).with_loss(&*make_loss);
         if let Some(saved) = self.saved.take() {
             training.restore(&saved.blobs)?;
             let step = training.iterations() as u64;
@@ -270,7 +269,8 @@ impl<'a> Session<'a> {
         let (weights, held_out) = (training.best(), training.held_out());
         let iterations = training.iterations();
         drop(training);
-        Ok(Outcome { status, reason, weights, held_out, iterations, model })
+        let unchecked = problem.fields.iter().map(|f| f.name.clone()).collect();
+        Ok(Outcome { status, reason, weights, held_out, iterations, model, unchecked })
     }
 
     /// Trains in slices between checkpoints.
@@ -306,7 +306,7 @@ impl<'a> Session<'a> {
                     failed = Some(e);
                     return Control::Stop;
                 }
-                progress.show(event, event.total, planned, elapsed - before_s, joules);
+                progress.show(event, event.total, planned, elapsed - before_s, joules, time_s);
                 if INTERRUPTED.load(Ordering::SeqCst) {
                     why = Why::Interrupted;
                 } else if time_s.is_some_and(|t| elapsed >= t) {
@@ -415,7 +415,7 @@ impl<'a> Session<'a> {
             "status": outcome.status.word(),
             "reason": outcome.reason,
             "goal_reached": self.manifest.goal_reached,
-            "verdict": verdict(&self.manifest, held_out),
+            "verdict": verdict(&self.manifest, held_out, &outcome.unchecked),
             "held_out_residual": held_out,
             "seconds": self.manifest.seconds,
             "energy_j": report.total_uj as f64 * 1e-6,
@@ -437,6 +437,9 @@ impl<'a> Session<'a> {
         held_out: f64,
         errors: &mut serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Failure> {
+        unknowns(self.terminal, problem, outcome, &self.run)?;
+        let solved = with_found(&self.run, outcome)?;
+        let problem = solved.as_ref().unwrap_or(problem);
         let truth = {
             let _stage = self.meter.stage("solve");
             match compare::truth(problem, CHECK_POINTS, CHECK_SEED, true) {
@@ -461,7 +464,7 @@ impl<'a> Session<'a> {
             &outcome.weights,
             &self.meter,
         )?;
-        unknowns(self.terminal, problem, outcome, &self.run)?;
+        outcome.unchecked = compare::unchecked(problem, &truth);
         Ok(())
     }
 
@@ -490,8 +493,15 @@ pub type WatchedError = (String, f64, String);
 impl Watched {
     fn new(problem: &Problem, model: &mut Model, meter: &Meter) -> Result<Self, Failure> {
         let _stage = meter.stage("solve");
-        let mut truth = compare::truth(problem, WATCH_POINTS, CHECK_SEED + 1, false)
-            .unwrap_or_else(|failure| compare::nothing(&failure.to_string()));
+        // a solver with unknown scalars at their first guess is no reference
+        let guessed = !problem.unknowns.is_empty()
+            && matches!(problem.reference.kind, ReferenceKind::Automatic);
+        let mut truth = if guessed {
+            compare::nothing("unknown scalars")
+        } else {
+            compare::truth(problem, WATCH_POINTS, CHECK_SEED + 1, false)
+                .unwrap_or_else(|failure| compare::nothing(&failure.to_string()))
+        };
         if truth.targets.iter().any(|t| t.output) {
             truth.targets.retain(|t| t.output);
         }
@@ -583,6 +593,24 @@ fn endings(training: &Training<'_>) -> String {
     words.join(", ")
 }
 
+/// The problem with unknown scalars at the values found, for the reference solver; `None` if it has
+/// none.
+fn with_found(run: &RunDirectory, outcome: &Outcome) -> Result<Option<Problem>, Failure> {
+    if outcome.model.form.unknowns.is_empty() {
+        return Ok(None);
+    }
+    let mut problem = trained::load_run(run)?.problem;
+    for (component, x) in outcome.model.components.iter().zip(&outcome.weights) {
+        for &u in &component.unknowns {
+            if let Some(column) = component.unknown_columns[u] {
+                problem.unknowns[u].initial =
+                    outcome.model.form.unknowns[u].physical_value(x[column]);
+            }
+        }
+    }
+    Ok(Some(problem))
+}
+
 /// Values found for unknown scalars.
 fn unknowns(
     terminal: &Terminal,
@@ -611,15 +639,19 @@ fn unknowns(
 }
 
 /// `good`, `poor` or `unverified`: what may be said of the fit.
-pub fn verdict(manifest: &Manifest, held_out: f64) -> &'static str {
+pub fn verdict(manifest: &Manifest, held_out: f64, unchecked: &[String]) -> &'static str {
     let relative: Vec<f64> = manifest.errors.iter().filter_map(|e| e.relative_l2).collect();
-    let worst = relative.iter().copied().fold(0.0, f64::max);
+    let worst = relative.iter().map(|r| if r.is_nan() { f64::INFINITY } else { *r });
+    let worst = worst.fold(0.0, f64::max);
+    let bad_residual = held_out > 1e-2 || held_out.is_nan();
     match manifest.goal_reached {
-        Some(true) => "good",
         Some(false) => "poor",
-        None if !relative.is_empty() && worst <= 1e-2 => "good",
-        None if !relative.is_empty() => "poor",
-        None if held_out > 1e-2 || held_out.is_nan() => "poor",
+        None if worst > 1e-2 => "poor",
+        _ if !unchecked.is_empty() && bad_residual => "poor",
+        _ if !unchecked.is_empty() => "unverified",
+        Some(true) => "good",
+        None if !relative.is_empty() => "good",
+        None if bad_residual => "poor",
         None => "unverified",
     }
 }
@@ -668,7 +700,10 @@ fn last_words(
             g.output, g.measure, g.limit, g.unit
         ));
     }
-    match verdict(manifest, held_out) {
+    if !outcome.unchecked.is_empty() && !manifest.errors.is_empty() {
+        terminal.say(format!("unchecked {}: no reference", outcome.unchecked.join(", ")));
+    }
+    match verdict(manifest, held_out, &outcome.unchecked) {
         "poor" => terminal.warn("this surrogate is a poor fit; do not rely on it"),
         "unverified" => terminal.say("verdict   unverified: only the residual speaks for it"),
         _ => {}
@@ -683,13 +718,14 @@ fn last_words(
 fn create(
     arguments: &Train,
     loaded: &Loaded,
+    device: &Device,
     now: &jiff::Zoned,
 ) -> Result<(RunDirectory, Manifest), Failure> {
     let problem = &loaded.problem;
     let mut manifest = Manifest::start(&problem.name, &problem.title, now.timestamp());
     manifest.seed = Some(problem.train.seed);
     manifest.threads = Some(rayon::current_num_threads() as u64);
-    manifest.device = "cpu".to_string();
+    manifest.device = device.name().to_string();
     manifest.git = surrogate_run::GitState::detect(Path::new("."));
     manifest.versions.insert("surrogate".to_string(), env!("CARGO_PKG_VERSION").to_string());
     manifest.parameters = record::ranges(problem);

@@ -1,0 +1,92 @@
+//! `--device`: where training runs. One binary runs with and without a GPU; without the cargo
+//! feature `cuda` there is only the CPU.
+
+use surrogate_engine::{MakeLoss, fused_loss};
+
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+
+/// A device that is there.
+pub enum Device {
+    /// The fused kernels on the CPU.
+    Cpu,
+    /// Tensor operations on a GPU.
+    #[cfg(feature = "cuda")]
+    Gpu(surrogate_burn::Device),
+}
+
+impl Device {
+    /// Reads `auto`, `cpu` or `cuda[:N]`. `auto` is the device of the run that is resumed, else the
+    /// first GPU that works, else the CPU.
+    pub fn choose(
+        text: &str,
+        recorded: Option<&str>,
+        terminal: &Terminal,
+    ) -> Result<Self, Failure> {
+        let text = match recorded {
+            Some(before) if text == "auto" => before,
+            _ => text,
+        };
+        let number = match text.strip_prefix("cuda") {
+            Some("") => Some(0),
+            Some(rest) => rest.strip_prefix(':').and_then(|n| n.parse().ok()),
+            None => None,
+        };
+        match (text, number) {
+            ("cpu", _) => Ok(Self::Cpu),
+            ("auto", _) => Ok(automatic(terminal)),
+            (_, Some(index)) => gpu(index).map_err(|reason| {
+                let message = format!("device `{text}` is not available: {reason}");
+                Failure::helped(message, "use --device cpu or auto")
+            }),
+            _ => Err(Failure::helped(format!("no device `{text}`"), "auto, cpu or cuda[:N]")),
+        }
+    }
+
+    /// Name for the manifest.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Cpu => "cpu",
+            #[cfg(feature = "cuda")]
+            Self::Gpu(device) => device.name(),
+        }
+    }
+
+    /// What computes the loss there.
+    pub fn make_loss(&self) -> Box<MakeLoss> {
+        match self {
+            Self::Cpu => Box::new(fused_loss),
+            #[cfg(feature = "cuda")]
+            Self::Gpu(device) => Box::new(surrogate_burn::burn_loss(device)),
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn automatic(terminal: &Terminal) -> Device {
+    use surrogate_burn::DeviceError;
+
+    match surrogate_burn::Device::cuda(0) {
+        Ok(device) => Device::Gpu(device),
+        Err(DeviceError::NotBuilt | DeviceError::NoDriver) => Device::Cpu,
+        Err(reason) => {
+            terminal.warn(format!("training on the CPU: {reason}"));
+            Device::Cpu
+        }
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn automatic(_: &Terminal) -> Device {
+    Device::Cpu
+}
+
+#[cfg(feature = "cuda")]
+fn gpu(index: usize) -> Result<Device, String> {
+    surrogate_burn::Device::cuda(index).map(Device::Gpu).map_err(|e| e.to_string())
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpu(_: usize) -> Result<Device, String> {
+    Err("this build has no GPU support (cargo feature `cuda`)".to_string())
+}
