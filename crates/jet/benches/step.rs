@@ -20,9 +20,8 @@ use surrogate_jet::{Activation, AlignedBuffer, Isa, Mlp, Streams, Workspace};
 fn lcg(seed: u64, n: usize) -> Vec<f64> {
     let mut state = seed;
     let next = |_| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as f64 / f64::from(1u32 << 31)
     };
     (0..n).map(next).collect()
@@ -53,20 +52,8 @@ impl Step {
         let weights =
             mlp.glorot(&mut || 3.0f64.sqrt() * (2.0 * uniform.next().unwrap_or(0.5) - 1.0));
         let mut x = lcg(2, points * mlp.inputs);
-        x.iter_mut()
-            .skip(1)
-            .step_by(mlp.inputs)
-            .for_each(|r| *r = 0.1 + 0.9 * *r);
-        Self {
-            name,
-            mlp,
-            streams: Streams {
-                orders: orders.to_vec(),
-            },
-            points,
-            weights,
-            x,
-        }
+        x.iter_mut().skip(1).step_by(mlp.inputs).for_each(|r| *r = 0.1 + 0.9 * *r);
+        Self { name, mlp, streams: Streams { orders: orders.to_vec() }, points, weights, x }
     }
 
     /// Multiply-adds of the hidden products counted twice, forward, adjoint and gradient.
@@ -100,9 +87,7 @@ impl Step {
         let scale = 1.0 / (self.points * self.mlp.outputs) as f64;
         let r = &x[count * tile..][..tile];
         let mut loss = 0.0;
-        let blocks = y
-            .chunks_exact(count * tile)
-            .zip(adjoint.chunks_exact_mut(count * tile));
+        let blocks = y.chunks_exact(count * tile).zip(adjoint.chunks_exact_mut(count * tile));
         for (o, (y, q)) in blocks.enumerate() {
             if count < 4 {
                 for p in 0..n {
@@ -187,25 +172,15 @@ fn measure(step: &Step, threads: usize, tile: usize, isa: Isa, budget: f64) -> T
             Worker {
                 adjoint: AlignedBuffer::zeros(ws.output().len()),
                 ws,
-                tiles: firsts[range]
-                    .iter()
-                    .map(|&first| (first, step.tile(first, tile)))
-                    .collect(),
+                tiles: firsts[range].iter().map(|&first| (first, step.tile(first, tile))).collect(),
                 gradient: vec![0.0; step.weights.len()],
             },
             0.0,
         ))
     };
     let workers: Vec<_> = (0..threads).map(worker).collect();
-    let barrier = SpinBarrier {
-        threads,
-        arrived: AtomicUsize::new(0),
-    };
-    let lock = |t: usize| {
-        workers[t]
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    };
+    let barrier = SpinBarrier { threads, arrived: AtomicUsize::new(0) };
+    let lock = |t: usize| workers[t].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let run = |t: usize| {
         let mut guard = lock(t);
         let (worker, loss) = &mut *guard;
@@ -239,22 +214,14 @@ fn measure(step: &Step, threads: usize, tile: usize, isa: Isa, budget: f64) -> T
             for t in 0..threads {
                 let guard = lock(t);
                 loss += guard.1;
-                total
-                    .iter_mut()
-                    .zip(&guard.0.gradient)
-                    .for_each(|(sum, g)| *sum += g);
+                total.iter_mut().zip(&guard.0.gradient).for_each(|(sum, g)| *sum += g);
             }
             norm = total.iter().map(|g| g * g).sum::<f64>().sqrt();
             times.push(start.elapsed().as_secs_f64());
         }
     });
     times.sort_by(f64::total_cmp);
-    Timing {
-        minimum: times[0],
-        median: times[times.len() / 2],
-        loss,
-        norm,
-    }
+    Timing { minimum: times[0], median: times[times.len() / 2], loss, norm }
 }
 
 /// Flops of one call of the register loop.
@@ -326,12 +293,7 @@ fn peak(isa: Isa, threads: usize) -> f64 {
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let json = arguments.iter().any(|a| a == "--json");
-    let after = |name: &str| {
-        arguments
-            .iter()
-            .position(|a| a == name)
-            .map(|i| &arguments[i + 1])
-    };
+    let after = |name: &str| arguments.iter().position(|a| a == name).map(|i| &arguments[i + 1]);
     let forced_tile: Option<usize> = after("--tile").and_then(|tile| tile.parse().ok());
     let only = after("--only");
     let isa = match after("--isa").map(String::as_str) {
@@ -340,19 +302,9 @@ fn main() {
         _ => Isa::detect(),
     };
     let steps = [
-        Step::new(
-            "4-64x4-2 diffusion 4096",
-            &[4, 64, 64, 64, 64, 2],
-            &[1, 2],
-            4096,
-        ),
+        Step::new("4-64x4-2 diffusion 4096", &[4, 64, 64, 64, 64, 2], &[1, 2], 4096),
         Step::new("6-12x3-1 value 1000", &[6, 12, 12, 12, 1], &[], 1000),
-        Step::new(
-            "6-12x3-1 diffusion 1000",
-            &[6, 12, 12, 12, 1],
-            &[1, 2],
-            1000,
-        ),
+        Step::new("6-12x3-1 diffusion 1000", &[6, 12, 12, 12, 1], &[1, 2], 1000),
         Step::new("4-12x2-1 diffusion 1000", &[4, 12, 12, 1], &[1, 2], 1000),
     ];
     if !json {
@@ -374,12 +326,7 @@ fn main() {
             let timing = measure(step, threads, tile, isa, 1.5);
             let peak = before.max(peak(isa, threads));
             let rate = step.flops() / timing.minimum;
-            let Timing {
-                minimum,
-                median,
-                loss,
-                norm,
-            } = timing;
+            let Timing { minimum, median, loss, norm } = timing;
             if json {
                 println!(
                     "{{\"step\":\"{}\",\"threads\":{threads},\"tile\":{tile},\"ms\":{:.6},\

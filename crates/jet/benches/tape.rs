@@ -24,26 +24,15 @@ fn simple(program: &mut Program, count: u32) {
 }
 
 fn typical() -> Program {
-    let mut program = Program {
-        inputs: 3,
-        ..Program::default()
-    };
+    let mut program = Program { inputs: 3, ..Program::default() };
     for k in 0..3 {
-        let p: Arc<[f64]> = (0..21)
-            .map(|i| 0.1 * f64::from((i * 7 + k) % 5) - 0.2)
-            .collect();
+        let p: Arc<[f64]> = (0..21).map(|i| 0.1 * f64::from((i * 7 + k) % 5) - 0.2).collect();
         program.polynomials.push(p);
         program.ops.push(Op::Input(k as u32));
     }
-    program
-        .ops
-        .extend([Op::Poly(0, 0), Op::Poly(1, 1), Op::Poly(2, 2)]);
-    program
-        .ops
-        .extend([Op::Unary(Function::Exp, 3), Op::Unary(Function::Exp, 4)]);
-    program
-        .ops
-        .extend([Op::Add(6, 7), Op::Unary(Function::Ln, 8)]);
+    program.ops.extend([Op::Poly(0, 0), Op::Poly(1, 1), Op::Poly(2, 2)]);
+    program.ops.extend([Op::Unary(Function::Exp, 3), Op::Unary(Function::Exp, 4)]);
+    program.ops.extend([Op::Add(6, 7), Op::Unary(Function::Ln, 8)]);
     simple(&mut program, 60);
     program.outputs = vec![program.ops.len() as u32 - 1];
     program
@@ -51,10 +40,7 @@ fn typical() -> Program {
 
 /// Sixty of the same instruction on an input near 0.5.
 fn only(op: impl Fn(u32) -> Op) -> Program {
-    let mut program = Program {
-        inputs: 2,
-        ..Program::default()
-    };
+    let mut program = Program { inputs: 2, ..Program::default() };
     program.ops.extend([Op::Input(0), Op::Input(1)]);
     for i in 0..60 {
         program.ops.push(op(i % 2));
@@ -77,13 +63,10 @@ fn best(mut f: impl FnMut()) -> f64 {
 }
 
 fn measure(name: &str, program: &Program, isa: Isa, tile: usize) {
-    let plan = program
-        .prepare(&vec![true; program.inputs])
-        .expect("well formed");
+    let plan = program.prepare(&vec![true; program.inputs]).expect("well formed");
     let Some(plan) = plan.on(isa) else { return };
-    let inputs: Vec<f64> = (0..program.inputs * tile)
-        .map(|i| 0.3 + 0.4 * ((i * 37) % 101) as f64 / 101.0)
-        .collect();
+    let inputs: Vec<f64> =
+        (0..program.inputs * tile).map(|i| 0.3 + 0.4 * ((i * 37) % 101) as f64 / 101.0).collect();
     let seeds = vec![1.0; program.outputs.len() * tile];
     let mut adjoint = vec![0.0; inputs.len()];
     let mut registers = Registers::new();
@@ -108,10 +91,7 @@ fn main() {
         }
     }
     let isa = Isa::detect();
-    let mut sums = Program {
-        inputs: 6,
-        ..Program::default()
-    };
+    let mut sums = Program { inputs: 6, ..Program::default() };
     sums.ops.extend((0..6).map(Op::Input));
     simple(&mut sums, 60);
     sums.outputs = vec![65];
@@ -119,12 +99,7 @@ fn main() {
         measure("simple", &sums, isa, tile);
     }
     for function in Function::ALL {
-        measure(
-            &format!("{function:?}"),
-            &only(|r| Op::Unary(function, r)),
-            isa,
-            64,
-        );
+        measure(&format!("{function:?}"), &only(|r| Op::Unary(function, r)), isa, 64);
     }
     measure("Div", &only(|r| Op::Div(r, 1 - r)), isa, 64);
     measure("Sqrt", &only(Op::Sqrt), isa, 64);
@@ -134,14 +109,10 @@ fn main() {
     poly.polynomials.push((0..13).map(f64::from).collect());
     measure("Poly 12", &poly, isa, 64);
     for (name, sharpness) in [("Table 1", 1.0), ("Table <=8", 5.0), ("Table many", 30.0)] {
-        let tolerance = FitTolerance {
-            absolute: 1e-12,
-            relative: 1e-12,
-        };
+        let tolerance = FitTolerance { absolute: 1e-12, relative: 1e-12 };
         let f = |x: f64| (sharpness * (x - 0.5)).tanh();
-        let table = Table::fit(&f, (0.0, 1.0), tolerance, Extrapolate::Linear)
-            .expect("smooth")
-            .table;
+        let table =
+            Table::fit(&f, (0.0, 1.0), tolerance, Extrapolate::Linear).expect("smooth").table;
         let mut program = only(|r| Op::Table(r, 0));
         let name = format!("{name}:{}x{}", table.intervals(), table.degree());
         program.tables.push(Arc::new(table));

@@ -179,9 +179,7 @@ impl Function for Tanh {
             let f2 = f1.mul(v).mul(V::splat(-2.0));
             let f3 = f1.mul(v2.fma(V::splat(6.0), V::splat(-2.0)));
             let f4 = f2.mul(v2.fma(V::splat(12.0), V::splat(-8.0)));
-            let quartic = v2
-                .fma(V::splat(120.0), V::splat(-120.0))
-                .fma(v2, V::splat(16.0));
+            let quartic = v2.fma(V::splat(120.0), V::splat(-120.0)).fma(v2, V::splat(16.0));
             [f1, f2, f3, f4, f1.mul(quartic)]
         }
     }
@@ -240,10 +238,7 @@ unsafe fn compose<V: Lanes, const MAX: u8>(g: [V; 4], z: [V; 4], order: u8) -> [
                 let t = g[1].mul(three).fma(z[1], g[2].mul(z1_squared));
                 a[2] = g[0].mul(z[2]).add(t.mul(z[0]));
                 if MAX >= 4 && order >= 4 {
-                    let t = V::splat(4.0)
-                        .mul(z[0])
-                        .mul(z[2])
-                        .add(three.mul(z[1]).mul(z[1]));
+                    let t = V::splat(4.0).mul(z[0]).mul(z[2]).add(three.mul(z[1]).mul(z[1]));
                     let u = V::splat(6.0).mul(g[2]).fma(z[1], g[3].mul(z1_squared));
                     a[3] = g[0].fma(z[3], g[1].fma(t, u.mul(z1_squared)));
                 }
@@ -388,12 +383,8 @@ unsafe fn reverse_direction<V: Lanes, const MAX: u8>(
     z0_adjoint: V,
 ) -> V {
     /// binomial(k, m) for k, m in 1..=4 (zero-based here).
-    const BINOMIAL: [[f64; 4]; 4] = [
-        [1.0, 0.0, 0.0, 0.0],
-        [2.0, 1.0, 0.0, 0.0],
-        [3.0, 3.0, 1.0, 0.0],
-        [4.0, 6.0, 4.0, 1.0],
-    ];
+    const BINOMIAL: [[f64; 4]; 4] =
+        [[1.0, 0.0, 0.0, 0.0], [2.0, 1.0, 0.0, 0.0], [3.0, 3.0, 1.0, 0.0], [4.0, 6.0, 4.0, 1.0]];
     // SAFETY: contract.
     unsafe {
         let a = load_direction::<V, MAX>(q, tile, order);

@@ -112,11 +112,7 @@ unsafe fn micro<V: Lanes, const M: usize, const W: usize>(p: &Product, row: usiz
             let c = p.c.add((row + m) * p.c_row + column);
             for (w, &sum) in sum.iter().enumerate() {
                 let c = c.add(w * V::N);
-                if p.accumulate {
-                    V::load(c).add(sum).store(c)
-                } else {
-                    sum.store(c)
-                }
+                if p.accumulate { V::load(c).add(sum).store(c) } else { sum.store(c) }
             }
         }
     }

@@ -113,11 +113,7 @@ impl Streams {
     /// Number of streams.
     #[must_use]
     pub fn count(&self) -> usize {
-        1 + self
-            .orders
-            .iter()
-            .map(|&order| usize::from(order))
-            .sum::<usize>()
+        1 + self.orders.iter().map(|&order| usize::from(order)).sum::<usize>()
     }
 
     /// Index of the derivative of `order` (from 1) along `direction`.
@@ -202,10 +198,7 @@ impl Workspace {
     /// As [`Self::new`].
     #[must_use]
     pub fn with_isa(mlp: &Mlp, streams: &Streams, tile: usize, isa: Isa) -> Self {
-        assert!(
-            tile > 0 && tile.is_multiple_of(LINE),
-            "tile {tile} is not a multiple of {LINE}"
-        );
+        assert!(tile > 0 && tile.is_multiple_of(LINE), "tile {tile} is not a multiple of {LINE}");
         assert!(
             streams.orders.iter().all(|order| (1..=4).contains(order)),
             "derivative orders {:?} outside 1..=4",
@@ -214,17 +207,9 @@ impl Workspace {
         let layers = mlp.layers();
         let columns = streams.count() * tile;
         let stride = odd_lines(columns);
-        let hidden = || {
-            mlp.hidden
-                .iter()
-                .map(|&width| AlignedBuffer::zeros(width * stride))
-                .collect()
-        };
-        let widest = layers
-            .iter()
-            .map(|l| l.inputs.max(l.outputs))
-            .max()
-            .unwrap_or(0);
+        let hidden =
+            || mlp.hidden.iter().map(|&width| AlignedBuffer::zeros(width * stride)).collect();
+        let widest = layers.iter().map(|l| l.inputs.max(l.outputs)).max().unwrap_or(0);
         let gradient = |layer: &LayerShape| {
             let stride = odd_lines(layer.inputs);
             LayerGradient {
@@ -234,11 +219,7 @@ impl Workspace {
             }
         };
         Self {
-            isa: if isa.is_available() {
-                isa
-            } else {
-                Isa::Portable
-            },
+            isa: if isa.is_available() { isa } else { Isa::Portable },
             kernels: Kernels::of(isa),
             activation: mlp.activation,
             streams: streams.clone(),
@@ -286,9 +267,7 @@ impl Workspace {
     /// If a slice has the wrong length.
     pub fn forward(&mut self, weights: &[f64], x: &[f64]) {
         self.check(weights, x);
-        let pass = self
-            .kernels
-            .forward(self.activation, self.streams.max_order());
+        let pass = self.kernels.forward(self.activation, self.streams.max_order());
         let last = self.layers.len() - 1;
         for (l, layer) in self.layers.iter().enumerate() {
             let (b, b_row) = if l == 0 {
@@ -357,11 +336,7 @@ impl Workspace {
     /// # Panics
     /// If a slice has the wrong length.
     pub fn reverse_inputs(&mut self, weights: &[f64], adjoint: &[f64], x_adjoint: &mut [f64]) {
-        assert_eq!(
-            x_adjoint.len(),
-            self.layers[0].inputs * self.columns,
-            "x_adjoint [I][S][T]"
-        );
+        assert_eq!(x_adjoint.len(), self.layers[0].inputs * self.columns, "x_adjoint [I][S][T]");
         self.sweep(weights, &[], adjoint, &mut Sink::Inputs(x_adjoint));
     }
 
@@ -411,11 +386,7 @@ impl Workspace {
     fn sweep(&mut self, weights: &[f64], x: &[f64], adjoint: &[f64], sink: &mut Sink) {
         let last = self.layers.len() - 1;
         assert_eq!(weights.len(), self.n_weights(), "weights [n_weights]");
-        assert_eq!(
-            adjoint.len(),
-            self.layers[last].outputs * self.columns,
-            "adjoint [O][S][T]"
-        );
+        assert_eq!(adjoint.len(), self.layers[last].outputs * self.columns, "adjoint [O][S][T]");
         for l in (0..=last).rev() {
             let (q, q_row) = if l == last {
                 (adjoint.as_ptr(), self.columns)
@@ -475,9 +446,7 @@ impl Workspace {
             adjoint,
             bias_lanes: bias_lanes.as_mut_ptr(),
         };
-        let pass = self
-            .kernels
-            .reverse(self.activation, self.streams.max_order());
+        let pass = self.kernels.reverse(self.activation, self.streams.max_order());
         // SAFETY: `with_isa` sized all rows; `kernels` was detected; bias is not read.
         unsafe { pass(&rows) };
         adjoint
@@ -485,25 +454,16 @@ impl Workspace {
 
     fn sum_output_biases(&mut self, adjoint: &[f64]) {
         let lanes = &mut self.gradients[self.layers.len() - 1].bias_lanes;
-        for (sum, row) in lanes
-            .chunks_exact_mut(LINE)
-            .zip(adjoint.chunks_exact(self.columns))
-        {
+        for (sum, row) in lanes.chunks_exact_mut(LINE).zip(adjoint.chunks_exact(self.columns)) {
             for points in row[..self.tile].chunks_exact(LINE) {
-                sum.iter_mut()
-                    .zip(points)
-                    .for_each(|(sum, point)| *sum += point);
+                sum.iter_mut().zip(points).for_each(|(sum, point)| *sum += point);
             }
         }
     }
 
     /// Inputs of layer `l` as rows of `columns` with their stride.
     fn layer_input(&self, l: usize, x: &[f64]) -> (*const f64, usize) {
-        if l == 0 {
-            (x.as_ptr(), self.columns)
-        } else {
-            (self.a[l - 1].as_ptr(), self.stride)
-        }
+        if l == 0 { (x.as_ptr(), self.columns) } else { (self.a[l - 1].as_ptr(), self.stride) }
     }
 
     /// Adds q a^T of layer `l` to its gradient.

@@ -77,10 +77,7 @@ impl AlignedBuffer {
     /// `len` zeros.
     #[must_use]
     pub fn zeros(len: usize) -> Self {
-        Self {
-            lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)],
-            len,
-        }
+        Self { lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)], len }
     }
 }
 
@@ -210,19 +207,13 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn with_sign(self, sign: Self) -> Self {
-        self.map2(sign, |x, y| {
-            f64::from_bits(x.to_bits() | (y.to_bits() & (1 << 63)))
-        })
+        self.map2(sign, |x, y| f64::from_bits(x.to_bits() | (y.to_bits() & (1 << 63))))
     }
     #[inline(always)]
     unsafe fn transpose(src: *const f64, ld: usize, rows: usize, dst: *mut f64, ld_dst: usize) {
         for i in 0..4 {
             for j in 0..4 {
-                let x = if j < rows {
-                    unsafe { *src.add(j * ld + i) }
-                } else {
-                    0.0
-                };
+                let x = if j < rows { unsafe { *src.add(j * ld + i) } } else { 0.0 };
                 unsafe { *dst.add(i * ld_dst + j) = x };
             }
         }
@@ -320,22 +311,13 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn with_sign(self, sign: Self) -> Self {
-            unsafe {
-                Self(_mm256_or_pd(
-                    self.0,
-                    _mm256_and_pd(sign.0, _mm256_set1_pd(-0.0)),
-                ))
-            }
+            unsafe { Self(_mm256_or_pd(self.0, _mm256_and_pd(sign.0, _mm256_set1_pd(-0.0)))) }
         }
         #[inline(always)]
         unsafe fn transpose(src: *const f64, ld: usize, rows: usize, dst: *mut f64, ld_dst: usize) {
             unsafe {
                 let row = |j: usize| {
-                    if j < rows {
-                        _mm256_loadu_pd(src.add(j * ld))
-                    } else {
-                        _mm256_setzero_pd()
-                    }
+                    if j < rows { _mm256_loadu_pd(src.add(j * ld)) } else { _mm256_setzero_pd() }
                 };
                 let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
                 let (a, b) = (_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1));
@@ -388,22 +370,13 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn with_sign(self, sign: Self) -> Self {
-            unsafe {
-                Self(_mm512_or_pd(
-                    self.0,
-                    _mm512_and_pd(sign.0, _mm512_set1_pd(-0.0)),
-                ))
-            }
+            unsafe { Self(_mm512_or_pd(self.0, _mm512_and_pd(sign.0, _mm512_set1_pd(-0.0)))) }
         }
         #[inline(always)]
         unsafe fn transpose(src: *const f64, ld: usize, rows: usize, dst: *mut f64, ld_dst: usize) {
             unsafe {
                 let row = |j: usize| {
-                    if j < rows {
-                        _mm512_loadu_pd(src.add(j * ld))
-                    } else {
-                        _mm512_setzero_pd()
-                    }
+                    if j < rows { _mm512_loadu_pd(src.add(j * ld)) } else { _mm512_setzero_pd() }
                 };
                 // Pairs of rows, then quarters, then halves (three shuffles per vector).
                 let mut pair = [_mm512_setzero_pd(); 8];

@@ -76,10 +76,7 @@ impl fmt::Display for TableError {
         match self {
             Self::TooFewPoints { found } => write!(f, "a table needs two points, found {found}"),
             Self::NotIncreasing { index } => {
-                write!(
-                    f,
-                    "abscissae must increase, but not from index {index} to the next"
-                )
+                write!(f, "abscissae must increase, but not from index {index} to the next")
             }
             Self::NotFinite { index } => write!(f, "the value at index {index} is not finite"),
             Self::LengthMismatch { expected, found } => {
@@ -89,10 +86,7 @@ impl fmt::Display for TableError {
                 write!(f, "degree {degree} is above the limit {MAX_DEGREE}")
             }
             Self::ToleranceNotReached { excess } => {
-                write!(
-                    f,
-                    "the smallest error of the fit is {excess:.1e} times the tolerance"
-                )
+                write!(f, "the smallest error of the fit is {excess:.1e} times the tolerance")
             }
         }
     }
@@ -105,11 +99,7 @@ enum Grid {
     /// Intervals of equal width.
     Uniform { inverse_width: f64 },
     /// Increasing breakpoints, and centre and inverse half width of each interval.
-    Sorted {
-        breaks: Vec<f64>,
-        centres: Vec<f64>,
-        inverse_halves: Vec<f64>,
-    },
+    Sorted { breaks: Vec<f64>, centres: Vec<f64>, inverse_halves: Vec<f64> },
 }
 
 /// Piecewise polynomial; make one with [`Table::uniform`], [`Table::sorted`], [`Table::spline`] or
@@ -145,9 +135,7 @@ impl Table {
         let intervals = (coefficients.len() / (degree + 1)).max(1);
         check_increasing(&[lo, hi])?;
         #[allow(clippy::cast_precision_loss)]
-        let grid = Grid::Uniform {
-            inverse_width: intervals as f64 / (hi - lo),
-        };
+        let grid = Grid::Uniform { inverse_width: intervals as f64 / (hi - lo) };
         Self::build((lo, hi), intervals, degree, coefficients, extrapolate, grid)
     }
 
@@ -171,14 +159,7 @@ impl Table {
             inverse_halves: pairs.map(|b| 2.0 / (b[1] - b[0])).collect(),
         };
         let range = (breaks[0], breaks[breaks.len() - 1]);
-        Self::build(
-            range,
-            breaks.len() - 1,
-            degree,
-            coefficients,
-            extrapolate,
-            grid,
-        )
+        Self::build(range, breaks.len() - 1, degree, coefficients, extrapolate, grid)
     }
 
     fn build(
@@ -194,23 +175,13 @@ impl Table {
         }
         let expected = intervals * (degree + 1);
         if coefficients.len() != expected {
-            return Err(TableError::LengthMismatch {
-                expected,
-                found: coefficients.len(),
-            });
+            return Err(TableError::LengthMismatch { expected, found: coefficients.len() });
         }
         if let Some(index) = coefficients.iter().position(|c| !c.is_finite()) {
             return Err(TableError::NotFinite { index });
         }
         let range = (lo, hi);
-        Ok(Self::assemble(
-            range,
-            intervals,
-            degree,
-            coefficients,
-            extrapolate,
-            grid,
-        ))
+        Ok(Self::assemble(range, intervals, degree, coefficients, extrapolate, grid))
     }
 
     fn assemble(
@@ -288,9 +259,7 @@ impl Table {
             Grid::Uniform { .. } => {
                 let n = self.intervals;
                 let at = |i: usize| self.lo + (self.hi - self.lo) * (i as f64 / n as f64);
-                (0..=n)
-                    .map(|i| if i == n { self.hi } else { at(i) })
-                    .collect()
+                (0..=n).map(|i| if i == n { self.hi } else { at(i) }).collect()
             }
         }
     }
@@ -309,9 +278,7 @@ impl Table {
                 interval * (self.degree + 1) + power
             }
         };
-        (0..=self.degree)
-            .map(|power| self.coefficients[at(power)])
-            .collect()
+        (0..=self.degree).map(|power| self.coefficients[at(power)]).collect()
     }
 
     /// du/dx.
@@ -343,14 +310,7 @@ impl Table {
         };
         let range = (self.lo, self.hi);
         let grid = self.grid.clone();
-        Self::assemble(
-            range,
-            self.intervals,
-            degree,
-            &coefficients,
-            extrapolate,
-            grid,
-        )
+        Self::assemble(range, self.intervals, degree, &coefficients, extrapolate, grid)
     }
 
     /// Value at one point.
@@ -368,16 +328,8 @@ impl Table {
             // The order of the operands lets NaN through.
             *x = lo.greater(hi.lesser(*x));
         }
-        let at = if self.extrapolate == Extrapolate::Polynomial {
-            x
-        } else {
-            inside
-        };
-        let mut y = if self.intervals == 1 {
-            self.single(at)
-        } else {
-            self.several(at)
-        };
+        let at = if self.extrapolate == Extrapolate::Polynomial { x } else { inside };
+        let mut y = if self.intervals == 1 { self.single(at) } else { self.several(at) };
         match self.extrapolate {
             Extrapolate::Clamp | Extrapolate::Polynomial => {}
             Extrapolate::Linear => {
@@ -406,11 +358,7 @@ impl Table {
                     *x = (*x - V::splat(self.lo)).fma(scaled, V::splat(-1.0));
                 }
             }
-            Grid::Sorted {
-                centres,
-                inverse_halves,
-                ..
-            } => {
+            Grid::Sorted { centres, inverse_halves, .. } => {
                 for x in &mut x {
                     *x = (*x - V::splat(centres[0])) * V::splat(inverse_halves[0]);
                 }
@@ -470,11 +418,7 @@ impl Table {
                     u[i] = (w - index[i]).fma(V::splat(2.0), V::splat(-1.0));
                 }
             }
-            Grid::Sorted {
-                breaks,
-                centres,
-                inverse_halves,
-            } => {
+            Grid::Sorted { breaks, centres, inverse_halves } => {
                 let mut stride = self.intervals.next_power_of_two() / 2;
                 while stride > 0 {
                     for i in 0..N {

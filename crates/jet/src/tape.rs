@@ -130,29 +130,17 @@ impl fmt::Display for ProgramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotYetWritten { op, register } => {
-                write!(
-                    f,
-                    "instruction {op} reads register {register} before it is written"
-                )
+                write!(f, "instruction {op} reads register {register} before it is written")
             }
             Self::NoSuchOperand { op, index } => {
-                write!(
-                    f,
-                    "instruction {op} names input, polynomial or table {index}, not there"
-                )
+                write!(f, "instruction {op} names input, polynomial or table {index}, not there")
             }
             Self::NoSuchOutput { output, register } => {
-                write!(
-                    f,
-                    "output {output} names register {register}, which is not there"
-                )
+                write!(f, "output {output} names register {register}, which is not there")
             }
             Self::EmptyPolynomial { index } => write!(f, "polynomial {index} is empty"),
             Self::WantedLength { expected, found } => {
-                write!(
-                    f,
-                    "the program has {expected} inputs, the list of wanted ones {found}"
-                )
+                write!(f, "the program has {expected} inputs, the list of wanted ones {found}")
             }
         }
     }
@@ -225,10 +213,7 @@ impl Program {
         }
         for (output, register) in self.outputs.iter().enumerate() {
             if *register as usize >= self.ops.len() {
-                return Err(ProgramError::NoSuchOutput {
-                    output,
-                    register: *register,
-                });
+                return Err(ProgramError::NoSuchOutput { output, register: *register });
             }
         }
         match self.polynomials.iter().position(|p| p.is_empty()) {
@@ -296,9 +281,9 @@ impl Program {
                         v(b)
                     }
                 }
-                Op::Poly(a, k) => self.polynomials[k as usize]
-                    .iter()
-                    .fold(0.0, |sum, c| sum * v(a) + c),
+                Op::Poly(a, k) => {
+                    self.polynomials[k as usize].iter().fold(0.0, |sum, c| sum * v(a) + c)
+                }
                 Op::Table(a, k) => self.tables[k as usize].value(v(a)),
             };
             r.push(value);

@@ -8,9 +8,8 @@ use surrogate_jet::{Activation, Isa, Mlp, Streams, Workspace};
 fn uniform(seed: u64) -> impl FnMut() -> f64 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     move || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as f64 / f64::from(1u32 << 30) - 1.0
     }
 }
@@ -36,24 +35,14 @@ impl Case {
             outputs: shape[shape.len() - 1],
             activation,
         };
-        let streams = Streams {
-            orders: orders.to_vec(),
-        };
+        let streams = Streams { orders: orders.to_vec() };
         let mut u = uniform(1);
         let mut weights = mlp.glorot(&mut || 1.7 * u());
         for layer in mlp.layers() {
-            weights[layer.biases]
-                .iter_mut()
-                .for_each(|b| *b = 0.4 * u());
+            weights[layer.biases].iter_mut().for_each(|b| *b = 0.4 * u());
         }
         let x = vector(mlp.inputs * streams.count() * tile, 2);
-        Self {
-            mlp,
-            streams,
-            tile,
-            weights,
-            x,
-        }
+        Self { mlp, streams, tile, weights, x }
     }
 
     fn workspace(&self, isa: Isa) -> Workspace {
@@ -130,24 +119,15 @@ fn reference(case: &Case, point: usize, direction: usize) -> Vec<Series> {
                 let mut z: Series =
                     std::array::from_fn(|k| row.iter().zip(&a).map(|(w, a)| w * a[k]).sum());
                 z[0] += bias;
-                if l + 1 < layers.len() {
-                    activate(case.mlp.activation, &z)
-                } else {
-                    z
-                }
+                if l + 1 < layers.len() { activate(case.mlp.activation, &z) } else { z }
             })
             .collect();
     }
-    a.iter()
-        .map(|y| std::array::from_fn(|k| y[k] * factorial[k]))
-        .collect()
+    a.iter().map(|y| std::array::from_fn(|k| y[k] * factorial[k])).collect()
 }
 
 fn assert_close(got: f64, want: f64, tolerance: f64, what: &str) {
-    assert!(
-        (got - want).abs() <= tolerance * (1.0 + want.abs()),
-        "{what}: {got} is not {want}"
-    );
+    assert!((got - want).abs() <= tolerance * (1.0 + want.abs()), "{what}: {got} is not {want}");
 }
 
 fn check_forward(case: &Case) {
@@ -171,17 +151,8 @@ fn check_forward(case: &Case) {
     }
 }
 
-const ORDERS: [&[u8]; 9] = [
-    &[],
-    &[1],
-    &[1, 2],
-    &[3],
-    &[4],
-    &[2, 2],
-    &[1, 1, 1],
-    &[4, 1, 3],
-    &[2, 4],
-];
+const ORDERS: [&[u8]; 9] =
+    [&[], &[1], &[1, 2], &[3], &[4], &[2, 2], &[1, 1, 1], &[4, 1, 3], &[2, 4]];
 const ACTIVATIONS: [Activation; 2] = [Activation::Tanh, Activation::Sin];
 
 #[test]
@@ -213,10 +184,8 @@ fn streams_are_the_central_differences_of_the_value() {
         let case = Case::new(&[2, 10, 10, 1], &[2], activation, 8);
         let mut ws = case.workspace(Isa::detect());
         ws.forward(&case.weights, &case.x);
-        let value_only = Case {
-            streams: Streams::value(),
-            ..Case::new(&[2, 10, 10, 1], &[], activation, 8)
-        };
+        let value_only =
+            Case { streams: Streams::value(), ..Case::new(&[2, 10, 10, 1], &[], activation, 8) };
         let mut plain = value_only.workspace(Isa::detect());
         let h = 1e-3;
         let mut along = |step: f64| {
@@ -234,12 +203,7 @@ fn streams_are_the_central_differences_of_the_value() {
         };
         let (minus, zero, plus) = (along(-h), along(0.0), along(h));
         for p in 0..8 {
-            assert_close(
-                ws.output()[8 + p],
-                (plus[p] - minus[p]) / (2.0 * h),
-                1e-5,
-                "first",
-            );
+            assert_close(ws.output()[8 + p], (plus[p] - minus[p]) / (2.0 * h), 1e-5, "first");
             let second = (plus[p] - 2.0 * zero[p] + minus[p]) / (h * h);
             assert_close(ws.output()[16 + p], second, 1e-5, "second");
         }
@@ -259,20 +223,14 @@ fn check_gradient(case: &Case, isa: Isa) {
     let scale = gradient.iter().fold(1.0f64, |m, g| m.max(g.abs()));
     for (row, g) in jac.chunks(case.tile).zip(&gradient) {
         let sum: f64 = row.iter().sum();
-        assert!(
-            (sum - g).abs() <= 1e-13 * scale,
-            "jacobian rows sum to {sum}, gradient {g}"
-        );
+        assert!((sum - g).abs() <= 1e-13 * scale, "jacobian rows sum to {sum}, gradient {g}");
     }
 
     let mut x_adjoint = vec![f64::NAN; case.x.len()];
     ws.reverse_inputs(&case.weights, &adjoint, &mut x_adjoint);
     let mut untouched = vec![0.0; case.weights.len()];
     ws.drain_gradient(&mut untouched);
-    assert!(
-        untouched.iter().all(|&g| g == 0.0),
-        "data-only sweeps leave the gradient alone"
-    );
+    assert!(untouched.iter().all(|&g| g == 0.0), "data-only sweeps leave the gradient alone");
 
     // Directional finite differences, fourth order, along random directions.
     let h = 1e-3;
@@ -288,12 +246,7 @@ fn check_gradient(case: &Case, isa: Isa) {
             (8.0 * d1 - d2) / (12.0 * h)
         };
         let by_weights = slope(&mut |ws, step| {
-            case.functional(
-                ws,
-                &shift(&case.weights, &d_weights, step),
-                &case.x,
-                &adjoint,
-            )
+            case.functional(ws, &shift(&case.weights, &d_weights, step), &case.x, &adjoint)
         });
         let by_x = slope(&mut |ws, step| {
             case.functional(ws, &case.weights, &shift(&case.x, &d_x, step), &adjoint)
@@ -302,16 +255,10 @@ fn check_gradient(case: &Case, isa: Isa) {
         let size = |a: &[f64]| dot(a, a).sqrt();
         let got = dot(&gradient, &d_weights);
         let tolerance = 1e-7 * (size(&gradient) + 1.0);
-        assert!(
-            (got - by_weights).abs() < tolerance,
-            "weights: {got} is not {by_weights}"
-        );
+        assert!((got - by_weights).abs() < tolerance, "weights: {got} is not {by_weights}");
         let got = dot(&x_adjoint, &d_x);
         let tolerance = 1e-7 * (size(&x_adjoint) + 1.0);
-        assert!(
-            (got - by_x).abs() < tolerance,
-            "inputs: {got} is not {by_x}"
-        );
+        assert!((got - by_x).abs() < tolerance, "inputs: {got} is not {by_x}");
     }
 }
 
@@ -324,16 +271,8 @@ fn reverse_sweeps_agree_with_finite_differences_and_with_each_other() {
             }
         }
     }
-    for shape in [
-        &[1, 1, 1][..],
-        &[5, 33, 9, 1],
-        &[4, 12, 12, 12, 12, 3],
-        &[3, 2],
-    ] {
-        check_gradient(
-            &Case::new(shape, &[1, 2], Activation::Tanh, 8),
-            Isa::detect(),
-        );
+    for shape in [&[1, 1, 1][..], &[5, 33, 9, 1], &[4, 12, 12, 12, 12, 3], &[3, 2]] {
+        check_gradient(&Case::new(shape, &[1, 2], Activation::Tanh, 8), Isa::detect());
     }
 }
 
@@ -405,12 +344,7 @@ proptest! {
 #[test]
 fn activations_are_accurate() {
     for (activation, tolerance) in [(Activation::Tanh, 3e-16), (Activation::Sin, 5e-16)] {
-        let mlp = Mlp {
-            inputs: 1,
-            hidden: vec![1],
-            outputs: 1,
-            activation,
-        };
+        let mlp = Mlp { inputs: 1, hidden: vec![1], outputs: 1, activation };
         for isa in Isa::available() {
             let mut ws = Workspace::with_isa(&mlp, &Streams::value(), 8, isa);
             let mut u = uniform(5);
@@ -419,11 +353,7 @@ fn activations_are_accurate() {
                     let x: [f64; 8] = std::array::from_fn(|_| range * u());
                     ws.forward(&[1.0, 0.0, 1.0, 0.0], &x);
                     for (&x, &y) in x.iter().zip(ws.output()) {
-                        let want = if activation == Activation::Tanh {
-                            x.tanh()
-                        } else {
-                            x.sin()
-                        };
+                        let want = if activation == Activation::Tanh { x.tanh() } else { x.sin() };
                         assert!(
                             (y - want).abs() <= tolerance,
                             "{activation:?} {isa:?} {x} {y} {want}"
@@ -431,10 +361,7 @@ fn activations_are_accurate() {
                     }
                 }
             }
-            ws.forward(
-                &[1.0, 0.0, 1.0, 0.0],
-                &[0.0, 1e3, -1e3, 50.0, -50.0, 1e-300, 1e5, -1e5],
-            );
+            ws.forward(&[1.0, 0.0, 1.0, 0.0], &[0.0, 1e3, -1e3, 50.0, -50.0, 1e-300, 1e5, -1e5]);
             if activation == Activation::Tanh {
                 assert_eq!(ws.output()[..5], [0.0, 1.0, -1.0, 1.0, -1.0]);
             }

@@ -9,15 +9,10 @@ use surrogate_jet::{
 };
 
 fn tables() -> Vec<Arc<Table>> {
-    let bent: Vec<f64> = (0..20)
-        .map(|i| f64::from(i) + 0.02 * f64::from(i * i))
-        .collect();
+    let bent: Vec<f64> = (0..20).map(|i| f64::from(i) + 0.02 * f64::from(i * i)).collect();
     let x: Vec<f64> = bent.iter().map(|x| x * 0.25 - 3.0).collect();
     let y: Vec<f64> = x.iter().map(|x| (1.3 * x).sin()).collect();
-    let tolerance = FitTolerance {
-        absolute: 1e-12,
-        relative: 1e-12,
-    };
+    let tolerance = FitTolerance { absolute: 1e-12, relative: 1e-12 };
     let fit = |f: &dyn Fn(f64) -> f64, lo, hi, kind| {
         Arc::new(Table::fit(f, (lo, hi), tolerance, kind).unwrap().table)
     };
@@ -42,12 +37,7 @@ fn polynomials() -> Vec<Arc<[f64]>> {
 }
 
 fn program(inputs: usize) -> Program {
-    Program {
-        polynomials: polynomials(),
-        tables: tables(),
-        inputs,
-        ..Program::default()
-    }
+    Program { polynomials: polynomials(), tables: tables(), inputs, ..Program::default() }
 }
 
 /// Every instruction on inputs 0, 1 and 2, and where input 0 may lie for it.
@@ -103,10 +93,7 @@ fn instructions() -> Vec<(Op, f64, f64)> {
 
 fn on_every_isa(program: &Program, wanted: &[bool]) -> Vec<Plan> {
     let plan = program.prepare(wanted).unwrap();
-    Isa::available()
-        .into_iter()
-        .map(|isa| plan.clone().on(isa).unwrap())
-        .collect()
+    Isa::available().into_iter().map(|isa| plan.clone().on(isa).unwrap()).collect()
 }
 
 fn point(inputs: &[f64], tile: usize, i: usize) -> Vec<f64> {
@@ -118,12 +105,7 @@ fn difference(program: &Program, at: &[f64], seeds: &[f64], k: usize) -> Option<
     let sum = |shift: f64| -> f64 {
         let mut at = at.to_vec();
         at[k] += shift;
-        program
-            .outputs_at(&at)
-            .iter()
-            .zip(seeds)
-            .map(|(y, s)| y * s)
-            .sum()
+        program.outputs_at(&at).iter().zip(seeds).map(|(y, s)| y * s).sum()
     };
     let slope = |h: f64| (sum(h) - sum(-h)) / (2.0 * h);
     let h = 1e-4 * (1.0 + at[k].abs()).min(10.0 * at[k].abs().max(1e-3));
@@ -145,9 +127,7 @@ fn check_against_oracle(program: &Program, inputs: &[f64], tile: usize) -> Resul
         for plan in on_every_isa(program, &wanted) {
             let mut registers = Registers::new();
             plan.forward(inputs, tile, &mut registers);
-            let seeds: Vec<f64> = (0..outputs * tile)
-                .map(|i| 0.5 + 0.1 * (i % 7) as f64)
-                .collect();
+            let seeds: Vec<f64> = (0..outputs * tile).map(|i| 0.5 + 0.1 * (i % 7) as f64).collect();
             let mut adjoint = vec![10.0; program.inputs * tile];
             plan.reverse(&seeds, &mut registers, &mut adjoint);
             for i in 0..tile {
@@ -210,16 +190,7 @@ fn every_instruction_and_its_derivative_agree_with_the_oracle() {
 
 #[test]
 fn special_values_pass_without_panic() {
-    let values = [
-        f64::NAN,
-        f64::INFINITY,
-        f64::NEG_INFINITY,
-        0.0,
-        -0.0,
-        1e308,
-        -1e308,
-        1e-310,
-    ];
+    let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1e308, -1e308, 1e-310];
     for (op, ..) in instructions() {
         let mut program = program(3);
         program.ops = vec![Op::Input(0), Op::Input(1), Op::Input(2), op];
@@ -264,25 +235,13 @@ fn faults_are_reported() {
         program.check().unwrap_err()
     };
     let reads_itself = fault(&[Op::Input(0), Op::Add(0, 1)], &[]);
-    assert_eq!(
-        reads_itself,
-        ProgramError::NotYetWritten { op: 1, register: 1 }
-    );
-    assert_eq!(
-        fault(&[Op::Input(1)], &[]),
-        ProgramError::NoSuchOperand { op: 0, index: 1 }
-    );
+    assert_eq!(reads_itself, ProgramError::NotYetWritten { op: 1, register: 1 });
+    assert_eq!(fault(&[Op::Input(1)], &[]), ProgramError::NoSuchOperand { op: 0, index: 1 });
     assert_eq!(
         fault(&[Op::Input(0), Op::Table(0, 5)], &[]),
         ProgramError::NoSuchOperand { op: 1, index: 5 }
     );
-    assert_eq!(
-        fault(&[Op::Input(0)], &[3]),
-        ProgramError::NoSuchOutput {
-            output: 0,
-            register: 3
-        }
-    );
+    assert_eq!(fault(&[Op::Input(0)], &[3]), ProgramError::NoSuchOutput { output: 0, register: 3 });
 }
 
 #[test]
@@ -353,11 +312,7 @@ fn append(program: &mut Program, kind: usize, picks: [usize; 3], number: f64) {
         19 => Op::Unary(Function::Ln, positive(program, a)),
         _ => {
             let function = Function::ALL[picks[1] % 14];
-            let function = if function == Function::Ln {
-                Function::Erf
-            } else {
-                function
-            };
+            let function = if function == Function::Ln { Function::Erf } else { function };
             Op::Unary(function, small(program, a))
         }
     };

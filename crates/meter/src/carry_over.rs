@@ -39,19 +39,12 @@ impl CarryOver {
     /// Checks that the table is whole and adds up.
     fn check(&self) -> Result<(), MeterError> {
         let expected = self.channels.len();
-        let named = self
-            .stages
-            .iter()
-            .map(|stage| (stage.path.as_str(), &stage.own));
+        let named = self.stages.iter().map(|stage| (stage.path.as_str(), &stage.own));
         for (path, amount) in named.chain([("unattributed", &self.unattributed)]) {
             let found = amount.energy_uj.len();
             if found != expected {
                 let stage = path.to_owned();
-                return Err(MeterError::CarryOverShape {
-                    stage,
-                    expected,
-                    found,
-                });
+                return Err(MeterError::CarryOverShape { stage, expected, found });
             }
         }
         let mut total_uj = 0_u128;
@@ -76,13 +69,8 @@ impl CarryOver {
     /// order; a carried channel joins a live one of the same name and provenance.
     pub(crate) fn join(self, live: Vec<Channel>) -> Result<(Vec<Slot>, Ledger), MeterError> {
         self.check()?;
-        let mut slots: Vec<Slot> = live
-            .into_iter()
-            .map(|channel| Slot {
-                channel,
-                carried: None,
-            })
-            .collect();
+        let mut slots: Vec<Slot> =
+            live.into_iter().map(|channel| Slot { channel, carried: None }).collect();
         let mut place_of = Vec::with_capacity(self.channels.len());
         for carried in self.channels {
             let place = slots.iter().position(|slot| {
@@ -91,10 +79,7 @@ impl CarryOver {
                     && slot.channel.provenance == carried.provenance
             });
             let place = place.unwrap_or_else(|| {
-                slots.push(Slot {
-                    channel: identity(&carried),
-                    carried: None,
-                });
+                slots.push(Slot { channel: identity(&carried), carried: None });
                 slots.len() - 1
             });
             place_of.push(place);
@@ -109,10 +94,7 @@ impl CarryOver {
             }
             to
         };
-        let stages = self.stages.iter().map(|s| StageRecord {
-            own: moved(&s.own),
-            ..s.clone()
-        });
+        let stages = self.stages.iter().map(|s| StageRecord { own: moved(&s.own), ..s.clone() });
         let ledger = Ledger::resume(count, stages.collect(), moved(&self.unattributed));
         Ok((slots, ledger))
     }

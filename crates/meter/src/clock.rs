@@ -26,10 +26,7 @@ impl Clock {
     /// Starts a clock; `scope` says whose CPU time it reads.
     #[must_use]
     pub fn start(scope: CpuScope) -> Self {
-        Self {
-            origin: Instant::now(),
-            scope,
-        }
+        Self { origin: Instant::now(), scope }
     }
 
     /// Monotonic time since the clock was made, ns. Cost: about 0.05 µs.
@@ -41,10 +38,7 @@ impl Clock {
     /// Wall time and CPU time together. Cost: below 1 µs.
     #[must_use]
     pub fn now(&self) -> Moment {
-        Moment {
-            wall_ns: self.wall_ns(),
-            cpu_ns: cpu_time::process_cpu_ns(self.scope),
-        }
+        Moment { wall_ns: self.wall_ns(), cpu_ns: cpu_time::process_cpu_ns(self.scope) }
     }
 }
 

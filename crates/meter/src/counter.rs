@@ -124,11 +124,7 @@ impl Accumulator {
         let energy_uj = self.total_uj as f64;
         let unseen_s = seconds(self.unseen_ns());
         let seen_s = seconds(self.now_ns - self.start()) - unseen_s;
-        let mean_uw = if seen_s > 0.0 {
-            energy_uj / seen_s
-        } else {
-            0.0
-        };
+        let mean_uw = if seen_s > 0.0 { energy_uj / seen_s } else { 0.0 };
         let edge = std::f64::consts::SQRT_2 * mean_uw * self.traits.update_s;
         let sigma = (self.traits.scale_sigma * energy_uj).hypot(edge) + mean_uw * unseen_s;
         let sigma_uj = (sigma.ceil() as u64).saturating_add(self.missed_wrap_uj);
@@ -147,16 +143,11 @@ impl Accumulator {
         }
         let silent_ns = self.unseen_ns() - self.unknown_ns;
         if silent_ns > 0 {
-            parts.push(format!(
-                "unreadable for the last {:.3} s",
-                seconds(silent_ns)
-            ));
+            parts.push(format!("unreadable for the last {:.3} s", seconds(silent_ns)));
         }
         let still_s = seconds(self.now_ns - self.moved_ns);
         if silent_ns == 0 && still_s > STILL_LIMIT_S {
-            parts.push(format!(
-                "the counter has not moved for the last {still_s:.1} s"
-            ));
+            parts.push(format!("the counter has not moved for the last {still_s:.1} s"));
         }
         if self.missed_wrap_uj > 0 {
             parts.push("an interval was long enough to hide a second wrap".to_owned());
@@ -181,10 +172,7 @@ mod tests {
     }
 
     fn at(seconds: u64) -> Moment {
-        Moment {
-            wall_ns: seconds * 1_000_000_000,
-            cpu_ns: 0,
-        }
+        Moment { wall_ns: seconds * 1_000_000_000, cpu_ns: 0 }
     }
 
     #[test]
@@ -204,21 +192,14 @@ mod tests {
         assert_eq!(c.take(Some(5), at(3)), 100_000_000);
         assert_eq!(c.take(Some(50_000_005), at(4)), 150_000_000);
         assert!(c.trouble().is_some_and(|t| t.contains("went back")));
-        assert!(
-            c.uncertainty().sigma_uj > 75_000_000,
-            "one unknown second at 75 W"
-        );
+        assert!(c.uncertainty().sigma_uj > 75_000_000, "one unknown second at 75 W");
     }
 
     #[test]
     fn a_reset_is_not_mistaken_for_a_wrap() {
         let mut c = counter(Some(RANGE));
         c.take(Some(1_000_000), at(1));
-        assert_eq!(
-            c.take(Some(0), at(2)),
-            0,
-            "65 kJ in one second is not believed"
-        );
+        assert_eq!(c.take(Some(0), at(2)), 0, "65 kJ in one second is not believed");
         assert!(c.trouble().is_some());
     }
 

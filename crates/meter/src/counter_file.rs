@@ -57,7 +57,5 @@ fn read_number(file: &File) -> Result<u64, CounterFault> {
     let length = file.read_at(&mut text, 0)?;
     let text = String::from_utf8_lossy(&text[..length]);
     let number = text.trim();
-    number
-        .parse()
-        .map_err(|_| CounterFault::NotANumber(number.to_owned()))
+    number.parse().map_err(|_| CounterFault::NotANumber(number.to_owned()))
 }

@@ -20,17 +20,10 @@ pub(crate) fn process_cpu_ns(scope: CpuScope) -> u64 {
 }
 
 fn own_cpu_ns() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a live, writable timespec, which is all that the call asks for.
     let status = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
-    if status == 0 {
-        join(time.tv_sec, time.tv_nsec, 1)
-    } else {
-        0
-    }
+    if status == 0 { join(time.tv_sec, time.tv_nsec, 1) } else { 0 }
 }
 
 fn children_cpu_ns() -> u64 {
@@ -52,9 +45,7 @@ fn children_cpu_ns() -> u64 {
 fn join(whole_s: impl TryInto<u64>, part: impl TryInto<u64>, part_ns: u64) -> u64 {
     let whole: u64 = whole_s.try_into().unwrap_or(0);
     let part: u64 = part.try_into().unwrap_or(0);
-    whole
-        .saturating_mul(1_000_000_000)
-        .saturating_add(part.saturating_mul(part_ns))
+    whole.saturating_mul(1_000_000_000).saturating_add(part.saturating_mul(part_ns))
 }
 
 #[cfg(test)]

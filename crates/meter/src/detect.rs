@@ -67,35 +67,22 @@ pub fn detect(options: &DetectOptions) -> Detection {
 pub(crate) fn detect_under(options: &DetectOptions, load: &mut dyn FnMut()) -> Detection {
     let machine = Machine::read(&options.sysfs_root, &options.proc_root);
     let model = LoadModel::of(&machine);
-    let RaplFindings {
-        packages,
-        drams,
-        mut rejected,
-        absent,
-    } = rapl::find(&options.sysfs_root, load);
-    let mut detection = Detection {
-        sources: Vec::new(),
-        rejected: Vec::new(),
-    };
+    let RaplFindings { packages, drams, mut rejected, absent } =
+        rapl::find(&options.sysfs_root, load);
+    let mut detection = Detection { sources: Vec::new(), rejected: Vec::new() };
     detection.rejected.extend(perf_unit(&options.sysfs_root));
     detection.rejected.append(&mut rejected);
 
     let gap = |what: &str| {
         let why = absent.as_deref().unwrap_or("none of the zones is live");
-        let guest = if machine.virtualised {
-            " (a virtual machine)"
-        } else {
-            ""
-        };
+        let guest = if machine.virtualised { " (a virtual machine)" } else { "" };
         let gap = Rejection::missing(what, format!("{why}{guest}; the load model stands in"));
         if absent.is_some() && !machine.virtualised {
             return gap.unlocked_by("sudo modprobe intel_rapl_msr");
         }
         gap
     };
-    detection.cover(packages, &model, LoadPart::Cpu, || {
-        gap("cpu package counter")
-    });
+    detection.cover(packages, &model, LoadPart::Cpu, || gap("cpu package counter"));
     detection.cover(drams, &model, LoadPart::Memory, || gap("memory counter"));
     detection.add_gpus(options, load);
     detection.rejected.push(Rejection::missing(
@@ -115,21 +102,16 @@ impl Detection {
         gap: impl FnOnce() -> Rejection,
     ) {
         if live.is_empty() {
-            self.sources
-                .push(Box::new(LoadSource::new(model.clone(), part)));
+            self.sources.push(Box::new(LoadSource::new(model.clone(), part)));
             self.rejected.push(gap());
         }
-        self.sources.extend(
-            live.into_iter()
-                .map(|source| Box::new(source) as Box<dyn Source>),
-        );
+        self.sources.extend(live.into_iter().map(|source| Box::new(source) as Box<dyn Source>));
     }
 
     #[cfg(feature = "nvml")]
     fn add_gpus(&mut self, options: &DetectOptions, load: &mut dyn FnMut()) {
         let (gpus, rejected) = crate::nvml::find(options.visible_gpus.as_deref(), load);
-        self.sources
-            .extend(gpus.into_iter().map(|gpu| Box::new(gpu) as Box<dyn Source>));
+        self.sources.extend(gpus.into_iter().map(|gpu| Box::new(gpu) as Box<dyn Source>));
         self.rejected.extend(rejected);
     }
 

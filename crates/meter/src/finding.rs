@@ -29,24 +29,14 @@ impl Rejection {
     #[must_use]
     pub fn redundant(what: impl Into<String>, why: impl Into<String>) -> Self {
         let kind = RejectionKind::Redundant;
-        Self {
-            what: what.into(),
-            why: why.into(),
-            unlock: None,
-            kind,
-        }
+        Self { what: what.into(), why: why.into(), unlock: None, kind }
     }
 
     /// Something that is not measured.
     #[must_use]
     pub fn missing(what: impl Into<String>, why: impl Into<String>) -> Self {
         let kind = RejectionKind::Missing;
-        Self {
-            what: what.into(),
-            why: why.into(),
-            unlock: None,
-            kind,
-        }
+        Self { what: what.into(), why: why.into(), unlock: None, kind }
     }
 
     /// Adds the command that unlocks it.

@@ -31,19 +31,13 @@ impl Amount {
     /// Nothing, over `channels` channels.
     #[must_use]
     pub fn zero(channels: usize) -> Self {
-        Self {
-            energy_uj: vec![0; channels],
-            wall_ns: 0,
-            cpu_ns: 0,
-        }
+        Self { energy_uj: vec![0; channels], wall_ns: 0, cpu_ns: 0 }
     }
 
     /// Energy of all channels, µJ.
     #[must_use]
     pub fn total_uj(&self) -> u64 {
-        self.energy_uj
-            .iter()
-            .fold(0, |sum, &uj| sum.saturating_add(uj))
+        self.energy_uj.iter().fold(0, |sum, &uj| sum.saturating_add(uj))
     }
 
     /// Wall time, s.
@@ -161,12 +155,8 @@ impl Ledger {
     pub fn advance(&mut self, interval: &Amount) {
         let interval = self.fitting(interval);
         self.total.add_share(&interval, 0, 1);
-        let innermost: Vec<usize> = self
-            .open
-            .iter()
-            .filter(|s| s.children == 0)
-            .map(|s| s.row)
-            .collect();
+        let innermost: Vec<usize> =
+            self.open.iter().filter(|s| s.children == 0).map(|s| s.row).collect();
         if innermost.is_empty() {
             self.unattributed.add_share(&interval, 0, 1);
         }
@@ -207,9 +197,7 @@ impl Ledger {
         let Some(at) = self.position(id) else { return };
         let closed = self.open.remove(at);
         let row = &mut self.rows[closed.row];
-        row.open_ns = row
-            .open_ns
-            .saturating_add(self.total.wall_ns - closed.opened_ns);
+        row.open_ns = row.open_ns.saturating_add(self.total.wall_ns - closed.opened_ns);
         for stage in &mut self.open {
             if stage.parent == Some(id) {
                 stage.parent = closed.parent;
@@ -294,19 +282,11 @@ mod tests {
     use super::*;
 
     fn joules(uj: u64) -> Amount {
-        Amount {
-            energy_uj: vec![uj],
-            wall_ns: 10,
-            cpu_ns: 3,
-        }
+        Amount { energy_uj: vec![uj], wall_ns: 10, cpu_ns: 3 }
     }
 
     fn own(ledger: &Ledger, path: &str) -> u64 {
-        ledger
-            .stages()
-            .iter()
-            .find(|s| s.path == path)
-            .map_or(0, |s| s.own.total_uj())
+        ledger.stages().iter().find(|s| s.path == path).map_or(0, |s| s.own.total_uj())
     }
 
     #[test]
@@ -332,10 +312,7 @@ mod tests {
             ledger.open(None, name);
         }
         ledger.advance(&joules(11));
-        assert_eq!(
-            (own(&ledger, "a"), own(&ledger, "b"), own(&ledger, "c")),
-            (4, 4, 3)
-        );
+        assert_eq!((own(&ledger, "a"), own(&ledger, "b"), own(&ledger, "c")), (4, 4, 3));
     }
 
     #[test]
@@ -370,11 +347,7 @@ mod tests {
     fn overflow_is_cut_and_still_adds_up() {
         let mut ledger = Ledger::new(2);
         ledger.open(None, "a");
-        let huge = Amount {
-            energy_uj: vec![u64::MAX, 9],
-            wall_ns: u64::MAX,
-            cpu_ns: u64::MAX,
-        };
+        let huge = Amount { energy_uj: vec![u64::MAX, 9], wall_ns: u64::MAX, cpu_ns: u64::MAX };
         ledger.advance(&huge);
         ledger.advance(&huge);
         assert_eq!(ledger.total().total_uj(), u64::MAX);

@@ -34,13 +34,8 @@ pub(crate) fn watch<C>(
     mut read: impl FnMut(&mut C) -> Option<u64>,
     load: &mut dyn FnMut(),
 ) -> Vec<Sighting> {
-    let mut seen: Vec<Sighting> = counters
-        .iter_mut()
-        .map(|c| Sighting {
-            before: read(c),
-            after: None,
-        })
-        .collect();
+    let mut seen: Vec<Sighting> =
+        counters.iter_mut().map(|c| Sighting { before: read(c), after: None }).collect();
     if counters.is_empty() {
         return seen;
     }

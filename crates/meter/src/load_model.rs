@@ -29,10 +29,8 @@ pub const SIGMA_FACTOR: f64 = 2.0;
 pub const MEMORY_W_PER_GB: f64 = 0.3725;
 
 /// Intel family 6 models by (model, name, idle W, full-load W) per vCPU.
-const INTEL_FAMILY_6: [(u32, &str, f64, f64); 2] = [
-    (143, "Sapphire Rapids", 1.04, 4.16),
-    (207, "Emerald Rapids", 0.81, 4.48),
-];
+const INTEL_FAMILY_6: [(u32, &str, f64, f64); 2] =
+    [(143, "Sapphire Rapids", 1.04, 4.16), (207, "Emerald Rapids", 0.81, 4.48)];
 
 /// Idle and full-load W per vCPU of a processor that the table does not know.
 const UNKNOWN: (f64, f64) = (0.9, 3.7);
@@ -143,13 +141,7 @@ impl LoadSource {
             how,
             family: format!("load model of the {name}"),
         };
-        Self {
-            channel,
-            model,
-            part,
-            start: None,
-            energy_uj: 0,
-        }
+        Self { channel, model, part, start: None, energy_uj: 0 }
     }
 }
 
@@ -202,19 +194,13 @@ mod tests {
         let model = emerald();
         assert!((model.cpu_energy_j(10.0, 0.0) - 16.2).abs() < 1e-9);
         assert!((model.cpu_energy_j(10.0, 20.0) - 89.6).abs() < 1e-9);
-        assert!(
-            (model.cpu_energy_j(10.0, 1e9) - 89.6).abs() < 1e-9,
-            "u is at most 1"
-        );
+        assert!((model.cpu_energy_j(10.0, 1e9) - 89.6).abs() < 1e-9, "u is at most 1");
         assert!((model.memory_energy_j(10.0) - 89.4).abs() < 1e-9);
     }
 
     #[test]
     fn energy_does_not_depend_on_how_often_it_is_read() {
-        let moment = |i: u64| Moment {
-            wall_ns: i * 7_000_003,
-            cpu_ns: i * 5_000_011,
-        };
+        let moment = |i: u64| Moment { wall_ns: i * 7_000_003, cpu_ns: i * 5_000_011 };
         let mut often = LoadSource::new(emerald(), LoadPart::Cpu);
         let mut rarely = often.clone();
         rarely.read(moment(0));
@@ -226,10 +212,7 @@ mod tests {
 
     #[test]
     fn an_unknown_processor_gets_the_documented_default() {
-        let model = LoadModel::of(&Machine {
-            usable_vcpus: 4,
-            ..Machine::default()
-        });
+        let model = LoadModel::of(&Machine { usable_vcpus: 4, ..Machine::default() });
         assert_eq!((model.idle_w, model.max_w), UNKNOWN);
         assert!(model.origin.contains("unknown"));
     }

@@ -49,24 +49,16 @@ impl Machine {
                 .map(|(_, value)| value.trim())
                 .unwrap_or_default()
         };
-        let seen = text
-            .lines()
-            .filter(|line| line.starts_with("processor"))
-            .count();
+        let seen = text.lines().filter(|line| line.starts_with("processor")).count();
         Self {
             vendor: first("vendor_id").to_owned(),
             family: first("cpu family").parse().unwrap_or(0),
             model: first("model").parse().unwrap_or(0),
             model_name: first("model name").to_owned(),
-            online_vcpus: u32::try_from(seen)
-                .unwrap_or(u32::MAX)
-                .max(usable_vcpus)
-                .max(1),
+            online_vcpus: u32::try_from(seen).unwrap_or(u32::MAX).max(usable_vcpus).max(1),
             usable_vcpus: usable_vcpus.max(1),
             memory_bytes: 0,
-            virtualised: first("flags")
-                .split_whitespace()
-                .any(|flag| flag == "hypervisor"),
+            virtualised: first("flags").split_whitespace().any(|flag| flag == "hypervisor"),
         }
     }
 
@@ -84,13 +76,7 @@ fn total_memory(meminfo: &str) -> u64 {
     meminfo
         .lines()
         .find_map(|line| line.strip_prefix("MemTotal:"))
-        .and_then(|rest| {
-            rest.trim()
-                .trim_end_matches("kB")
-                .trim()
-                .parse::<u64>()
-                .ok()
-        })
+        .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok())
         .unwrap_or(0)
         .saturating_mul(1024)
 }
@@ -132,10 +118,7 @@ mod tests {
     #[test]
     fn a_shared_machine_charges_a_share_of_its_memory() {
         let machine = Machine::from_cpuinfo(CPUINFO, 1);
-        assert_eq!(
-            machine.memory_share(total_memory("MemTotal:   1000 kB"), None),
-            512_000
-        );
+        assert_eq!(machine.memory_share(total_memory("MemTotal:   1000 kB"), None), 512_000);
         assert_eq!(machine.memory_share(1_024_000, Some(99)), 99);
         assert_eq!(machine.memory_share(1_024_000, Some(u64::MAX)), 512_000);
     }

@@ -83,17 +83,9 @@ impl Meter {
     /// # Errors
     /// If the carried-over table is not whole, or no thread can be started.
     pub fn start(options: MeterOptions) -> Result<Self, MeterError> {
-        let detection = options
-            .detection
-            .unwrap_or_else(|| detect(&DetectOptions::default()));
-        let Detection {
-            mut sources,
-            rejected,
-        } = detection;
-        let live = sources
-            .iter()
-            .map(|source| source.channel().clone())
-            .collect();
+        let detection = options.detection.unwrap_or_else(|| detect(&DetectOptions::default()));
+        let Detection { mut sources, rejected } = detection;
+        let live = sources.iter().map(|source| source.channel().clone()).collect();
         let (slots, ledger) = options.carry_over.join(live)?;
         let clock = Clock::start(options.cpu_scope);
         let last = clock.now();
@@ -123,10 +115,7 @@ impl Meter {
             .name("surrogate-meter".to_owned())
             .spawn(move || sampled.sample_until_stopped(period))
             .map_err(|source| MeterError::SamplerThread { source })?;
-        Ok(Self {
-            shared,
-            sampler: Some(sampler),
-        })
+        Ok(Self { shared, sampler: Some(sampler) })
     }
 
     /// Opens a stage inside the innermost open stage of this thread; it closes when the guard is
@@ -146,16 +135,9 @@ impl Meter {
         let mut state = self.shared.boundary();
         let state = &mut *state;
         let stack = state.stacks.entry(thread).or_default();
-        let id = state
-            .ledger
-            .open(parent.or_else(|| stack.last().copied()), name);
+        let id = state.ledger.open(parent.or_else(|| stack.last().copied()), name);
         stack.push(id);
-        StageGuard {
-            shared: Arc::clone(&self.shared),
-            id,
-            thread,
-            stays: PhantomData,
-        }
+        StageGuard { shared: Arc::clone(&self.shared), id, thread, stays: PhantomData }
     }
 
     /// Energy so far with its uncertainty; reads all sources.
@@ -222,9 +204,7 @@ impl Drop for Meter {
 
 impl std::fmt::Debug for Meter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Meter")
-            .field("energy_so_far_j", &self.energy_so_far_j())
-            .finish()
+        f.debug_struct("Meter").field("energy_so_far_j", &self.energy_so_far_j()).finish()
     }
 }
 
@@ -262,9 +242,7 @@ impl Shared {
             drop(state);
             state = self.boundary();
             state.end_sample();
-            due_ns = due_ns
-                .max(now_ns.saturating_sub(period_ns))
-                .saturating_add(period_ns);
+            due_ns = due_ns.max(now_ns.saturating_sub(period_ns)).saturating_add(period_ns);
         }
     }
 }
@@ -293,37 +271,18 @@ impl State {
     fn channel_reports(&self) -> Vec<ChannelReport> {
         let energies = &self.ledger.total().energy_uj;
         let report = |(i, (slot, &energy_uj)): (usize, (&Slot, &u64))| {
-            let live = self
-                .sources
-                .get(i)
-                .map(|source| source.uncertainty())
-                .unwrap_or_default();
-            let carried = slot
-                .carried
-                .as_ref()
-                .map(ChannelReport::uncertainty)
-                .unwrap_or_default();
+            let live = self.sources.get(i).map(|source| source.uncertainty()).unwrap_or_default();
+            let carried = slot.carried.as_ref().map(ChannelReport::uncertainty).unwrap_or_default();
             let both: Uncertainty = live.plus(carried);
             ChannelReport::new(&slot.channel, energy_uj, both)
         };
-        self.slots
-            .iter()
-            .zip(energies)
-            .enumerate()
-            .map(report)
-            .collect()
+        self.slots.iter().zip(energies).enumerate().map(report).collect()
     }
 
     fn not_measured(&self) -> Vec<Rejection> {
-        let missing = self
-            .rejected
-            .iter()
-            .filter(|r| r.kind == RejectionKind::Missing)
-            .cloned();
+        let missing = self.rejected.iter().filter(|r| r.kind == RejectionKind::Missing).cloned();
         let troubled = self.sources.iter().filter_map(|source| {
-            source
-                .trouble()
-                .map(|why| Rejection::missing(source.channel().name.clone(), why))
+            source.trouble().map(|why| Rejection::missing(source.channel().name.clone(), why))
         });
         let empty = self
             .slots

@@ -40,10 +40,7 @@ impl Source for GpuSource {
     }
 
     fn read(&mut self, now: Moment) -> u64 {
-        if self
-            .read_ns
-            .is_none_or(|then| now.wall_ns.saturating_sub(then) >= KEEP_NS)
-        {
+        if self.read_ns.is_none_or(|then| now.wall_ns.saturating_sub(then) >= KEEP_NS) {
             self.read_ns = Some(now.wall_ns);
             self.energy_uj = self.counter.take(counter_uj(&self.device), now);
         }
@@ -92,10 +89,7 @@ pub(crate) fn find(
         }
     }
     if count == 0 {
-        rejected.push(Rejection::missing(
-            "gpu",
-            "the NVIDIA driver lists no device",
-        ));
+        rejected.push(Rejection::missing("gpu", "the NVIDIA driver lists no device"));
     }
     (living(devices, load, &mut rejected), rejected)
 }
@@ -120,9 +114,7 @@ fn living(
 }
 
 fn source(index: u32, device: Device<'static>) -> GpuSource {
-    let model = device
-        .name()
-        .unwrap_or_else(|_| "unnamed device".to_owned());
+    let model = device.name().unwrap_or_else(|_| "unnamed device".to_owned());
     GpuSource {
         channel: Channel {
             name: format!("gpu{index}"),

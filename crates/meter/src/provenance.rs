@@ -30,14 +30,9 @@ impl Provenance {
     /// The inverse of [`Provenance::word`]; `None` for any other word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Self::Measured,
-            Self::Calibrated,
-            Self::Estimated,
-            Self::Assumed,
-        ]
-        .into_iter()
-        .find(|provenance| provenance.word() == word)
+        [Self::Measured, Self::Calibrated, Self::Estimated, Self::Assumed]
+            .into_iter()
+            .find(|provenance| provenance.word() == word)
     }
 }
 

@@ -40,11 +40,7 @@ impl RaplSource {
             _ => (0.05, "processor package"),
         };
         let range_uj = number_in(&zone.dir.join("max_energy_range_uj")).filter(|&uj| uj > 0);
-        let wrap = if range_uj.is_some() {
-            ""
-        } else {
-            "; its range is unknown"
-        };
+        let wrap = if range_uj.is_some() { "" } else { "; its range is unknown" };
         Self {
             channel: Channel {
                 name: zone.channel_name(),
@@ -53,12 +49,8 @@ impl RaplSource {
                     "powercap counter {} ({}): {what}, all processes on it{wrap}",
                     zone.id, zone.name
                 ),
-                family: if matches!(zone.domain, Domain::Dram(_)) {
-                    "rapl dram"
-                } else {
-                    "rapl"
-                }
-                .to_owned(),
+                family: if matches!(zone.domain, Domain::Dram(_)) { "rapl dram" } else { "rapl" }
+                    .to_owned(),
             },
             file,
             counter: Accumulator::new(CounterTraits {
@@ -123,11 +115,7 @@ pub(crate) fn find(sysfs_root: &Path, load: &mut dyn FnMut()) -> RaplFindings {
     if zones.is_empty() {
         findings.absent = Some("the powercap tree has no zones".to_owned());
     }
-    let alive = living(
-        open_all(zones, &mut findings.rejected),
-        load,
-        &mut findings.rejected,
-    );
+    let alive = living(open_all(zones, &mut findings.rejected), load, &mut findings.rejected);
     for candidate in without_doubles(alive, &mut findings.rejected) {
         let source = RaplSource::new(&candidate.zone, candidate.file);
         match candidate.zone.domain {
@@ -196,15 +184,11 @@ fn living(
 
 /// Keeps one reader for each thing counted.
 fn without_doubles(alive: Vec<Candidate>, rejected: &mut Vec<Rejection>) -> Vec<Candidate> {
-    let nested_dram = alive
-        .iter()
-        .any(|c| matches!(c.zone.domain, Domain::Dram(Some(_))));
+    let nested_dram = alive.iter().any(|c| matches!(c.zone.domain, Domain::Dram(Some(_))));
     let mut kept: Vec<Candidate> = Vec::new();
     for candidate in alive {
         let zone = &candidate.zone;
-        let twin = kept
-            .iter()
-            .find(|k| k.zone.channel_name() == zone.channel_name());
+        let twin = kept.iter().find(|k| k.zone.channel_name() == zone.channel_name());
         let mirror = kept.iter().find(|k| mirrors(k, &candidate));
         let reason = if let Some(twin) = twin {
             Some(format!("{} counts the same", twin.zone.id))
@@ -226,11 +210,7 @@ fn without_doubles(alive: Vec<Candidate>, rejected: &mut Vec<Rejection>) -> Vec<
 /// Whether two dies of one package show one and the same counter.
 fn mirrors(a: &Candidate, b: &Candidate) -> bool {
     fn socket(candidate: &Candidate) -> Option<&str> {
-        candidate
-            .zone
-            .name
-            .split_once("-die-")
-            .map(|(socket, _)| socket)
+        candidate.zone.name.split_once("-die-").map(|(socket, _)| socket)
     }
     let close = |x: Option<u64>, y: Option<u64>| match (x, y) {
         (Some(x), Some(y)) => x.abs_diff(y) <= MIRROR_UJ,

@@ -32,10 +32,7 @@ impl Zone {
     pub(crate) fn channel_name(&self) -> String {
         match &self.domain {
             Domain::Dram(Some(package)) => {
-                format!(
-                    "dram-{}",
-                    package.strip_prefix("package-").unwrap_or(package)
-                )
+                format!("dram-{}", package.strip_prefix("package-").unwrap_or(package))
             }
             Domain::Dram(None) => format!("dram:{}", self.id.rsplit(':').next().unwrap_or("0")),
             Domain::Package | Domain::Overlapping(_) => self.name.clone(),
@@ -95,10 +92,7 @@ fn is_package(name: &str) -> bool {
 
 /// The numbers after the colons of a zone's directory name; empty if it has none.
 fn numbers(id: &str) -> Vec<u64> {
-    id.split(':')
-        .skip(1)
-        .map_while(|part| part.parse().ok())
-        .collect()
+    id.split(':').skip(1).map_while(|part| part.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -107,22 +101,10 @@ mod tests {
 
     #[test]
     fn package_names_of_any_length_are_known() {
-        for name in [
-            "package-0",
-            "package-12",
-            "package-0-die-1",
-            "package-10-die-11",
-        ] {
+        for name in ["package-0", "package-12", "package-0-die-1", "package-10-die-11"] {
             assert!(is_package(name), "{name}");
         }
-        for name in [
-            "package-",
-            "package-x",
-            "package-0-die-",
-            "core",
-            "",
-            "package-0-die-1-2",
-        ] {
+        for name in ["package-", "package-x", "package-0-die-", "core", "", "package-0-die-1-2"] {
             assert!(!is_package(name), "{name}");
         }
     }

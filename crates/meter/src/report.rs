@@ -46,11 +46,7 @@ impl ChannelReport {
     /// The uncertainty's three numbers.
     #[must_use]
     pub fn uncertainty(&self) -> Uncertainty {
-        Uncertainty {
-            sigma_uj: self.sigma_uj,
-            low_uj: self.low_uj,
-            high_uj: self.high_uj,
-        }
+        Uncertainty { sigma_uj: self.sigma_uj, low_uj: self.low_uj, high_uj: self.high_uj }
     }
 }
 
@@ -77,22 +73,14 @@ pub fn total_of(channels: &[ChannelReport]) -> Total {
         sides[2] += channel.high_uj.saturating_sub(channel.energy_uj) as f64;
     }
     let quadrature = |side: usize| {
-        families
-            .values()
-            .map(|sides| sides[side] * sides[side])
-            .sum::<f64>()
-            .sqrt()
-            .round() as u64
+        families.values().map(|sides| sides[side] * sides[side]).sum::<f64>().sqrt().round() as u64
     };
     let uncertainty = Uncertainty {
         sigma_uj: quadrature(0),
         low_uj: energy_uj.saturating_sub(quadrature(1)),
         high_uj: energy_uj.saturating_add(quadrature(2)),
     };
-    Total {
-        energy_uj,
-        uncertainty,
-    }
+    Total { energy_uj, uncertainty }
 }
 
 /// What a run used, all sessions together.
@@ -134,11 +122,7 @@ impl EnergyReport {
     /// Provenance of the total: that of its weakest channel that has any energy.
     #[must_use]
     pub fn provenance(&self) -> Option<Provenance> {
-        self.channels
-            .iter()
-            .filter(|c| c.energy_uj > 0)
-            .map(|c| c.provenance)
-            .max()
+        self.channels.iter().filter(|c| c.energy_uj > 0).map(|c| c.provenance).max()
     }
 
     /// Energy of a stage and all stages inside it, all channels, µJ.
@@ -191,22 +175,13 @@ mod tests {
     #[test]
     fn one_family_adds_linearly_and_two_in_quadrature() {
         let of = |family, sigma| channel(family, 1_000, Uncertainty::additive(1_000, sigma));
-        assert_eq!(
-            total_of(&[of("a", 30), of("a", 40)]).uncertainty.sigma_uj,
-            70
-        );
-        assert_eq!(
-            total_of(&[of("a", 30), of("b", 40)]).uncertainty.sigma_uj,
-            50
-        );
+        assert_eq!(total_of(&[of("a", 30), of("a", 40)]).uncertainty.sigma_uj, 70);
+        assert_eq!(total_of(&[of("a", 30), of("b", 40)]).uncertainty.sigma_uj, 50);
     }
 
     #[test]
     fn a_factor_of_two_keeps_its_lopsided_interval() {
         let total = total_of(&[channel("a", 1_000, Uncertainty::factor(1_000, 2.0))]);
-        assert_eq!(
-            (total.uncertainty.low_uj, total.uncertainty.high_uj),
-            (500, 2_000)
-        );
+        assert_eq!((total.uncertainty.low_uj, total.uncertainty.high_uj), (500, 2_000));
     }
 }

@@ -27,11 +27,7 @@ pub(crate) struct SampleLog {
 impl SampleLog {
     /// A log that starts at `wall_ns` with `energy_uj` by channel already used.
     pub(crate) fn start(wall_ns: u64, energy_uj: &[u64]) -> Self {
-        Self {
-            kept: Vec::new(),
-            last_ns: wall_ns,
-            last_uj: energy_uj.to_vec(),
-        }
+        Self { kept: Vec::new(), last_ns: wall_ns, last_uj: energy_uj.to_vec() }
     }
 
     /// Ends the present span.
@@ -45,11 +41,7 @@ impl SampleLog {
             .zip(&self.last_uj)
             .map(|(&now, &then)| now.saturating_sub(then) as f64 * 1e-6 / span_s)
             .collect();
-        self.kept.push(Sample {
-            time_s: seconds(wall_ns),
-            span_s,
-            watts,
-        });
+        self.kept.push(Sample { time_s: seconds(wall_ns), span_s, watts });
         self.last_ns = wall_ns;
         self.last_uj.clear();
         self.last_uj.extend_from_slice(energy_uj);
@@ -78,11 +70,7 @@ impl SampleLog {
 fn merge(a: &Sample, b: &Sample) -> Sample {
     let span_s = a.span_s + b.span_s;
     let mean = |(x, y): (&f64, &f64)| (x * a.span_s + y * b.span_s) / span_s;
-    Sample {
-        time_s: b.time_s,
-        span_s,
-        watts: a.watts.iter().zip(&b.watts).map(mean).collect(),
-    }
+    Sample { time_s: b.time_s, span_s, watts: a.watts.iter().zip(&b.watts).map(mean).collect() }
 }
 
 #[cfg(test)]

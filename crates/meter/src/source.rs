@@ -89,14 +89,7 @@ mod tests {
     #[test]
     fn factor_two_means_half_to_double() {
         let u = Uncertainty::factor(1_000, 2.0);
-        assert_eq!(
-            u,
-            Uncertainty {
-                sigma_uj: 750,
-                low_uj: 500,
-                high_uj: 2_000
-            }
-        );
+        assert_eq!(u, Uncertainty { sigma_uj: 750, low_uj: 500, high_uj: 2_000 });
     }
 
     #[test]

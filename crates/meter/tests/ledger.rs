@@ -22,26 +22,13 @@ enum Event {
 }
 
 fn quantity() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        Just(0),
-        0..10_u64,
-        any::<u32>().prop_map(u64::from),
-        any::<u64>()
-    ]
+    prop_oneof![Just(0), 0..10_u64, any::<u32>().prop_map(u64::from), any::<u64>()]
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let thread = 0..4_usize;
-    let amount = (
-        prop::collection::vec(quantity(), CHANNELS),
-        quantity(),
-        quantity(),
-    )
-        .prop_map(|(energy_uj, wall_ns, cpu_ns)| Amount {
-            energy_uj,
-            wall_ns,
-            cpu_ns,
-        });
+    let amount = (prop::collection::vec(quantity(), CHANNELS), quantity(), quantity())
+        .prop_map(|(energy_uj, wall_ns, cpu_ns)| Amount { energy_uj, wall_ns, cpu_ns });
     prop_oneof![
         5 => amount.prop_map(Event::Pass),
         3 => (thread.clone(), 0..5_u8).prop_map(|(thread, name)| Event::Open { thread, name }),
@@ -86,12 +73,7 @@ fn apply(ledger: &mut Ledger, stacks: &mut [Vec<StageId>], event: &Event) {
 fn sums(ledger: &Ledger) -> Vec<(u128, u128)> {
     let quantities = |amount: &Amount| -> Vec<u128> {
         let times = [amount.wall_ns, amount.cpu_ns];
-        amount
-            .energy_uj
-            .iter()
-            .chain(&times)
-            .map(|&q| u128::from(q))
-            .collect()
+        amount.energy_uj.iter().chain(&times).map(|&q| u128::from(q)).collect()
     };
     let mut parts = quantities(ledger.unattributed());
     for stage in ledger.stages() {

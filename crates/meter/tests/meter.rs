@@ -26,11 +26,7 @@ impl Script {
             how: "a script".to_owned(),
             family: name.to_owned(),
         };
-        Box::new(Self {
-            channel,
-            readings,
-            next: 0,
-        })
+        Box::new(Self { channel, readings, next: 0 })
     }
 }
 
@@ -40,11 +36,7 @@ impl Source for Script {
     }
 
     fn read(&mut self, _now: Moment) -> u64 {
-        let reading = self
-            .readings
-            .get(self.next)
-            .or(self.readings.last())
-            .copied();
+        let reading = self.readings.get(self.next).or(self.readings.last()).copied();
         self.next += 1;
         reading.unwrap_or(0)
     }
@@ -60,10 +52,7 @@ impl Source for Script {
 
 /// A meter whose sampler stays out of the way of a scripted test.
 fn scripted(sources: Vec<Box<dyn Source>>, carry_over: CarryOver) -> Meter {
-    let detection = Detection {
-        sources,
-        rejected: vec![Rejection::missing("gpu", "none here")],
-    };
+    let detection = Detection { sources, rejected: vec![Rejection::missing("gpu", "none here")] };
     Meter::start(MeterOptions {
         period: Duration::from_secs(10),
         detection: Some(detection),
@@ -74,21 +63,13 @@ fn scripted(sources: Vec<Box<dyn Source>>, carry_over: CarryOver) -> Meter {
 }
 
 fn own(report: &EnergyReport, path: &str) -> u64 {
-    report
-        .stages
-        .iter()
-        .find(|stage| stage.path == path)
-        .unwrap()
-        .own
-        .total_uj()
+    report.stages.iter().find(|stage| stage.path == path).unwrap().own.total_uj()
 }
 
 #[test]
 fn boundaries_split_the_counter_s_trace() {
-    let meter = scripted(
-        vec![Script::boxed("a", vec![100, 101, 104, 111, 126])],
-        CarryOver::default(),
-    );
+    let meter =
+        scripted(vec![Script::boxed("a", vec![100, 101, 104, 111, 126])], CarryOver::default());
     let train = meter.stage("train"); // 1 before it
     let adam = meter.stage("adam"); // 3 in train
     drop(adam); // 7 in adam
@@ -104,10 +85,7 @@ fn boundaries_split_the_counter_s_trace() {
 
 #[test]
 fn a_panicking_stage_is_closed_and_counted() {
-    let meter = scripted(
-        vec![Script::boxed("a", vec![0, 1, 3, 6, 10, 15])],
-        CarryOver::default(),
-    );
+    let meter = scripted(vec![Script::boxed("a", vec![0, 1, 3, 6, 10, 15])], CarryOver::default());
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let _solve = meter.stage("solve");
         let _newton = meter.stage("newton");
@@ -117,19 +95,13 @@ fn a_panicking_stage_is_closed_and_counted() {
     drop(meter.stage("evaluate"));
     let report = meter.stop();
     assert!(report.adds_up());
-    assert_eq!(
-        (own(&report, "solve"), own(&report, "solve/newton")),
-        (6, 3)
-    );
+    assert_eq!((own(&report, "solve"), own(&report, "solve/newton")), (6, 3));
     assert!(report.stages.iter().any(|stage| stage.path == "evaluate"));
 }
 
 #[test]
 fn a_guard_may_outlive_the_meter() {
-    let meter = scripted(
-        vec![Script::boxed("a", vec![0, 5, 9])],
-        CarryOver::default(),
-    );
+    let meter = scripted(vec![Script::boxed("a", vec![0, 5, 9])], CarryOver::default());
     let guard = meter.stage("left open");
     let report = meter.stop();
     drop(guard);
@@ -139,10 +111,7 @@ fn a_guard_may_outlive_the_meter() {
 
 #[test]
 fn workers_take_the_place_of_the_stage_that_waits_for_them() {
-    let meter = scripted(
-        vec![Script::boxed("a", (0..40).collect())],
-        CarryOver::default(),
-    );
+    let meter = scripted(vec![Script::boxed("a", (0..40).collect())], CarryOver::default());
     let solve = meter.stage("solve");
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -156,62 +125,34 @@ fn workers_take_the_place_of_the_stage_that_waits_for_them() {
     drop(solve);
     let report = meter.stop();
     assert!(report.adds_up());
-    let paths: Vec<&str> = report
-        .stages
-        .iter()
-        .map(|stage| stage.path.as_str())
-        .collect();
+    let paths: Vec<&str> = report.stages.iter().map(|stage| stage.path.as_str()).collect();
     assert!(paths.contains(&"solve/case/inner"));
-    assert_eq!(
-        report
-            .stages
-            .iter()
-            .find(|s| s.path == "solve/case")
-            .unwrap()
-            .calls,
-        3
-    );
+    assert_eq!(report.stages.iter().find(|s| s.path == "solve/case").unwrap().calls, 3);
 }
 
 #[test]
 fn a_resumed_run_goes_on_where_it_stopped() {
-    let first = scripted(
-        vec![Script::boxed("a", vec![0, 0, 10])],
-        CarryOver::default(),
-    );
+    let first = scripted(vec![Script::boxed("a", vec![0, 0, 10])], CarryOver::default());
     drop(first.stage("train"));
     let first = first.stop();
     assert_eq!(first.total_uj, 10);
 
-    let sources = vec![
-        Script::boxed("b", vec![0, 0, 7]),
-        Script::boxed("a", vec![0, 0, 5]),
-    ];
+    let sources = vec![Script::boxed("b", vec![0, 0, 7]), Script::boxed("a", vec![0, 0, 5])];
     let second = scripted(sources, CarryOver::from(&first));
     assert!((second.energy_so_far_j() - 10e-6).abs() < 1e-12);
     drop(second.stage("train"));
     let second = second.stop();
     assert!(second.adds_up());
     assert_eq!(second.total_uj, 22);
-    let energies: Vec<(&str, u64)> = second
-        .channels
-        .iter()
-        .map(|c| (c.name.as_str(), c.energy_uj))
-        .collect();
+    let energies: Vec<(&str, u64)> =
+        second.channels.iter().map(|c| (c.name.as_str(), c.energy_uj)).collect();
     assert_eq!(energies, [("b", 7), ("a", 15)]);
-    assert_eq!(
-        second.channels[1].sigma_uj, 2,
-        "one channel's sessions err together"
-    );
+    assert_eq!(second.channels[1].sigma_uj, 2, "one channel's sessions err together");
     assert_eq!(second.stages[0].calls, 2);
     assert!(second.wall_s >= first.wall_s);
 
     // A third session on a machine without those counters keeps their account.
-    let third = scripted(
-        vec![Script::boxed("c", vec![0, 1])],
-        CarryOver::from(&second),
-    )
-    .stop();
+    let third = scripted(vec![Script::boxed("c", vec![0, 1])], CarryOver::from(&second)).stop();
     assert!(third.adds_up());
     assert_eq!(third.total_uj, 23);
     assert_eq!(third.channels.len(), 3);
@@ -222,35 +163,22 @@ fn a_broken_carry_over_is_refused() {
     let meter = scripted(vec![Script::boxed("a", vec![0, 10])], CarryOver::default());
     let good = CarryOver::from(&meter.stop());
     let start = |carry_over| {
-        let detection = Detection {
-            sources: Vec::new(),
-            rejected: Vec::new(),
-        };
+        let detection = Detection { sources: Vec::new(), rejected: Vec::new() };
         let detection = Some(detection);
-        Meter::start(MeterOptions {
-            detection,
-            carry_over,
-            ..MeterOptions::default()
-        })
+        Meter::start(MeterOptions { detection, carry_over, ..MeterOptions::default() })
     };
     let mut sum = good.clone();
     sum.channels[0].energy_uj += 1;
     assert!(matches!(start(sum), Err(MeterError::CarryOverSum { .. })));
     let mut shape = good.clone();
     shape.channels.clear();
-    assert!(matches!(
-        start(shape),
-        Err(MeterError::CarryOverShape { .. })
-    ));
+    assert!(matches!(start(shape), Err(MeterError::CarryOverShape { .. })));
     assert!(start(good).unwrap().stop().adds_up());
 }
 
 #[test]
 fn the_power_curve_holds_the_whole_energy() {
-    let meter = scripted(
-        vec![Script::boxed("a", vec![0, 4_000_000])],
-        CarryOver::default(),
-    );
+    let meter = scripted(vec![Script::boxed("a", vec![0, 4_000_000])], CarryOver::default());
     let report = meter.stop();
     let energy_j: f64 = report.samples.iter().map(|s| s.watts[0] * s.span_s).sum();
     assert!((energy_j - 4.0).abs() < 1e-9);
@@ -259,15 +187,8 @@ fn the_power_curve_holds_the_whole_energy() {
 
 #[test]
 fn a_meter_without_sources_says_that_nothing_is_measured() {
-    let detection = Some(Detection {
-        sources: Vec::new(),
-        rejected: Vec::new(),
-    });
-    let meter = Meter::start(MeterOptions {
-        detection,
-        ..MeterOptions::default()
-    })
-    .unwrap();
+    let detection = Some(Detection { sources: Vec::new(), rejected: Vec::new() });
+    let meter = Meter::start(MeterOptions { detection, ..MeterOptions::default() }).unwrap();
     drop(meter.stage("train"));
     let report = meter.stop();
     assert!(report.adds_up());
@@ -284,22 +205,9 @@ fn without_any_counter_the_load_model_stands_in_and_says_so() {
         visible_gpus: None,
     };
     let detection = detect(&options);
-    let found: Vec<_> = detection
-        .found()
-        .map(|c| (c.name.as_str(), c.provenance))
-        .collect();
-    assert_eq!(
-        found[..2],
-        [
-            ("cpu", Provenance::Estimated),
-            ("memory", Provenance::Estimated)
-        ]
-    );
-    let gap = detection
-        .rejected
-        .iter()
-        .find(|r| r.what == "cpu package counter")
-        .unwrap();
+    let found: Vec<_> = detection.found().map(|c| (c.name.as_str(), c.provenance)).collect();
+    assert_eq!(found[..2], [("cpu", Provenance::Estimated), ("memory", Provenance::Estimated)]);
+    let gap = detection.rejected.iter().find(|r| r.what == "cpu package counter").unwrap();
     assert!(gap.why.contains("no powercap") && gap.why.contains("load model"));
     assert!(gap.unlock.is_some());
 }

@@ -54,10 +54,7 @@ pub(crate) fn assign(builder: &mut Builder<'_>) -> Result<Assignment, SolveError
     let mut slots = Vec::new();
     for field in 0..count {
         if let Home::Cells { lower, upper } = builder.homes[field] {
-            slots.extend(lower.then_some(Slot::End {
-                field,
-                upper: false,
-            }));
+            slots.extend(lower.then_some(Slot::End { field, upper: false }));
             slots.extend(upper.then_some(Slot::End { field, upper: true }));
         }
         if builder.governing[field].is_none() {
@@ -70,10 +67,8 @@ pub(crate) fn assign(builder: &mut Builder<'_>) -> Result<Assignment, SolveError
             return Err(missing(builder, slot));
         }
     }
-    let mut assignment = Assignment {
-        scalars: vec![usize::MAX; count],
-        ends: vec![Default::default(); count],
-    };
+    let mut assignment =
+        Assignment { scalars: vec![usize::MAX; count], ends: vec![Default::default(); count] };
     for row in &free {
         match row.taken {
             Some(Slot::Whole { field }) => assignment.scalars[field] = row.row,
@@ -111,13 +106,7 @@ fn free_rows(builder: &Builder<'_>) -> Result<Vec<Free>, SolveError> {
                 continue; // symmetry, which cells have anyway
             }
             let at = Some((c, x));
-            free.push(Free {
-                row: index,
-                at,
-                line: None,
-                equation: false,
-                taken: None,
-            });
+            free.push(Free { row: index, at, line: None, equation: false, taken: None });
         } else {
             let mut lines: Vec<usize> = fields
                 .iter()
@@ -133,13 +122,7 @@ fn free_rows(builder: &Builder<'_>) -> Result<Vec<Free>, SolveError> {
                 return Err(SolveError::Unsupported { reason });
             }
             let line = lines.first().copied();
-            free.push(Free {
-                row: index,
-                at: None,
-                line,
-                equation: true,
-                taken: None,
-            });
+            free.push(Free { row: index, at: None, line, equation: true, taken: None });
         }
     }
     Ok(free)
@@ -154,8 +137,7 @@ fn fit(builder: &Builder<'_>, free: &Free, slot: Slot) -> Option<usize> {
             let line = &builder.lines[c];
             let end = if upper { line.upper } else { line.lower };
             let here = builder.low.space[field] == Some(c) && x == end;
-            here.then(|| builder.low.local_order(residual, field))
-                .flatten()
+            here.then(|| builder.low.local_order(residual, field)).flatten()
         }
         Slot::Whole { field } => {
             let mentioned = builder.low.fields_in(residual).contains(&field);

@@ -25,16 +25,10 @@ pub(crate) struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(crate) fn new(problem: &'a Problem) -> Result<Self, SolveError> {
         let mut graph = problem.graph.clone();
-        let unknowns: Vec<_> = problem
-            .unknowns
-            .iter()
-            .map(|u| (u.symbol, graph.constant(u.initial)))
-            .collect();
-        let residuals = problem
-            .rows
-            .iter()
-            .map(|r| graph.substitute(r.residual, &unknowns))
-            .collect();
+        let unknowns: Vec<_> =
+            problem.unknowns.iter().map(|u| (u.symbol, graph.constant(u.initial))).collect();
+        let residuals =
+            problem.rows.iter().map(|r| graph.substitute(r.residual, &unknowns)).collect();
         let low = Lowering::new(problem, graph)?;
         let lines = problem.coordinates.iter().map(|c| Line {
             lower: c.lower,
@@ -84,10 +78,8 @@ impl<'a> Builder<'a> {
                 None => {
                     let found = self.evolving_fields(self.residuals[index]);
                     if found.len() > 1 {
-                        let reason = format!(
-                            "`{}` holds the time derivatives of several fields",
-                            row.name
-                        );
+                        let reason =
+                            format!("`{}` holds the time derivatives of several fields", row.name);
                         return Err(SolveError::Unsupported { reason });
                     }
                     found.first().copied()
@@ -138,10 +130,7 @@ impl<'a> Builder<'a> {
             };
             self.homes[field] = if self.suits_cells(field, line) {
                 self.lines[line].cells = true;
-                Home::Cells {
-                    lower: !self.lines[line].centred(),
-                    upper: true,
-                }
+                Home::Cells { lower: !self.lines[line].centred(), upper: true }
             } else {
                 Home::Nodes
             };
@@ -179,20 +168,14 @@ impl<'a> Builder<'a> {
             graph.jets_in(&[node]).is_empty() && !graph.free_symbols(&[node]).contains(&symbol)
         };
         let slopes = |node: Node| {
-            low.fields_in(node)
-                .into_iter()
-                .filter_map(|f| low.local_order(node, f))
-                .max()
+            low.fields_in(node).into_iter().filter_map(|f| low.local_order(node, f)).max()
         };
         !self.lines[line].periodic
             && low.time_order[field] == 1
             && !evolution.divergences.is_empty()
             && evolution.divergences.iter().all(|&(c, _)| c == line)
             && flat(evolution.capacity)
-            && evolution
-                .divergences
-                .iter()
-                .all(|&(_, flux)| slopes(flux) <= Some(1))
+            && evolution.divergences.iter().all(|&(_, flux)| slopes(flux) <= Some(1))
             && (self.lines[line].power > 0 || slopes(evolution.source) <= Some(0))
     }
 
@@ -232,9 +215,7 @@ impl<'a> Builder<'a> {
             join(self.low.first_state[key.field], k);
         }
         for row in &rows {
-            touched(&row.law)
-                .into_iter()
-                .for_each(|s| join(row.state, s));
+            touched(&row.law).into_iter().for_each(|s| join(row.state, s));
             for input in &row.law.inputs {
                 if let Input::Leaf(Leaf::Integral(k)) = input {
                     let body = &self.low.integrals[*k].body;
@@ -269,12 +250,7 @@ impl<'a> Builder<'a> {
             }
             let node = self.put_unknowns(output.value);
             let node = self.low.lower(node, None).map_err(|e| e.to_string())?;
-            if self
-                .low
-                .leaves_of(node)
-                .iter()
-                .any(|l| matches!(l, Leaf::Rate { .. }))
-            {
+            if self.low.leaves_of(node).iter().any(|l| matches!(l, Leaf::Rate { .. })) {
                 return Err(format!("output `{}` holds a time derivative", output.name));
             }
             self.low.compile(node, None).map_err(|e| e.to_string())

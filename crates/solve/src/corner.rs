@@ -36,11 +36,7 @@ pub(crate) fn mark(model: &mut Model, problem: &Problem) {
             let linear = boxes.iter().any(|p| contradicted(model, row, p));
             if !centre && !row.differential && linear {
                 let refined = &mut model.lines[line].refined;
-                *(if upper {
-                    &mut refined.upper
-                } else {
-                    &mut refined.lower
-                }) = true;
+                *(if upper { &mut refined.upper } else { &mut refined.lower }) = true;
                 model.components[c].abrupt = true;
             }
         }
@@ -62,11 +58,7 @@ fn contradicted(model: &Model, row: &Row, parameters: &[f64]) -> bool {
     let mut inner = Registers::new();
     let known = |leaf: Leaf| match leaf {
         Leaf::Local { state, order } => Some((state, order, row.place)),
-        Leaf::At {
-            state,
-            order,
-            place,
-        } => Some((state, order, place)),
+        Leaf::At { state, order, place } => Some((state, order, place)),
         Leaf::Scalar { state } => Some((state, 0, 0.0)),
         Leaf::Rate { .. } | Leaf::Integral(_) => None,
     };
@@ -92,9 +84,7 @@ fn contradicted(model: &Model, row: &Row, parameters: &[f64]) -> bool {
             continue;
         };
         let state = &model.states[state];
-        let length = state
-            .line
-            .map_or(1.0, |c| model.lines[c].upper - model.lines[c].lower);
+        let length = state.line.map_or(1.0, |c| model.lines[c].upper - model.lines[c].lower);
         scale += partial.abs() * magnitude(model, state, parameters) / length.powi(order as i32);
     }
     // what cannot be evaluated counts as contradicted: a fine mesh does no harm
@@ -105,9 +95,8 @@ fn magnitude(model: &Model, state: &State, parameters: &[f64]) -> f64 {
     let mut registers = Registers::new();
     let mut largest = state.floor;
     if let Some(law) = state.initial.first() {
-        let (a, b) = state
-            .line
-            .map_or((0.0, 0.0), |c| (model.lines[c].lower, model.lines[c].upper));
+        let (a, b) =
+            state.line.map_or((0.0, 0.0), |c| (model.lines[c].lower, model.lines[c].upper));
         for k in 0..=20 {
             let place = a + (b - a) * f64::from(k) / 20.0;
             largest = largest.max(initial(law, place, parameters, &mut registers).abs());

@@ -49,13 +49,8 @@ pub(crate) fn discretise(
     component: &Component,
     layout: &Layout,
 ) -> Result<Discretisation, SolveError> {
-    let mut drafting = Drafting {
-        model,
-        layout,
-        drafts: Vec::new(),
-        auxiliary: Vec::new(),
-        linear: Vec::new(),
-    };
+    let mut drafting =
+        Drafting { model, layout, drafts: Vec::new(), auxiliary: Vec::new(), linear: Vec::new() };
     let mut mass = vec![0.0; layout.size];
     // conditions replace the law of their node, so nodes come first
     let taken = taken_nodes(component, layout);
@@ -71,12 +66,7 @@ pub(crate) fn discretise(
     let size = layout.band + border;
     mass.resize(size, 0.0);
     let (lower, upper) = drafting.bandwidth();
-    let shape = Shape {
-        band: layout.band,
-        lower,
-        upper,
-        border,
-    };
+    let shape = Shape { band: layout.band, lower, upper, border };
     let mut families = vec![0; size];
     let mut floors = vec![0.0; model.states.len()];
     for &s in &component.states {
@@ -89,26 +79,10 @@ pub(crate) fn discretise(
         *family = floors.len();
         floors.push(0.0);
     }
-    let groups = drafting
-        .drafts
-        .iter()
-        .map(|d| d.finish(Some(shape)))
-        .collect();
-    let linear = drafting
-        .linear
-        .iter()
-        .map(|&(r, u, w)| (r, u, w, shape.index(r, u)))
-        .collect();
+    let groups = drafting.drafts.iter().map(|d| d.finish(Some(shape))).collect();
+    let linear = drafting.linear.iter().map(|&(r, u, w)| (r, u, w, shape.index(r, u))).collect();
     let auxiliary = layout.size..size;
-    Ok(Discretisation {
-        shape,
-        mass,
-        families,
-        floors,
-        groups,
-        linear,
-        auxiliary,
-    })
+    Ok(Discretisation { shape, mass, families, floors, groups, linear, auxiliary })
 }
 
 /// Unknowns of nodes that conditions determine.
@@ -128,10 +102,7 @@ fn points_of(row: &Row, layout: &Layout, taken: &[usize]) -> Result<Points, Solv
     let place = layout.places[row.state].as_ref().ok_or_else(lost)?;
     let mesh = place.mesh.map(|m| &layout.meshes[m]);
     if let (Site::Scalar { .. }, _) | (_, None) = (row.site, mesh) {
-        return Ok(Points {
-            places: vec![row.place],
-            scatter: vec![(place.unknowns[0], 0, 1.0)],
-        });
+        return Ok(Points { places: vec![row.place], scatter: vec![(place.unknowns[0], 0, 1.0)] });
     }
     let mesh = mesh.ok_or_else(lost)?;
     let n = mesh.cells();
@@ -142,11 +113,7 @@ fn points_of(row: &Row, layout: &Layout, taken: &[usize]) -> Result<Points, Solv
             for face in 1..n {
                 let x = mesh.faces[face];
                 let area = mesh.area(x);
-                scatter.push((
-                    place.cell(face - 1),
-                    places.len(),
-                    area / mesh.volume(face - 1),
-                ));
+                scatter.push((place.cell(face - 1), places.len(), area / mesh.volume(face - 1)));
                 scatter.push((place.cell(face), places.len(), -area / mesh.volume(face)));
                 places.push(x);
             }
@@ -212,21 +179,14 @@ impl<'a> Drafting<'a> {
         if points.places.is_empty() {
             return Ok(());
         }
-        let band = points
-            .scatter
-            .iter()
-            .any(|&(row, _, _)| row < self.layout.band);
+        let band = points.scatter.iter().any(|&(row, _, _)| row < self.layout.band);
         let mut reads = Vec::new();
         for (input, kind) in law.inputs.iter().enumerate() {
             let Input::Leaf(leaf) = *kind else { continue };
             let at = |x: &f64| match leaf {
                 Leaf::Local { state, order } => Some(self.layout.functional(state, *x, order)),
                 Leaf::Scalar { state } => Some(self.layout.functional(state, 0.0, 0)),
-                Leaf::At {
-                    state,
-                    order,
-                    place,
-                } => {
+                Leaf::At { state, order, place } => {
                     let here = points.places.iter().all(|p| *p == place);
                     (here || !band).then(|| self.layout.functional(state, place, order))
                 }
@@ -239,9 +199,7 @@ impl<'a> Drafting<'a> {
                 None => vec![vec![(self.stand_in(leaf), 1.0)]; points.places.len()],
             };
             if combinations.iter().any(Vec::is_empty) {
-                return Err(SolveError::unsupported(
-                    "a row reads a rate it does not determine",
-                ));
+                return Err(SolveError::unsupported("a row reads a rate it does not determine"));
             }
             reads.push((input, combinations));
         }
@@ -265,14 +223,9 @@ impl<'a> Drafting<'a> {
             let row = self.layout.size + done;
             self.linear.push((row, row, -1.0));
             match self.auxiliary[done] {
-                Leaf::At {
-                    state,
-                    order,
-                    place,
-                } => {
+                Leaf::At { state, order, place } => {
                     let terms = self.layout.functional(state, place, order);
-                    self.linear
-                        .extend(terms.into_iter().map(|(u, w)| (row, u, w)));
+                    self.linear.extend(terms.into_iter().map(|(u, w)| (row, u, w)));
                 }
                 Leaf::Integral(k) => {
                     let integral = &self.model.integrals[k];
@@ -282,11 +235,7 @@ impl<'a> Drafting<'a> {
                     let rule = line_rule(mesh, integral.lower, integral.upper);
                     let points = Points {
                         places: rule.iter().map(|p| p.0).collect(),
-                        scatter: rule
-                            .iter()
-                            .enumerate()
-                            .map(|(k, p)| (row, k, p.1))
-                            .collect(),
+                        scatter: rule.iter().enumerate().map(|(k, p)| (row, k, p.1)).collect(),
                     };
                     self.add(&integral.body, points)?;
                 }
@@ -332,11 +281,7 @@ pub(crate) fn laid_out(
         }
     }
     let scatter = rule.iter().enumerate().map(|(k, p)| (0, k, p.1)).collect();
-    let draft = Draft {
-        law,
-        points: Points { places, scatter },
-        reads,
-    };
+    let draft = Draft { law, points: Points { places, scatter }, reads };
     draft.finish(None)
 }
 
@@ -371,18 +316,11 @@ impl Draft<'_> {
                 continue;
             }
             let width = combinations.iter().map(Vec::len).max().unwrap_or(1);
-            let mut gather = Gather {
-                input: *input,
-                width,
-                unknowns: Vec::new(),
-                weights: Vec::new(),
-            };
+            let mut gather =
+                Gather { input: *input, width, unknowns: Vec::new(), weights: Vec::new() };
             for combination in combinations {
                 for k in 0..width {
-                    let (u, w) = combination
-                        .get(k)
-                        .copied()
-                        .unwrap_or((combination[0].0, 0.0));
+                    let (u, w) = combination.get(k).copied().unwrap_or((combination[0].0, 0.0));
                     gather.unknowns.push(u as u32);
                     gather.weights.push(w);
                 }
@@ -406,22 +344,8 @@ impl Draft<'_> {
                 Spread { output, entries }
             })
             .collect();
-        let scatter = self
-            .points
-            .scatter
-            .iter()
-            .map(|&(r, p, w)| (r as u32, p as u32, w))
-            .collect();
-        Group {
-            law,
-            tile,
-            columns,
-            parameters,
-            times,
-            gathers,
-            broadcasts,
-            scatter,
-            spreads,
-        }
+        let scatter =
+            self.points.scatter.iter().map(|&(r, p, w)| (r as u32, p as u32, w)).collect();
+        Group { law, tile, columns, parameters, times, gathers, broadcasts, scatter, spreads }
     }
 }

@@ -53,8 +53,6 @@ pub enum SolveError {
 
 impl SolveError {
     pub(crate) fn unsupported(reason: impl Into<String>) -> Self {
-        Self::Unsupported {
-            reason: reason.into(),
-        }
+        Self::Unsupported { reason: reason.into() }
     }
 }

@@ -42,21 +42,15 @@ pub(crate) fn meshes(
     let mut found = None;
     let mut solver = solver.clone();
     for _ in 0..=ROUNDS {
-        let solutions: Vec<Solution> = trials
-            .iter()
-            .filter_map(|p| solver.solve(p, &times).ok())
-            .collect();
+        let solutions: Vec<Solution> =
+            trials.iter().filter_map(|p| solver.solve(p, &times).ok()).collect();
         let steep = |c: usize| suits(model, c) && steepest(model, &solutions, c) > STEEP;
         if solutions.is_empty() || !lines.clone().any(steep) {
             break;
         }
         let faces: Vec<Option<Vec<f64>>> = lines
             .clone()
-            .map(|c| {
-                suits(model, c)
-                    .then(|| redistributed(model, &solutions, c))
-                    .flatten()
-            })
+            .map(|c| suits(model, c).then(|| redistributed(model, &solutions, c)).flatten())
             .collect();
         solver = solver.with_meshes(faces.clone()).ok()?;
         found = Some(faces);
@@ -81,18 +75,12 @@ fn fields_of<'a>(
         let state = &model.states[model.first_state[*field]];
         state.line == Some(line)
     };
-    solution
-        .fields
-        .iter()
-        .enumerate()
-        .filter(here)
-        .map(|(_, field)| {
-            let all = field.values.iter().flatten();
-            let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| {
-                (a.min(*v), b.max(*v))
-            });
-            (field, (high - low).max(1e-300))
-        })
+    solution.fields.iter().enumerate().filter(here).map(|(_, field)| {
+        let all = field.values.iter().flatten();
+        let (low, high) =
+            all.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
+        (field, (high - low).max(1e-300))
+    })
 }
 
 /// Largest change over an interval relative to the range.

@@ -11,11 +11,7 @@ pub(crate) enum Leaf {
     /// Space derivative of a state at the point where the expression is evaluated.
     Local { state: usize, order: usize },
     /// Space derivative of a state at a fixed place.
-    At {
-        state: usize,
-        order: usize,
-        place: f64,
-    },
+    At { state: usize, order: usize, place: f64 },
     /// A state without space coordinate.
     Scalar { state: usize },
     /// The highest time derivative of a field; only inside its own equation.
@@ -85,22 +81,14 @@ impl Law {
         }
         let plan = |program: Program| {
             let wanted = vec![false; program.inputs];
-            program
-                .prepare(&wanted)
-                .map_err(|e| SolveError::unsupported(e.to_string()))
+            program.prepare(&wanted).map_err(|e| SolveError::unsupported(e.to_string()))
         };
         let program = |outputs: &[Node]| {
             compile(graph, outputs, &columns).map_err(|e| SolveError::unsupported(e.to_string()))
         };
         let value = plan(program(&outputs[..1])?)?;
         let full = plan(program(&outputs)?)?;
-        Ok(Self {
-            inputs,
-            value,
-            full,
-            partials,
-            time_partial,
-        })
+        Ok(Self { inputs, value, full, partials, time_partial })
     }
 
     /// Value and partial derivatives (in the order of [`Law::partials`]) at one point.
@@ -114,11 +102,7 @@ impl Law {
             column.fill(input(kind));
         }
         self.full.forward(&columns, LANES, registers);
-        let partials = self
-            .partials
-            .iter()
-            .map(|&(_, k)| registers.output(k)[0])
-            .collect();
+        let partials = self.partials.iter().map(|&(_, k)| registers.output(k)[0]).collect();
         (registers.output(0)[0], partials)
     }
 

@@ -39,14 +39,9 @@ impl Mesh {
             (true, 0) => resolution.flat_cells,
             (true, _) => resolution.cells,
         };
-        let faces = faces
-            .cloned()
-            .unwrap_or_else(|| mesh::places(line.lower, line.upper, n, line.refined));
-        Self {
-            line: line.clone(),
-            faces,
-            stencil: resolution.stencil,
-        }
+        let faces =
+            faces.cloned().unwrap_or_else(|| mesh::places(line.lower, line.upper, n, line.refined));
+        Self { line: line.clone(), faces, stencil: resolution.stencil }
     }
 
     /// Number of cells or intervals.
@@ -128,22 +123,10 @@ impl Layout {
             });
             let keys = site_keys(&meshes[mesh], state.home);
             let unknowns = vec![0; keys.len()];
-            sites.extend(
-                keys.into_iter()
-                    .enumerate()
-                    .map(|(k, key)| (mesh, key, s, k)),
-            );
-            places[s] = Some(Place {
-                home: state.home,
-                mesh: Some(mesh),
-                unknowns,
-            });
+            sites.extend(keys.into_iter().enumerate().map(|(k, key)| (mesh, key, s, k)));
+            places[s] = Some(Place { home: state.home, mesh: Some(mesh), unknowns });
         }
-        sites.sort_by(|a, b| {
-            (a.0.cmp(&b.0))
-                .then(a.1.total_cmp(&b.1))
-                .then(a.2.cmp(&b.2))
-        });
+        sites.sort_by(|a, b| (a.0.cmp(&b.0)).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
         for (unknown, &(_, _, state, site)) in sites.iter().enumerate() {
             if let Some(place) = &mut places[state] {
                 place.unknowns[site] = unknown;
@@ -154,21 +137,11 @@ impl Layout {
         for &s in &component.states {
             if model.states[s].line.is_none() {
                 let unknowns = vec![size];
-                places[s] = Some(Place {
-                    home: Home::Scalar,
-                    mesh: None,
-                    unknowns,
-                });
+                places[s] = Some(Place { home: Home::Scalar, mesh: None, unknowns });
                 size += 1;
             }
         }
-        Self {
-            meshes,
-            mesh_of,
-            places,
-            band,
-            size,
-        }
+        Self { meshes, mesh_of, places, band, size }
     }
 
     /// Mesh of a coordinate of the problem.
@@ -188,11 +161,7 @@ impl Layout {
             Home::Cells { lower, upper } => from_cells(mesh, lower, upper, x, order),
             _ => from_nodes(mesh, x, order),
         };
-        sites
-            .into_iter()
-            .map(|s| place.unknowns[s])
-            .zip(weights)
-            .collect()
+        sites.into_iter().map(|s| place.unknowns[s]).zip(weights).collect()
     }
 }
 
@@ -236,25 +205,13 @@ fn from_cells(
     // their mean over the cell is its average. Beyond a centre lie the mirror images of the cells
     let below = mesh.faces.partition_point(|f| *f < x);
     let on_face = mesh.faces.get(below) == Some(&x);
-    let back = if on_face {
-        width / 2
-    } else {
-        1 + (width - 1) / 2
-    };
-    let first = if mesh.line.centred() {
-        -(width as isize)
-    } else {
-        0
-    };
+    let back = if on_face { width / 2 } else { 1 + (width - 1) / 2 };
+    let first = if mesh.line.centred() { -(width as isize) } else { 0 };
     let start = ((below + skip) as isize - back as isize).clamp(first, (count - width) as isize);
     let (mut sites, mut data) = (Vec::with_capacity(width), Vec::with_capacity(width));
     for site in start..start + width as isize {
         let mirrored = site < 0;
-        let site = if mirrored {
-            (-1 - site) as usize
-        } else {
-            site as usize
-        };
+        let site = if mirrored { (-1 - site) as usize } else { site as usize };
         sites.push(site);
         data.push(match site.checked_sub(skip) {
             None => Datum::Value(mesh.line.lower),
@@ -262,11 +219,7 @@ fn from_cells(
                 let (from, to) = (mesh.faces[cell], mesh.faces[cell + 1]);
                 let power = mesh.line.power;
                 if mirrored {
-                    Datum::Average {
-                        from: -to,
-                        to: -from,
-                        power,
-                    }
+                    Datum::Average { from: -to, to: -from, power }
                 } else {
                     Datum::Average { from, to, power }
                 }
@@ -290,10 +243,7 @@ fn from_nodes(mesh: &Mesh, x: f64, order: usize) -> (Vec<usize>, Vec<f64>) {
     let nodes = mesh.nodes();
     let n = nodes.len();
     let width = mesh.line.window.min(n);
-    let above = mesh
-        .faces
-        .partition_point(|f| *f < x)
-        .min(mesh.faces.len() - 1);
+    let above = mesh.faces.partition_point(|f| *f < x).min(mesh.faces.len() - 1);
     let nearest = match above {
         0 => 0,
         k if mesh.faces[k] - x <= x - mesh.faces[k - 1] => k,

@@ -88,12 +88,7 @@ impl Factors {
 
     /// Factors `diag(diagonal) - diag(scale) J`. False if a pivot is zero or not finite.
     pub(crate) fn factor(&mut self, diagonal: &[f64], scale: &[f64], jacobian: &[f64]) -> bool {
-        let Shape {
-            band: n,
-            border: k,
-            lower,
-            ..
-        } = self.shape;
+        let Shape { band: n, border: k, lower, .. } = self.shape;
         let width = self.shape.width();
         let wide = width + lower;
         for i in 0..n {
@@ -121,10 +116,7 @@ impl Factors {
         }
         self.columns = columns;
         for p in 0..k {
-            for (r, j) in self.rows[p * n..][..n]
-                .iter_mut()
-                .zip(&jacobian[d + p * n..e])
-            {
+            for (r, j) in self.rows[p * n..][..n].iter_mut().zip(&jacobian[d + p * n..e]) {
                 *r = -scale[n + p] * j;
             }
             for q in 0..k {
@@ -142,9 +134,7 @@ impl Factors {
 
     /// Solves in place.
     pub(crate) fn solve(&self, x: &mut [f64]) {
-        let Shape {
-            band: n, border: k, ..
-        } = self.shape;
+        let Shape { band: n, border: k, .. } = self.shape;
         let (bulk, border) = x.split_at_mut(n);
         self.solve_band(bulk);
         if k == 0 {
@@ -162,12 +152,7 @@ impl Factors {
     }
 
     fn eliminate(&mut self) -> bool {
-        let Shape {
-            band: n,
-            lower,
-            upper,
-            ..
-        } = self.shape;
+        let Shape { band: n, lower, upper, .. } = self.shape;
         let wide = self.shape.width() + lower;
         self.swapped = false;
         for k in 0..n {
@@ -187,8 +172,7 @@ impl Factors {
             let end = (k + 1 + upper + if self.swapped { lower } else { 0 }).min(n);
             if pivot != k {
                 for j in k..end {
-                    self.band
-                        .swap(k * wide + j + lower - k, pivot * wide + j + lower - pivot);
+                    self.band.swap(k * wide + j + lower - k, pivot * wide + j + lower - pivot);
                 }
             }
             let reciprocal = 1.0 / self.band[k * wide + lower];
@@ -265,12 +249,7 @@ impl Factors {
     }
 
     fn solve_swapped(&self, x: &mut [f64]) {
-        let Shape {
-            band: n,
-            lower,
-            upper,
-            ..
-        } = self.shape;
+        let Shape { band: n, lower, upper, .. } = self.shape;
         let wide = self.shape.width() + lower;
         for k in 0..n {
             let pivot = self.pivots[k] as usize;
@@ -352,9 +331,8 @@ mod tests {
     use super::*;
 
     fn noise(seed: &mut u64) -> f64 {
-        *seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        *seed =
+            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (*seed >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 
@@ -376,9 +354,7 @@ mod tests {
             }
         }
         let expected: Vec<f64> = (0..n).map(|_| noise(&mut seed)).collect();
-        let mut x: Vec<f64> = (0..n)
-            .map(|i| dot(&dense[i * n..(i + 1) * n], &expected))
-            .collect();
+        let mut x: Vec<f64> = (0..n).map(|i| dot(&dense[i * n..(i + 1) * n], &expected)).collect();
         let mut factors = Factors::new(shape);
         assert!(factors.factor(&diagonal, &vec![1.0; n], &jacobian));
         factors.solve(&mut x);
@@ -389,43 +365,17 @@ mod tests {
 
     #[test]
     fn arrow_systems_of_every_shape_are_solved() {
-        for (band, lower, upper, border) in [
-            (12, 1, 1, 0),
-            (30, 3, 2, 0),
-            (20, 2, 5, 3),
-            (0, 0, 0, 4),
-            (9, 4, 0, 1),
-            (1, 0, 0, 0),
-        ] {
-            check(
-                Shape {
-                    band,
-                    lower,
-                    upper,
-                    border,
-                },
-                0.0,
-            );
-            check(
-                Shape {
-                    band,
-                    lower,
-                    upper,
-                    border,
-                },
-                5.0,
-            );
+        for (band, lower, upper, border) in
+            [(12, 1, 1, 0), (30, 3, 2, 0), (20, 2, 5, 3), (0, 0, 0, 4), (9, 4, 0, 1), (1, 0, 0, 0)]
+        {
+            check(Shape { band, lower, upper, border }, 0.0);
+            check(Shape { band, lower, upper, border }, 5.0);
         }
     }
 
     #[test]
     fn a_singular_matrix_is_reported() {
-        let shape = Shape {
-            band: 3,
-            lower: 1,
-            upper: 1,
-            border: 0,
-        };
+        let shape = Shape { band: 3, lower: 1, upper: 1, border: 0 };
         assert!(!Factors::new(shape).factor(&[0.0; 3], &[1.0; 3], &vec![0.0; shape.stored()]));
     }
 }

@@ -50,34 +50,21 @@ pub(crate) struct Lowering {
 impl Lowering {
     /// Finds the coordinates and time orders of all fields.
     pub(crate) fn new(problem: &Problem, graph: Graph) -> Result<Self, SolveError> {
-        let time = problem
-            .coordinates
-            .iter()
-            .position(|c| c.role == Role::Time);
+        let time = problem.coordinates.iter().position(|c| c.role == Role::Time);
         let mut space = Vec::new();
         for field in &problem.fields {
-            let mut places = field
-                .coordinates
-                .iter()
-                .copied()
-                .filter(|&c| Some(c) != time);
+            let mut places = field.coordinates.iter().copied().filter(|&c| Some(c) != time);
             let first = places.next();
             if let (Some(a), Some(b)) = (first, places.next()) {
                 let (a, b) = (&problem.coordinates[a].name, &problem.coordinates[b].name);
-                let reason = format!(
-                    "field `{}` has two space coordinates, {a} and {b}",
-                    field.name
-                );
+                let reason =
+                    format!("field `{}` has two space coordinates, {a} and {b}", field.name);
                 return Err(SolveError::Unsupported { reason });
             }
             space.push(first);
         }
-        let fields: HashMap<_, _> = problem
-            .fields
-            .iter()
-            .enumerate()
-            .map(|(k, f)| (f.function, k))
-            .collect();
+        let fields: HashMap<_, _> =
+            problem.fields.iter().enumerate().map(|(k, f)| (f.function, k)).collect();
         let mut time_order = vec![0; problem.fields.len()];
         if let Some(t) = time {
             let symbol = problem.coordinates[t].symbol;
@@ -99,11 +86,7 @@ impl Lowering {
             first_state.push(states.len());
             states.extend((0..order.max(1)).map(|order| StateKey { field, order }));
         }
-        let parameters = problem
-            .parameters
-            .iter()
-            .enumerate()
-            .map(|(k, p)| (p.symbol, k));
+        let parameters = problem.parameters.iter().enumerate().map(|(k, p)| (p.symbol, k));
         Ok(Self {
             graph,
             states,
@@ -114,11 +97,7 @@ impl Lowering {
             space,
             time_order,
             first_state,
-            coordinates: problem
-                .coordinates
-                .iter()
-                .map(|c| (c.symbol, c.lower))
-                .collect(),
+            coordinates: problem.coordinates.iter().map(|c| (c.symbol, c.lower)).collect(),
             time,
             parameters: parameters.collect(),
             field_names: problem.fields.iter().map(|f| f.name.clone()).collect(),
@@ -164,11 +143,7 @@ impl Lowering {
     /// Leaves that a lowered expression reads.
     pub(crate) fn leaves_of(&self, node: Node) -> Vec<Leaf> {
         let symbols = self.graph.free_symbols(&[node]);
-        self.leaves
-            .iter()
-            .filter(|(s, _)| symbols.contains(s))
-            .map(|&(_, l)| l)
-            .collect()
+        self.leaves.iter().filter(|(s, _)| symbols.contains(s)).map(|&(_, l)| l).collect()
     }
 
     /// Symbol of a coordinate.
@@ -194,10 +169,7 @@ impl Lowering {
             } else if let Some(&k) = parameters.get(&symbol) {
                 Some(Input::Parameter(k))
             } else {
-                leaves
-                    .iter()
-                    .find(|(s, _)| *s == symbol)
-                    .map(|&(_, leaf)| Input::Leaf(leaf))
+                leaves.iter().find(|(s, _)| *s == symbol).map(|&(_, leaf)| Input::Leaf(leaf))
             }
         };
         Law::compile(&mut self.graph, node, &meaning)
@@ -249,8 +221,7 @@ impl Lowering {
             }
             Expr::Clip(a, low, high) => {
                 let a = self.rebuild(a, line, memo)?;
-                self.graph
-                    .clip(a, f64::from_bits(low), f64::from_bits(high))
+                self.graph.clip(a, f64::from_bits(low), f64::from_bits(high))
             }
             Expr::Polynomial(a, p) => {
                 let a = self.rebuild(a, line, memo)?;
@@ -311,10 +282,7 @@ impl Lowering {
                 let reason = format!("the time derivative of `{name}` at a fixed place");
                 return Err(SolveError::Unsupported { reason });
             }
-            Leaf::Rate {
-                field,
-                order: order_x,
-            }
+            Leaf::Rate { field, order: order_x }
         } else if order_t > highest {
             let reason = format!("a time derivative of `{name}` beyond the order of its equation");
             return Err(SolveError::Unsupported { reason });
@@ -322,15 +290,8 @@ impl Lowering {
             let state = self.first_state[field] + order_t;
             match (space, place) {
                 (None, _) => Leaf::Scalar { state },
-                (Some(_), Some(place)) => Leaf::At {
-                    state,
-                    order: order_x,
-                    place,
-                },
-                (Some(c), None) if line == Some(c) => Leaf::Local {
-                    state,
-                    order: order_x,
-                },
+                (Some(_), Some(place)) => Leaf::At { state, order: order_x, place },
+                (Some(c), None) if line == Some(c) => Leaf::Local { state, order: order_x },
                 (Some(c), None) => {
                     let by = self.graph.symbol_name(self.coordinates[c].0);
                     let reason = format!("`{name}` is used where `{by}` has no value");
@@ -343,18 +304,12 @@ impl Lowering {
     }
 
     fn integral(&mut self, node: Node, spec: &IntegralSpec) -> Result<Node, SolveError> {
-        let known = self
-            .integral_nodes
-            .iter()
-            .find(|(n, _)| *n == node)
-            .map(|&(_, k)| k);
+        let known = self.integral_nodes.iter().find(|(n, _)| *n == node).map(|&(_, k)| k);
         let index = match known {
             Some(index) => index,
             None => {
-                let limits = (
-                    self.graph.as_constant(spec.lower),
-                    self.graph.as_constant(spec.upper),
-                );
+                let limits =
+                    (self.graph.as_constant(spec.lower), self.graph.as_constant(spec.upper));
                 let coordinate = self.coordinates.iter().position(|(s, _)| *s == spec.symbol);
                 let (Some(coordinate), (Some(lower), Some(upper))) = (coordinate, limits) else {
                     return Err(SolveError::unsupported("an integral with variable limits"));
@@ -368,12 +323,7 @@ impl Lowering {
                     let reason = "an integral of a time derivative";
                     return Err(SolveError::unsupported(reason));
                 }
-                self.integrals.push(Integral {
-                    coordinate,
-                    lower,
-                    upper,
-                    body,
-                });
+                self.integrals.push(Integral { coordinate, lower, upper, body });
                 self.integral_nodes.push((node, self.integrals.len() - 1));
                 self.integrals.len() - 1
             }

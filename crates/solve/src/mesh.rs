@@ -35,11 +35,7 @@ pub(crate) fn places(lower: f64, upper: f64, n: usize, refined: Refined) -> Vec<
             let half = |xi: f64| 0.5 * stretch(a, 2.0 * xi);
             let place = |k: usize| {
                 let xi = k as f64 / n as f64;
-                if xi <= 0.5 {
-                    half(xi)
-                } else {
-                    1.0 - half(1.0 - xi)
-                }
+                if xi <= 0.5 { half(xi) } else { 1.0 - half(1.0 - xi) }
             };
             (0..=n).map(place).collect()
         }
@@ -70,11 +66,7 @@ fn stretch(a: f64, xi: f64) -> f64 {
 }
 
 fn share(a: f64, d: f64) -> f64 {
-    let graded = if a < 1e-6 {
-        d
-    } else {
-        (d * a.exp_m1()).ln_1p() / a
-    };
+    let graded = if a < 1e-6 { d } else { (d * a.exp_m1()).ln_1p() / a };
     (1.0 - EVEN) * graded + EVEN * d
 }
 
@@ -132,10 +124,7 @@ mod tests {
             assert_eq!((x[0], x[40]), (2.0, 4.0));
             assert!(x.windows(2).all(|w| w[1] > w[0]));
             let at_end = if lower { x[1] - x[0] } else { x[40] - x[39] };
-            assert!(
-                at_end > 1.0 * FINE * 0.05 && at_end < 1.3 * FINE * 0.05,
-                "{at_end}"
-            );
+            assert!(at_end > 1.0 * FINE * 0.05 && at_end < 1.3 * FINE * 0.05, "{at_end}");
         }
     }
 

@@ -145,17 +145,11 @@ impl Model {
         builder.initial_values(&mut states, &rows)?;
         let (mut components, component_of) = builder.components(rows);
         let outputs = builder.outputs();
-        let start = builder
-            .low
-            .time
-            .map_or(0.0, |t| problem.coordinates[t].lower);
+        let start = builder.low.time.map_or(0.0, |t| problem.coordinates[t].lower);
         components.iter_mut().for_each(|c| {
             c.steady = c.states.iter().all(|&s| {
                 let field = &problem.fields[builder.low.states[s].field];
-                !field
-                    .coordinates
-                    .iter()
-                    .any(|c| Some(*c) == builder.low.time)
+                !field.coordinates.iter().any(|c| Some(*c) == builder.low.time)
             });
         });
         let mut model = Self {

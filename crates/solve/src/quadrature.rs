@@ -1,10 +1,8 @@
 //! Gauss-Legendre rules on [0, 1]: Abramowitz & Stegun, table 25.4.
 
 /// Two points, exact to degree 3: place and weight.
-pub(crate) const GAUSS_2: [(f64, f64); 2] = [
-    (0.211_324_865_405_187_1, 0.5),
-    (0.788_675_134_594_812_9, 0.5),
-];
+pub(crate) const GAUSS_2: [(f64, f64); 2] =
+    [(0.211_324_865_405_187_1, 0.5), (0.788_675_134_594_812_9, 0.5)];
 
 /// Four points, exact to degree 7: place and weight.
 pub(crate) const GAUSS_4: [(f64, f64); 4] = [

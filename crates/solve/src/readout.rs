@@ -44,18 +44,12 @@ impl Readout {
         };
         let read = |leaf: Leaf, x: f64| match leaf {
             Leaf::Local { state, order } => functional(state, x, order),
-            Leaf::At {
-                state,
-                order,
-                place,
-            } => functional(state, place, order),
+            Leaf::At { state, order, place } => functional(state, place, order),
             Leaf::Scalar { state } => functional(state, 0.0, 0),
             Leaf::Rate { .. } | Leaf::Integral(_) => Vec::new(),
         };
         let integrals = model.integrals.iter().map(|integral| {
-            let mesh = layouts
-                .iter()
-                .find_map(|(l, _)| l.mesh(integral.coordinate))?;
+            let mesh = layouts.iter().find_map(|(l, _)| l.mesh(integral.coordinate))?;
             let nested = |i: &Input| matches!(i, Input::Leaf(Leaf::Integral(_)));
             if integral.body.reads(nested) {
                 return None;
@@ -100,11 +94,7 @@ impl Readout {
         for k in lost {
             model.outputs[k] = Err("an integral of an integral".to_string());
         }
-        Self {
-            integrals,
-            outputs,
-            fields,
-        }
+        Self { integrals, outputs, fields }
     }
 
     /// An output of time only, all times at once.
@@ -122,11 +112,8 @@ impl Readout {
         }
         let tile = padded(count);
         let mut columns = vec![0.0; tile * law.inputs.len()];
-        for (k, (input, column)) in law
-            .inputs
-            .iter()
-            .zip(columns.chunks_exact_mut(tile))
-            .enumerate()
+        for (k, (input, column)) in
+            law.inputs.iter().zip(columns.chunks_exact_mut(tile)).enumerate()
         {
             let (values, padding) = column.split_at_mut(count);
             match *input {
@@ -158,10 +145,7 @@ impl Readout {
                 let value = |terms: &Combination| terms.iter().map(|&(u, w)| w * row[u]).sum();
                 combinations.iter().map(value).collect()
             };
-            FieldSolution {
-                places: places.clone(),
-                values: track.rows().map(at).collect(),
-            }
+            FieldSolution { places: places.clone(), values: track.rows().map(at).collect() }
         });
         each.collect()
     }
@@ -173,15 +157,8 @@ fn integrate(group: &Group, parameters: &[f64], times: &[f64], track: &Track, ou
     let mut registers = Registers::new();
     for ((out, row), &t) in out.iter_mut().zip(track.rows()).zip(times) {
         group.load(t, row, &mut columns);
-        group
-            .law
-            .value
-            .forward(&columns, group.tile, &mut registers);
+        group.law.value.forward(&columns, group.tile, &mut registers);
         let value = registers.output(0);
-        *out = group
-            .scatter
-            .iter()
-            .map(|&(_, point, w)| w * value[point as usize])
-            .sum();
+        *out = group.scatter.iter().map(|&(_, point, w)| w * value[point as usize]).sum();
     }
 }

@@ -74,20 +74,8 @@ const STAGES: usize = 8;
 const A: [[f64; 5]; 5] = [
     [3.0, 0.0, 0.0, 0.0, 0.0],
     [2.849394379747939, 0.45842242204463923, 0.0, 0.0, 0.0],
-    [
-        -6.954028509809101,
-        2.489845061869568,
-        -10.358996098473584,
-        0.0,
-        0.0,
-    ],
-    [
-        2.8029986275628964,
-        0.5072464736228206,
-        -0.3988312541770524,
-        -0.04721187230404641,
-        0.0,
-    ],
+    [-6.954028509809101, 2.489845061869568, -10.358996098473584, 0.0, 0.0],
+    [2.8029986275628964, 0.5072464736228206, -0.3988312541770524, -0.04721187230404641, 0.0],
     [
         -7.502846399306121,
         2.561846144803919,
@@ -99,33 +87,9 @@ const A: [[f64; 5]; 5] = [
 /// Rows of C for stages 2 to 8.
 const C: [[f64; 7]; 7] = [
     [-14.155112264123755, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-    [
-        -17.97296035885952,
-        -2.859693295451294,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-    ],
-    [
-        147.12150275711716,
-        -1.41221402718213,
-        71.68940251302358,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-    ],
-    [
-        165.43517024871676,
-        -0.4592823456491126,
-        42.90938336958603,
-        -5.961986721573306,
-        0.0,
-        0.0,
-        0.0,
-    ],
+    [-17.97296035885952, -2.859693295451294, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [147.12150275711716, -1.41221402718213, 71.68940251302358, 0.0, 0.0, 0.0, 0.0],
+    [165.43517024871676, -0.4592823456491126, 42.90938336958603, -5.961986721573306, 0.0, 0.0, 0.0],
     [
         24.854864614690072,
         -3.0009227002832186,
@@ -164,13 +128,8 @@ const NODES: [f64; STAGES] = [
     1.0,
     1.0,
 ];
-const D: [f64; 5] = [
-    GAMMA,
-    -0.42387512638858027,
-    -0.3384627126235924,
-    1.8046452872882734,
-    2.325825639765069,
-];
+const D: [f64; 5] =
+    [GAMMA, -0.42387512638858027, -0.3384627126235924, 1.8046452872882734, 2.325825639765069];
 /// Rows of the dense output.
 const H: [[f64; STAGES]; 3] = [
     [
@@ -292,11 +251,7 @@ pub(crate) fn integrate(
             rejected_before = false;
         } else {
             statistics.rejected += 1;
-            h *= if error.is_finite() {
-                (0.9 / error.powf(0.2)).clamp(0.1, 0.9)
-            } else {
-                0.1
-            };
+            h *= if error.is_finite() { (0.9 / error.powf(0.2)).clamp(0.1, 0.9) } else { 0.1 };
             rejected_before = true;
             if s + h == s || h < 1e-30 * end {
                 let time = run.start + run.clock.elapsed(s);
@@ -305,10 +260,7 @@ pub(crate) fn integrate(
         }
     }
     let time = run.start + run.clock.elapsed(s);
-    Err(SolveError::TooManySteps {
-        steps: run.max_steps,
-        time,
-    })
+    Err(SolveError::TooManySteps { steps: run.max_steps, time })
 }
 
 struct Stepper {
@@ -376,13 +328,7 @@ impl Stepper {
     /// Jacobian at the start of a step, and `f` and `df/ds` there, all in the stepping variable.
     fn linearise(&mut self, system: &mut dyn Dae, s: f64, statistics: &mut Statistics) {
         let t = self.time(s);
-        system.linearise(
-            t,
-            &self.y,
-            &mut self.f_start,
-            &mut self.jacobian,
-            &mut self.f_t,
-        );
+        system.linearise(t, &self.y, &mut self.f_start, &mut self.jacobian, &mut self.f_t);
         statistics.jacobians += 1;
         statistics.rhs += 1;
         if self.clock == Clock::Linear {
@@ -429,10 +375,7 @@ impl Stepper {
         for (d, m) in self.diagonal.iter_mut().zip(&self.mass) {
             *d = m / (h * GAMMA);
         }
-        if !self
-            .factors
-            .factor(&self.diagonal, &self.row_scale, &self.jacobian)
-        {
+        if !self.factors.factor(&self.diagonal, &self.row_scale, &self.jacobian) {
             return f64::NAN;
         }
         for stage in 0..STAGES {
@@ -486,11 +429,7 @@ impl Stepper {
             worst = worst.max(error.abs() / scale);
             sound &= self.y_new[i].is_finite();
         }
-        if sound {
-            worst / self.tolerance
-        } else {
-            f64::NAN
-        }
+        if sound { worst / self.tolerance } else { f64::NAN }
     }
 
     fn accept(&mut self) {

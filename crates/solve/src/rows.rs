@@ -24,79 +24,39 @@ impl Builder<'_> {
                 (Some(row), home) => {
                     let rate = self.rate(self.residuals[row], field, line)?;
                     let law = self.low.compile(rate, line)?;
-                    let site = if home == Home::Scalar {
-                        Site::Scalar { at: None }
-                    } else {
-                        Site::Node
-                    };
-                    rows.push(Row {
-                        site,
-                        state: last,
-                        law,
-                        differential: true,
-                        place: 0.0,
-                    });
+                    let site =
+                        if home == Home::Scalar { Site::Scalar { at: None } } else { Site::Node };
+                    rows.push(Row { site, state: last, law, differential: true, place: 0.0 });
                 }
                 (None, Home::Scalar) => {
                     let given = assignment.scalars[field];
                     let row = &self.problem.rows[given];
-                    let at = row
-                        .at
-                        .iter()
-                        .find(|(c, _)| Some(*c) != self.low.time)
-                        .copied();
+                    let at = row.at.iter().find(|(c, _)| Some(*c) != self.low.time).copied();
                     let line = at.map(|(c, _)| c);
                     let node = self.low.lower(self.residuals[given], line)?;
                     let law = self.low.compile(node, line)?;
                     let place = at.map_or(0.0, |(_, x)| x);
                     let site = Site::Scalar { at: line };
-                    rows.push(Row {
-                        site,
-                        state: last,
-                        law,
-                        differential: false,
-                        place,
-                    });
+                    rows.push(Row { site, state: last, law, differential: false, place });
                 }
                 (None, _) => {
-                    let node = self
-                        .low
-                        .lower(self.residuals[assignment.scalars[field]], line)?;
+                    let node = self.low.lower(self.residuals[assignment.scalars[field]], line)?;
                     let law = self.low.compile(node, line)?;
                     let site = Site::Node;
-                    rows.push(Row {
-                        site,
-                        state: last,
-                        law,
-                        differential: false,
-                        place: 0.0,
-                    });
+                    rows.push(Row { site, state: last, law, differential: false, place: 0.0 });
                 }
             }
             for lower in self.low.first_state[field]..last {
                 let higher = lower + 1;
                 let leaf = match line {
-                    Some(_) => Leaf::Local {
-                        state: higher,
-                        order: 0,
-                    },
+                    Some(_) => Leaf::Local { state: higher, order: 0 },
                     None => Leaf::Scalar { state: higher },
                 };
                 let symbol = self.low.leaf(leaf);
                 let node = self.low.graph.symbol(symbol);
                 let law = self.low.compile(node, line)?;
-                let site = if line.is_some() {
-                    Site::Node
-                } else {
-                    Site::Scalar { at: None }
-                };
-                rows.push(Row {
-                    site,
-                    state: lower,
-                    law,
-                    differential: true,
-                    place: 0.0,
-                });
+                let site = if line.is_some() { Site::Node } else { Site::Scalar { at: None } };
+                rows.push(Row { site, state: lower, law, differential: true, place: 0.0 });
             }
             for upper in [false, true] {
                 for (slot, &row) in assignment.end(field, upper).iter().enumerate() {
@@ -124,25 +84,11 @@ impl Builder<'_> {
             let lowered = self.low.lower(residual, line)?;
             let leaves = self.low.leaves_of(lowered);
             let differential = leaves.iter().any(|l| matches!(l, Leaf::Rate { .. }));
-            let node = if differential {
-                self.rate(residual, field, line)?
-            } else {
-                lowered
-            };
+            let node = if differential { self.rate(residual, field, line)? } else { lowered };
             let law = self.low.compile(node, line)?;
             let site = Site::End { upper, slot };
-            rows.push(Row {
-                site,
-                state: first + order,
-                law,
-                differential,
-                place,
-            });
-            if let Some(time) = self
-                .low
-                .time
-                .filter(|_| order + 1 < self.low.time_order[field])
-            {
+            rows.push(Row { site, state: first + order, law, differential, place });
+            if let Some(time) = self.low.time.filter(|_| order + 1 < self.low.time_order[field]) {
                 let symbol = self.low.coordinate(time);
                 residual = self.low.graph.diff(residual, symbol);
             }
@@ -179,13 +125,7 @@ impl Builder<'_> {
         let source = self.low.lower(source, line)?;
         let mut push = |low: &mut Lowering, site, node, differential, place| {
             let law = low.compile(node, line)?;
-            rows.push(Row {
-                site,
-                state,
-                law,
-                differential,
-                place,
-            });
+            rows.push(Row { site, state, law, differential, place });
             Ok::<(), SolveError>(())
         };
         push(&mut self.low, Site::Flux, flux, true, 0.0)?;
@@ -201,24 +141,15 @@ impl Builder<'_> {
             let condition = self.low.lower(self.residuals[given], line)?;
             let leaves = self.low.leaves_of(condition);
             let differential = leaves.iter().any(|l| matches!(l, Leaf::Rate { .. }));
-            let through = if differential {
-                flux
-            } else {
-                self.flux_from_condition(flux, condition, slope)
-            };
+            let through =
+                if differential { flux } else { self.flux_from_condition(flux, condition, slope) };
             push(&mut self.low, Site::EndFlux { upper }, through, true, place)?;
             let node = if differential {
                 self.rate(self.residuals[given], field, line)?
             } else {
                 condition
             };
-            push(
-                &mut self.low,
-                Site::End { upper, slot: 0 },
-                node,
-                differential,
-                place,
-            )?;
+            push(&mut self.low, Site::End { upper, slot: 0 }, node, differential, place)?;
         }
         Ok(())
     }
@@ -252,10 +183,8 @@ impl Builder<'_> {
     ) -> Result<Node, SolveError> {
         let node = self.low.lower(residual, line)?;
         let leaves = self.low.leaves_of(node);
-        let rates: Vec<Leaf> = leaves
-            .into_iter()
-            .filter(|l| matches!(l, Leaf::Rate { .. }))
-            .collect();
+        let rates: Vec<Leaf> =
+            leaves.into_iter().filter(|l| matches!(l, Leaf::Rate { .. })).collect();
         let name = &self.problem.fields[field].name;
         if rates != [Leaf::Rate { field, order: 0 }] {
             let reason =

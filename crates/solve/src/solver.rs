@@ -62,11 +62,7 @@ impl Solver {
     pub fn prepare(problem: &Problem, options: Options) -> Result<Self, SolveError> {
         let model = Model::new(problem)?;
         let cells = problem.reference.cells.or(options.cells);
-        let tolerance = problem
-            .reference
-            .tolerance
-            .or(options.tolerance)
-            .unwrap_or(TOLERANCE);
+        let tolerance = problem.reference.tolerance.or(options.tolerance).unwrap_or(TOLERANCE);
         let resolution = Resolution {
             cells: cells.unwrap_or(CELLS).max(8).next_multiple_of(2),
             flat_cells: cells.unwrap_or(FLAT_CELLS).max(8).next_multiple_of(2),
@@ -81,10 +77,7 @@ impl Solver {
             problem.parameters.iter().map(|p| p.upper).collect(),
         ];
         trials.dedup();
-        let end = solver
-            .model
-            .time
-            .map_or(0.0, |t| problem.coordinates[t].upper);
+        let end = solver.model.time.map_or(0.0, |t| problem.coordinates[t].upper);
         Ok(match fronts::meshes(&solver, &trials, end) {
             Some(faces) => Self::on(solver.model, resolution, tolerance, faces)?,
             None => solver,
@@ -110,14 +103,7 @@ impl Solver {
             offset += part.plan.shape.size();
         }
         let readout = Readout::new(&mut model, &layouts);
-        Ok(Self {
-            model,
-            resolution,
-            tolerance,
-            faces,
-            parts,
-            readout,
-        })
+        Ok(Self { model, resolution, tolerance, faces, parts, readout })
     }
 
     /// The same solver on other meshes.
@@ -134,9 +120,7 @@ impl Solver {
     /// Outputs that a solution leaves empty, with the reason.
     pub fn missing_outputs(&self) -> Vec<(usize, &str)> {
         let outputs = self.model.outputs.iter().enumerate();
-        outputs
-            .filter_map(|(k, o)| o.as_ref().err().map(|why| (k, why.as_str())))
-            .collect()
+        outputs.filter_map(|(k, o)| o.as_ref().err().map(|why| (k, why.as_str()))).collect()
     }
 
     /// Solves for parameters (SI, file order) at increasing times (SI). For a steady problem the
@@ -149,17 +133,10 @@ impl Solver {
         let finite = parameters.iter().filter(|p| p.is_finite()).count();
         if parameters.len() != model.parameters || finite != model.parameters {
             let expected = model.parameters;
-            return Err(SolveError::BadParameters {
-                expected,
-                given: finite,
-            });
+            return Err(SolveError::BadParameters { expected, given: finite });
         }
         let steady = model.components.iter().all(|c| c.steady);
-        let times = if steady && times.is_empty() {
-            &[model.start][..]
-        } else {
-            times
-        };
+        let times = if steady && times.is_empty() { &[model.start][..] } else { times };
         let increasing = times.windows(2).all(|w| w[1] > w[0]);
         let begun = times.first().is_none_or(|t| *t >= model.start);
         if !increasing || !begun || times.iter().any(|t| !t.is_finite()) {
@@ -167,39 +144,23 @@ impl Solver {
         }
         let mut statistics = Statistics::default();
         let size = self.parts.iter().map(|p| p.plan.shape.size()).sum();
-        let mut track = Track {
-            size,
-            states: vec![0.0; size * times.len()],
-        };
+        let mut track = Track { size, states: vec![0.0; size * times.len()] };
         let mut offset = 0;
         for component in 0..self.parts.len() {
             let states = self.integrate(component, parameters, times, &mut statistics)?;
             let own = self.parts[component].plan.shape.size();
-            for (to, from) in track
-                .states
-                .chunks_exact_mut(size)
-                .zip(states.chunks_exact(own))
-            {
+            for (to, from) in track.states.chunks_exact_mut(size).zip(states.chunks_exact(own)) {
                 to[offset..offset + own].copy_from_slice(from);
             }
             offset += own;
         }
-        let outputs = model
-            .outputs
-            .iter()
-            .enumerate()
-            .map(|(k, output)| match output {
-                Ok(law) => self.readout.output(k, law, parameters, times, &track),
-                Err(_) => Vec::new(),
-            });
+        let outputs = model.outputs.iter().enumerate().map(|(k, output)| match output {
+            Ok(law) => self.readout.output(k, law, parameters, times, &track),
+            Err(_) => Vec::new(),
+        });
         let outputs = outputs.collect();
         let fields = self.readout.fields(&track);
-        Ok(Solution {
-            times: times.to_vec(),
-            outputs,
-            fields,
-            statistics,
-        })
+        Ok(Solution { times: times.to_vec(), outputs, fields, statistics })
     }
 
     /// States of one component at the times.
@@ -225,21 +186,14 @@ impl Solver {
             start: model.start,
             times,
             tolerance: self.tolerance,
-            clock: if component.abrupt {
-                Clock::SquareRoot
-            } else {
-                Clock::Linear
-            },
+            clock: if component.abrupt { Clock::SquareRoot } else { Clock::Linear },
             max_steps: MAX_STEPS,
         };
         let mut states = integrate(&mut system, &y, &run, statistics)?;
         if times.first() == Some(&model.start) {
             // a flux that sets in abruptly has not yet moved the boundary value
             for row in &component.rows {
-                let slope = Input::Leaf(Leaf::Local {
-                    state: row.state,
-                    order: 1,
-                });
+                let slope = Input::Leaf(Leaf::Local { state: row.state, order: 1 });
                 let (Site::End { upper, .. }, Some(place)) = (row.site, &layout.places[row.state])
                 else {
                     continue;
@@ -279,17 +233,14 @@ impl Solver {
             differences.fold(0.0_f64, |worst, d| worst.max(d.abs()))
         };
         let outputs = fine.outputs.iter().zip(&coarse.outputs);
-        let outputs = outputs
-            .map(|(a, b)| largest(&mut a.iter().zip(b).map(|(a, b)| a - b)))
-            .collect();
-        let fields = fine.fields.iter().zip(&coarse.fields).map(|(a, b)| {
-            largest(&mut (0..a.values.len()).flat_map(|t| {
-                b.places
-                    .iter()
-                    .zip(&b.values[t])
-                    .map(move |(x, v)| a.at(t, *x) - v)
-            }))
-        });
+        let outputs =
+            outputs.map(|(a, b)| largest(&mut a.iter().zip(b).map(|(a, b)| a - b))).collect();
+        let fields =
+            fine.fields.iter().zip(&coarse.fields).map(|(a, b)| {
+                largest(&mut (0..a.values.len()).flat_map(|t| {
+                    b.places.iter().zip(&b.values[t]).map(move |(x, v)| a.at(t, *x) - v)
+                }))
+            });
         let fields = fields.collect();
         Ok(ErrorEstimate { outputs, fields })
     }

@@ -95,10 +95,7 @@ pub(crate) fn make_consistent(
     let mut last = f64::INFINITY;
     for iteration in 0..ITERATIONS {
         system.linearise(t, y, &mut f, &mut jacobian, &mut f_t);
-        let failed = SolveError::NotConverged {
-            time: t,
-            residual: last,
-        };
+        let failed = SolveError::NotConverged { time: t, residual: last };
         if !factors.factor(&mass, &scale, &jacobian) {
             return Err(failed);
         }
@@ -111,11 +108,7 @@ pub(crate) fn make_consistent(
         let norm = |step: &[f64], scales: &[f64]| {
             let parts = step.iter().zip(&families);
             parts.fold(0.0_f64, |worst, (s, &k)| {
-                if *s == 0.0 {
-                    worst
-                } else {
-                    worst.max(s.abs() / scales[k].max(1e-290))
-                }
+                if *s == 0.0 { worst } else { worst.max(s.abs() / scales[k].max(1e-290)) }
             })
         };
         let size = norm(&step, &scales);
@@ -146,15 +139,9 @@ pub(crate) fn make_consistent(
             }
         }
     }
-    Err(SolveError::NotConverged {
-        time: t,
-        residual: last,
-    })
+    Err(SolveError::NotConverged { time: t, residual: last })
 }
 
 fn correction(f: &[f64], mass: &[f64]) -> Vec<f64> {
-    f.iter()
-        .zip(mass)
-        .map(|(f, m)| if *m == 0.0 { -f } else { 0.0 })
-        .collect()
+    f.iter().zip(mass).map(|(f, m)| if *m == 0.0 { -f } else { 0.0 }).collect()
 }

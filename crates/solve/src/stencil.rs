@@ -121,21 +121,13 @@ mod tests {
     #[test]
     fn averages_and_values_reconstruct_cubics() {
         let average = |from: f64, to: f64| Datum::Average { from, to, power: 2 };
-        let data = [
-            average(0.4, 0.6),
-            average(0.6, 0.9),
-            average(0.9, 1.0),
-            Datum::Value(1.0),
-        ];
+        let data = [average(0.4, 0.6), average(0.6, 0.9), average(0.9, 1.0), Datum::Value(1.0)];
         // mean of r^3 with weight r^2: (b^6 - a^6) / 6 over (b^3 - a^3) / 3
         let mean = |a: f64, b: f64| 0.5 * (b.powi(6) - a.powi(6)) / (b.powi(3) - a.powi(3));
         let given = [mean(0.4, 0.6), mean(0.6, 0.9), mean(0.9, 1.0), 1.0];
         for (m, exact) in [(0, 0.7_f64.powi(3)), (1, 3.0 * 0.49), (2, 4.2)] {
-            let value: f64 = data_weights(0.7, &data, m)
-                .iter()
-                .zip(given)
-                .map(|(w, g)| w * g)
-                .sum();
+            let value: f64 =
+                data_weights(0.7, &data, m).iter().zip(given).map(|(w, g)| w * g).sum();
             assert!((value - exact).abs() < 1e-11, "{m}: {value} {exact}");
         }
     }

@@ -78,11 +78,7 @@ impl Group {
                     let points = gather.unknowns.chunks_exact(width);
                     let points = points.zip(gather.weights.chunks_exact(width));
                     for (out, (unknowns, weights)) in column.iter_mut().zip(points) {
-                        *out = unknowns
-                            .iter()
-                            .zip(weights)
-                            .map(|(&k, w)| w * y[k as usize])
-                            .sum();
+                        *out = unknowns.iter().zip(weights).map(|(&k, w)| w * y[k as usize]).sum();
                     }
                 }
             }
@@ -135,21 +131,9 @@ pub(crate) struct System<'a> {
 impl<'a> System<'a> {
     /// The system for given parameters.
     pub(crate) fn new(plan: &'a Discretisation, parameters: &[f64]) -> Self {
-        let columns = plan
-            .groups
-            .iter()
-            .map(|g| g.start_columns(parameters))
-            .collect();
-        let registers = plan
-            .groups
-            .iter()
-            .map(|_| (Registers::new(), Registers::new()))
-            .collect();
-        Self {
-            plan,
-            columns,
-            registers,
-        }
+        let columns = plan.groups.iter().map(|g| g.start_columns(parameters)).collect();
+        let registers = plan.groups.iter().map(|_| (Registers::new(), Registers::new())).collect();
+        Self { plan, columns, registers }
     }
 
     /// Sets auxiliary unknowns to what they stand for.
@@ -183,18 +167,11 @@ impl Dae for System<'_> {
         for &(row, unknown, factor, _) in &self.plan.linear {
             f[row] += factor * y[unknown];
         }
-        for ((group, columns), registers) in self
-            .plan
-            .groups
-            .iter()
-            .zip(&mut self.columns)
-            .zip(&mut self.registers)
+        for ((group, columns), registers) in
+            self.plan.groups.iter().zip(&mut self.columns).zip(&mut self.registers)
         {
             group.load(t, y, columns);
-            group
-                .law
-                .value
-                .forward(columns, group.tile, &mut registers.0);
+            group.law.value.forward(columns, group.tile, &mut registers.0);
             let value = registers.0.output(0);
             for &(row, point, factor) in &group.scatter {
                 f[row as usize] += factor * value[point as usize];
@@ -210,18 +187,11 @@ impl Dae for System<'_> {
             f[row] += factor * y[unknown];
             j[store] += factor;
         }
-        for ((group, columns), registers) in self
-            .plan
-            .groups
-            .iter()
-            .zip(&mut self.columns)
-            .zip(&mut self.registers)
+        for ((group, columns), registers) in
+            self.plan.groups.iter().zip(&mut self.columns).zip(&mut self.registers)
         {
             group.load(t, y, columns);
-            group
-                .law
-                .full
-                .forward(columns, group.tile, &mut registers.1);
+            group.law.full.forward(columns, group.tile, &mut registers.1);
             let value = registers.1.output(0);
             for &(row, point, factor) in &group.scatter {
                 f[row as usize] += factor * value[point as usize];

@@ -11,10 +11,7 @@ use surrogate_problem::model::Geometry;
 use surrogate_solve::{Options, Solver};
 
 fn solver(problem: &Problem, cells: usize, tolerance: f64) -> Solver {
-    let options = Options {
-        cells: Some(cells),
-        tolerance: Some(tolerance),
-    };
+    let options = Options { cells: Some(cells), tolerance: Some(tolerance) };
     Solver::prepare(problem, options).unwrap()
 }
 
@@ -45,11 +42,7 @@ fn roots(count: usize) -> Vec<f64> {
             let rising = f(high) > 0.0;
             for _ in 0..200 {
                 let a = 0.5 * (low + high);
-                if (f(a) > 0.0) == rising {
-                    high = a
-                } else {
-                    low = a
-                }
+                if (f(a) > 0.0) == rising { high = a } else { low = a }
             }
             0.5 * (low + high)
         })
@@ -74,9 +67,7 @@ fn a_ball_under_constant_flux_follows_the_series() {
     let times = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0];
     let problem = ball();
     let error = |cells: usize, tolerance: f64| {
-        let s = solver(&problem, cells, tolerance)
-            .solve(&[], &times)
-            .unwrap();
+        let s = solver(&problem, cells, tolerance).solve(&[], &times).unwrap();
         let mut worst = 0.0_f64;
         for (k, &t) in times.iter().enumerate() {
             for r in [0.0, 0.1, 0.33, 0.5, 0.77, 0.9, 0.97, 1.0] {
@@ -122,9 +113,7 @@ fn heat_between_fixed_ends_decays_like_its_sine() {
         m.condition(x, 0.0, u);
         m.condition(x, 1.0, u);
         let error = |cells: usize| {
-            let s = solver(&m.problem, cells, 1e-10)
-                .solve(&[1.5], &[0.05, 0.2])
-                .unwrap();
+            let s = solver(&m.problem, cells, 1e-10).solve(&[1.5], &[0.05, 0.2]).unwrap();
             let mut worst = 0.0_f64;
             for (k, t) in [0.05, 0.2].into_iter().enumerate() {
                 for x in [0.1, 0.25, 0.5, 0.8] {
@@ -178,11 +167,7 @@ fn a_cooling_cylinder_follows_the_bessel_series() {
             let (mut low, mut high) = (b, b + 0.05);
             for _ in 0..60 {
                 let middle = 0.5 * (low + high);
-                if g(low) * g(middle) <= 0.0 {
-                    high = middle
-                } else {
-                    low = middle
-                }
+                if g(low) * g(middle) <= 0.0 { high = middle } else { low = middle }
             }
             roots.push(0.5 * (low + high));
         }
@@ -197,10 +182,7 @@ fn a_cooling_cylinder_follows_the_bessel_series() {
     let times = [0.003, 0.01, 0.1, 0.5];
     let s = solver(&m.problem, 48, 1e-8).solve(&[h], &times).unwrap();
     for (k, &t) in times.iter().enumerate() {
-        assert!(
-            (s.outputs[0][k] - exact(1.0, t)).abs() < 2e-6,
-            "surface at {t}"
-        );
+        assert!((s.outputs[0][k] - exact(1.0, t)).abs() < 2e-6, "surface at {t}");
         for r in [0.0, 0.4, 0.9] {
             let error = (s.fields[0].at(k, r) - exact(r, t)).abs();
             assert!(error < 5e-6, "{r} {t}: {error:e}");

@@ -12,14 +12,8 @@ use surrogate_solve::{FieldSolution, Options, Solution, Solver};
 use surrogate_symbolic::{Call, Node};
 
 fn solve(problem: &Problem, cells: Option<usize>, tolerance: f64, times: &[f64]) -> Solution {
-    let options = Options {
-        cells,
-        tolerance: Some(tolerance),
-    };
-    Solver::prepare(problem, options)
-        .unwrap()
-        .solve(&[], times)
-        .unwrap()
+    let options = Options { cells, tolerance: Some(tolerance) };
+    Solver::prepare(problem, options).unwrap().solve(&[], times).unwrap()
 }
 
 /// Relative L2 error of a field at one time.
@@ -136,10 +130,7 @@ fn burgers_exact(x: f64, t: f64, nu: f64) -> f64 {
 #[test]
 fn burgers_front_is_resolved_by_default() {
     let nu = 0.01 / PI;
-    for (form, problem) in [
-        ("plain", burgers(nu)),
-        ("divergence", conservative_burgers(nu)),
-    ] {
+    for (form, problem) in [("plain", burgers(nu)), ("divergence", conservative_burgers(nu))] {
         let s = solve(&problem, None, 1e-6, &[0.25, 0.5, 1.0]);
         for (k, t) in [0.25, 0.5, 1.0].into_iter().enumerate() {
             let error = relative_l2(&s.fields[0], k, |x| burgers_exact(x, t, nu));
@@ -270,9 +261,7 @@ fn a_pulse_travels_out_of_the_line() {
     m.condition(x, 0.0, u);
     let s = solve(&m.problem, None, 1e-7, &[0.3, 2.0]);
     let error = relative_l2(&s.fields[0], 0, |x| (-200.0 * (x - 0.7).powi(2)).exp());
-    let rest = s.fields[0].values[1]
-        .iter()
-        .fold(0.0_f64, |a, v| a.max(v.abs()));
+    let rest = s.fields[0].values[1].iter().fold(0.0_f64, |a, v| a.max(v.abs()));
     eprintln!("pulse {error:.2e}, left behind {rest:.2e}");
     assert!(error < 1e-4 && rest < 1e-4);
 }

@@ -42,10 +42,7 @@ fn robertson_matches_the_published_values_with_and_without_its_algebraic_row() {
     // Mazzia & Magherini (2008), Test set for IVP solvers, release 2.4: t = 1e11 is their end; the
     // values at 0.4 and 4e10 are those of Hindmarsh's LSODE example and of SUNDIALS' idaRoberts
     for algebraic in [false, true] {
-        let options = Options {
-            cells: None,
-            tolerance: Some(1e-8),
-        };
+        let options = Options { cells: None, tolerance: Some(1e-8) };
         let solver = Solver::prepare(&robertson(algebraic), options).unwrap();
         let s = solver.solve(&[], &[0.4, 40.0, 4e10]).unwrap();
         let a: Vec<f64> = s.fields[0].values.iter().map(|v| v[0]).collect();
@@ -81,23 +78,13 @@ fn an_oscillator_of_second_order_converges_with_the_tolerance() {
     };
     let times: Vec<f64> = (0..=200).map(|k| 0.1 * f64::from(k)).collect();
     let error = |tolerance: f64| {
-        let options = Options {
-            cells: None,
-            tolerance: Some(tolerance),
-        };
-        let s = Solver::prepare(&m.problem, options)
-            .unwrap()
-            .solve(&[], &times)
-            .unwrap();
+        let options = Options { cells: None, tolerance: Some(tolerance) };
+        let s = Solver::prepare(&m.problem, options).unwrap().solve(&[], &times).unwrap();
         let each = times.iter().zip(&s.fields[0].values);
         each.fold(0.0_f64, |worst, (t, v)| worst.max((v[0] - exact(*t)).abs()))
     };
     for tolerance in [1e-4, 1e-6, 1e-8, 1e-10] {
-        assert!(
-            error(tolerance) < 20.0 * tolerance,
-            "{tolerance:e}: {:e}",
-            error(tolerance)
-        );
+        assert!(error(tolerance) < 20.0 * tolerance, "{tolerance:e}: {:e}", error(tolerance));
     }
 }
 
@@ -118,10 +105,7 @@ fn what_cannot_be_solved_is_refused_in_words() {
     let u = m.u(f);
     let u_t = m.d(u, t, 1);
     m.equation(u_t);
-    assert_eq!(
-        reason(&m.problem),
-        "field `u` has two space coordinates, x and y"
-    );
+    assert_eq!(reason(&m.problem), "field `u` has two space coordinates, x and y");
 
     let mut m = Make::new();
     let t = m.time(0.0, 1.0);
@@ -133,10 +117,7 @@ fn what_cannot_be_solved_is_refused_in_words() {
     m.equation(residual);
     m.condition(t, 0.0, u);
     m.condition(x, 0.0, u);
-    assert_eq!(
-        reason(&m.problem),
-        "the equations need 2 conditions along x, 1 are given"
-    );
+    assert_eq!(reason(&m.problem), "the equations need 2 conditions along x, 1 are given");
     m.condition(x, 1.0, u);
     m.problem.rows.remove(1);
     assert_eq!(reason(&m.problem), "`u` has no initial condition");
@@ -157,16 +138,10 @@ fn bad_arguments_are_errors() {
     let solver = Solver::prepare(&robertson(false), Options::default()).unwrap();
     assert_eq!(
         solver.solve(&[1.0], &[1.0]).unwrap_err(),
-        SolveError::BadParameters {
-            expected: 0,
-            given: 1
-        }
+        SolveError::BadParameters { expected: 0, given: 1 }
     );
     let times = [[2.0, 1.0], [-1.0, 1.0], [1.0, f64::NAN]];
     for times in times {
-        assert_eq!(
-            solver.solve(&[], &times).unwrap_err(),
-            SolveError::BadTimes { start: 0.0 }
-        );
+        assert_eq!(solver.solve(&[], &times).unwrap_err(), SolveError::BadTimes { start: 0.0 });
     }
 }

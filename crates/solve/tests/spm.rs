@@ -8,24 +8,16 @@ use surrogate_solve::{Options, Solver};
 
 fn times() -> Vec<f64> {
     let early = [0.0, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 3.0, 5.0, 8.0];
-    early
-        .into_iter()
-        .chain((1..=100).map(|k| 13.5 * f64::from(k)))
-        .collect()
+    early.into_iter().chain((1..=100).map(|k| 13.5 * f64::from(k))).collect()
 }
 
 fn solver(cells: usize, tolerance: f64) -> Solver {
-    let options = Options {
-        cells: Some(cells),
-        tolerance: Some(tolerance),
-    };
+    let options = Options { cells: Some(cells), tolerance: Some(tolerance) };
     Solver::prepare(&spm::problem(), options).unwrap()
 }
 
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
-    a.iter()
-        .zip(b)
-        .fold(0.0, |worst, (a, b)| worst.max((a - b).abs()))
+    a.iter().zip(b).fold(0.0, |worst, (a, b)| worst.max((a - b).abs()))
 }
 
 #[test]
@@ -38,14 +30,8 @@ fn lithium_is_conserved_over_the_whole_discharge() {
         for (k, t) in s.times.iter().enumerate() {
             let exact_a = 0.91 * spm::MAX_A - 3.0 * j_a * t / spm::R_A;
             let exact_c = 0.39 * spm::MAX_C - 3.0 * j_c * t / spm::R_C;
-            assert!(
-                (s.outputs[1][k] / exact_a - 1.0).abs() < 1e-12,
-                "anode at {t}"
-            );
-            assert!(
-                (s.outputs[2][k] / exact_c - 1.0).abs() < 1e-12,
-                "cathode at {t}"
-            );
+            assert!((s.outputs[1][k] / exact_a - 1.0).abs() < 1e-12, "anode at {t}");
+            assert!((s.outputs[2][k] / exact_c - 1.0).abs() < 1e-12, "cathode at {t}");
         }
     }
 }
@@ -90,10 +76,7 @@ fn the_error_estimate_covers_the_error() {
     let truth = solver(240, 1e-9).solve(&[0.5, 1.0], &times).unwrap();
     let s = standard.solve(&[0.5, 1.0], &times).unwrap();
     let error = largest_difference(&s.outputs[0], &truth.outputs[0]);
-    eprintln!(
-        "error {error:.2e} V, estimate {:.2e} V",
-        estimate.outputs[0]
-    );
+    eprintln!("error {error:.2e} V, estimate {:.2e} V", estimate.outputs[0]);
     assert!(error < estimate.outputs[0] && estimate.outputs[0] < 1e-4);
 }
 

@@ -86,9 +86,7 @@ fn fit_with(
     for interval in 0..intervals {
         let nodes: Vec<f64> = match degree {
             0 => vec![0.0],
-            _ => (0..=degree)
-                .map(|k| -(PI * k as f64 / degree as f64).cos())
-                .collect(),
+            _ => (0..=degree).map(|k| -(PI * k as f64 / degree as f64).cos()).collect(),
         };
         let values: Vec<f64> = nodes.iter().map(|u| f(at(interval, *u))).collect();
         if values.iter().any(|y| !y.is_finite()) {
@@ -109,18 +107,11 @@ fn fit_with(
             let accepted = tolerance.absolute + tolerance.relative * y.abs();
             let ratio = if error == 0.0 { 0.0 } else { error / accepted };
             // NaN counts as failure.
-            error_over_tolerance = if ratio.is_nan() {
-                f64::INFINITY
-            } else {
-                error_over_tolerance.max(ratio)
-            };
+            error_over_tolerance =
+                if ratio.is_nan() { f64::INFINITY } else { error_over_tolerance.max(ratio) };
         }
     }
-    Ok(Fit {
-        table,
-        absolute_error,
-        error_over_tolerance,
-    })
+    Ok(Fit { table, absolute_error, error_over_tolerance })
 }
 
 /// Powers of u, lowest first, of the polynomial through the nodes (Newton's divided differences).

@@ -29,10 +29,7 @@ impl Table {
     ) -> Result<Self, TableError> {
         check_increasing(x)?;
         if y.len() != x.len() {
-            return Err(TableError::LengthMismatch {
-                expected: x.len(),
-                found: y.len(),
-            });
+            return Err(TableError::LengthMismatch { expected: x.len(), found: y.len() });
         }
         if let Some(index) = y.iter().position(|y| !y.is_finite()) {
             return Err(TableError::NotFinite { index });
@@ -46,12 +43,7 @@ impl Table {
             let rise = 0.5 * (y[i + 1] - y[i]);
             let cubic = 0.5 * (0.5 * (m0 + m1) - rise);
             let square = 0.25 * (m1 - m0);
-            coefficients.extend([
-                cubic,
-                square,
-                rise - cubic,
-                0.5 * (y[i] + y[i + 1]) - square,
-            ]);
+            coefficients.extend([cubic, square, rise - cubic, 0.5 * (y[i] + y[i + 1]) - square]);
         }
         if is_uniform(x) {
             Self::uniform((x[0], x[x.len() - 1]), 3, &coefficients, extrapolate)
@@ -67,9 +59,7 @@ fn is_uniform(x: &[f64]) -> bool {
     let (lo, hi, n) = (x[0], x[x.len() - 1], x.len() - 1);
     let slack = 4.0 * f64::EPSILON * lo.abs().max(hi.abs());
     let at = |i: usize| lo + (hi - lo) * (i as f64 / n as f64);
-    x.iter()
-        .enumerate()
-        .all(|(i, x)| (x - at(i)).abs() <= slack)
+    x.iter().enumerate().all(|(i, x)| (x - at(i)).abs() <= slack)
 }
 
 /// dy/dx of the spline at the points.
@@ -118,12 +108,7 @@ fn end_row(h0: f64, h1: f64, s0: f64, s1: f64, ends: Ends) -> [f64; 4] {
         Ends::Natural => [0.0, 2.0, 1.0, 3.0 * s0],
         Ends::NotAKnot => {
             let sum = h0 + h1;
-            [
-                0.0,
-                h1,
-                sum,
-                ((h0 + 2.0 * sum) * h1 * s0 + h0 * h0 * s1) / sum,
-            ]
+            [0.0, h1, sum, ((h0 + 2.0 * sum) * h1 * s0 + h0 * h0 * s1) / sum]
         }
     }
 }

@@ -26,22 +26,14 @@ fn not_a_knot_splines_reproduce_cubics_everywhere() {
             let x = -2.0 + 0.03 * f64::from(i);
             assert!((table.value(x) - cubic(x)).abs() < 1e-11, "{n} {bend} {x}");
             let slope = 0.9 * x * x - 4.0 * x + 1.0;
-            assert!(
-                (table.derivative().value(x) - slope).abs() < 1e-10,
-                "{n} {bend} {x}"
-            );
+            assert!((table.derivative().value(x) - slope).abs() < 1e-10, "{n} {bend} {x}");
         }
     }
 }
 
 #[test]
 fn splines_through_two_and_three_points_are_lines_and_parabolas() {
-    let line = Table::spline(
-        &[1.0, 3.0],
-        &[2.0, 8.0],
-        Ends::NotAKnot,
-        Extrapolate::Linear,
-    );
+    let line = Table::spline(&[1.0, 3.0], &[2.0, 8.0], Ends::NotAKnot, Extrapolate::Linear);
     assert!((line.unwrap().value(5.0) - 14.0).abs() < 1e-14);
     let x = [0.0, 1.0, 3.0];
     let y = x.map(|x| x * x - x);
@@ -84,12 +76,9 @@ fn extrapolation_follows_its_kind_and_so_does_its_derivative() {
     let y = [1.0, 0.0, 3.0, 2.0];
     let make = |kind| Table::spline(&x, &y, Ends::NotAKnot, kind).unwrap();
     let inner = make(Extrapolate::Polynomial).derivative();
-    for kind in [
-        Extrapolate::Clamp,
-        Extrapolate::Linear,
-        Extrapolate::Polynomial,
-        Extrapolate::Zero,
-    ] {
+    for kind in
+        [Extrapolate::Clamp, Extrapolate::Linear, Extrapolate::Polynomial, Extrapolate::Zero]
+    {
         let table = make(kind);
         let derivative = table.derivative();
         for x in [-3.0, -0.1, 2.1, 9.0] {
@@ -114,25 +103,13 @@ fn extrapolation_follows_its_kind_and_so_does_its_derivative() {
 #[test]
 fn bad_points_are_refused() {
     let spline = |x: &[f64], y: &[f64]| Table::spline(x, y, Ends::Natural, Extrapolate::Clamp);
-    assert_eq!(
-        spline(&[0.0], &[1.0]),
-        Err(TableError::TooFewPoints { found: 1 })
-    );
-    assert_eq!(
-        spline(&[0.0, 1.0, 1.0], &[1.0; 3]),
-        Err(TableError::NotIncreasing { index: 1 })
-    );
+    assert_eq!(spline(&[0.0], &[1.0]), Err(TableError::TooFewPoints { found: 1 }));
+    assert_eq!(spline(&[0.0, 1.0, 1.0], &[1.0; 3]), Err(TableError::NotIncreasing { index: 1 }));
     assert_eq!(
         spline(&[0.0, 1.0], &[1.0; 3]),
-        Err(TableError::LengthMismatch {
-            expected: 2,
-            found: 3
-        })
+        Err(TableError::LengthMismatch { expected: 2, found: 3 })
     );
-    assert_eq!(
-        spline(&[0.0, f64::NAN], &[1.0; 2]),
-        Err(TableError::NotFinite { index: 1 })
-    );
+    assert_eq!(spline(&[0.0, f64::NAN], &[1.0; 2]), Err(TableError::NotFinite { index: 1 }));
 }
 
 #[test]
@@ -140,35 +117,19 @@ fn fits_keep_their_tolerance_and_differentiate() {
     type Case = (fn(f64) -> f64, fn(f64) -> f64, f64, f64);
     let cases: [Case; 5] = [
         (f64::exp, f64::exp, -3.0, 3.0),
-        (
-            |x| (20.0 * x).tanh(),
-            |x| 20.0 / (20.0 * x).cosh().powi(2),
-            -1.0,
-            1.0,
-        ),
-        (
-            |x| 1.0 / (1.0 + 25.0 * x * x),
-            |x| -50.0 * x / (1.0 + 25.0 * x * x).powi(2),
-            -1.0,
-            1.0,
-        ),
+        (|x| (20.0 * x).tanh(), |x| 20.0 / (20.0 * x).cosh().powi(2), -1.0, 1.0),
+        (|x| 1.0 / (1.0 + 25.0 * x * x), |x| -50.0 * x / (1.0 + 25.0 * x * x).powi(2), -1.0, 1.0),
         (|_| 2.5, |_| 0.0, 0.0, 1.0),
         (f64::ln, |x| 1.0 / x, 1e-3, 1.0),
     ];
     for (f, slope, lo, hi) in cases {
-        let tolerance = FitTolerance {
-            absolute: 1e-12,
-            relative: 1e-12,
-        };
+        let tolerance = FitTolerance { absolute: 1e-12, relative: 1e-12 };
         let fit = Table::fit(&f, (lo, hi), tolerance, Extrapolate::Clamp).unwrap();
         assert!(fit.error_over_tolerance <= 1.0);
         let derivative = fit.table.derivative();
         for i in 0..=1000 {
             let x = lo + (hi - lo) * f64::from(i) / 1000.0;
-            assert!(
-                (fit.table.value(x) - f(x)).abs() <= 2e-12 * (1.0 + f(x).abs()),
-                "{x}"
-            );
+            assert!((fit.table.value(x) - f(x)).abs() <= 2e-12 * (1.0 + f(x).abs()), "{x}");
             // One derivative costs a factor 2 degree^2 over the width of an interval.
             let width = (hi - lo) / fit.table.intervals() as f64;
             let slack = 1e-9 / width + 1e-9 * slope(x).abs();
@@ -178,20 +139,14 @@ fn fits_keep_their_tolerance_and_differentiate() {
     let constant = Table::fit(
         &|_| 2.5,
         (0.0, 1.0),
-        FitTolerance {
-            absolute: 0.0,
-            relative: 1e-12,
-        },
+        FitTolerance { absolute: 0.0, relative: 1e-12 },
         Extrapolate::Clamp,
     );
     assert_eq!(constant.unwrap().table.degree(), 0);
     let step = Table::fit(
         &|x| f64::from(x > 0.3),
         (0.0, 1.0),
-        FitTolerance {
-            absolute: 1e-6,
-            relative: 0.0,
-        },
+        FitTolerance { absolute: 1e-6, relative: 0.0 },
         Extrapolate::Clamp,
     );
     assert!(matches!(step, Err(TableError::ToleranceNotReached { .. })));

@@ -76,14 +76,7 @@ impl Program {
         }
         let layout = ForwardLayout::of(self, &live, &kept);
         let slot = |r: u32| layout.slots[r as usize];
-        let backs = sweep
-            .backs
-            .iter()
-            .map(|b| Back {
-                rule: b.rule.map(slot),
-                ..*b
-            })
-            .collect();
+        let backs = sweep.backs.iter().map(|b| Back { rule: b.rule.map(slot), ..*b }).collect();
         let slopes = |p: &Arc<[f64]>| {
             let degree = p.len() - 1;
             #[allow(clippy::cast_precision_loss)]
@@ -162,10 +155,7 @@ impl Plan {
     /// # Panics
     /// If `tile` is not a positive multiple of 8 or the length of `inputs` is wrong.
     pub fn forward(&self, inputs: &[f64], tile: usize, registers: &mut Registers) {
-        assert!(
-            tile > 0 && tile.is_multiple_of(8),
-            "the tile must be a positive multiple of 8"
-        );
+        assert!(tile > 0 && tile.is_multiple_of(8), "the tile must be a positive multiple of 8");
         assert_eq!(inputs.len(), self.inputs * tile, "inputs are [input][tile]");
         registers.fit(self, tile);
         super::forward::sweep(self, self.isa, inputs, tile, &mut registers.values);
@@ -187,15 +177,8 @@ impl Plan {
         input_adjoint: &mut [f64],
     ) {
         let tile = registers.tile();
-        assert!(
-            registers.holds(self),
-            "forward must precede reverse on the same registers"
-        );
-        assert_eq!(
-            output_adjoint.len(),
-            self.outputs.len() * tile,
-            "[output][tile]"
-        );
+        assert!(registers.holds(self), "forward must precede reverse on the same registers");
+        assert_eq!(output_adjoint.len(), self.outputs.len() * tile, "[output][tile]");
         assert_eq!(input_adjoint.len(), self.inputs * tile, "[input][tile]");
         super::reverse::sweep(self, self.isa, output_adjoint, registers, input_adjoint);
     }
@@ -231,10 +214,7 @@ impl ForwardLayout {
         for (r, op) in program.ops.iter().enumerate().filter(|(r, _)| live[*r]) {
             op.for_each_operand(|operand| last_use[operand as usize] = r);
         }
-        let mut layout = Self {
-            slots: vec![0; program.ops.len()],
-            ..Self::default()
-        };
+        let mut layout = Self { slots: vec![0; program.ops.len()], ..Self::default() };
         for (r, op) in program.ops.iter().enumerate().filter(|(r, _)| live[*r]) {
             if let Op::Const(c) = op {
                 layout.slots[r] = layout.pool.take();
@@ -256,10 +236,7 @@ impl ForwardLayout {
                 }
             });
             layout.slots[r] = layout.pool.take();
-            layout.steps.push(Step {
-                op: op_in_slots,
-                to: layout.slots[r],
-            });
+            layout.steps.push(Step { op: op_in_slots, to: layout.slots[r] });
         }
         layout
     }
@@ -276,10 +253,7 @@ struct ReverseLayout {
 impl ReverseLayout {
     fn of(program: &Program, live: &[bool], wanted: &[bool]) -> Self {
         let active = active(program, wanted);
-        let mut layout = Self {
-            slots: vec![None; program.ops.len()],
-            ..Self::default()
-        };
+        let mut layout = Self { slots: vec![None; program.ops.len()], ..Self::default() };
         for (r, op) in program.ops.iter().enumerate().rev() {
             if !live[r] || !active[r] {
                 continue;
@@ -293,24 +267,14 @@ impl ReverseLayout {
             }
             let Some(own) = layout.slots[r] else { continue };
             if let Op::Input(k) = op {
-                layout.backs.push(Back {
-                    rule: Rule::Input(*k),
-                    from: own,
-                    to: own,
-                    add: false,
-                });
+                layout.backs.push(Back { rule: Rule::Input(*k), from: own, to: own, add: false });
             }
             let terms = terms(*op, register, |operand| active[operand as usize]);
             let mut taken = false;
             for (i, (rule, target)) in terms.iter().enumerate() {
                 match target {
                     Target::Itself => {
-                        layout.backs.push(Back {
-                            rule: *rule,
-                            from: own,
-                            to: own,
-                            add: false,
-                        });
+                        layout.backs.push(Back { rule: *rule, from: own, to: own, add: false });
                     }
                     Target::Register(operand) => {
                         let slot = &mut layout.slots[*operand as usize];
@@ -319,12 +283,7 @@ impl ReverseLayout {
                             taken = true;
                             if *rule != Rule::Plus {
                                 let (from, to, add) = (own, own, false);
-                                layout.backs.push(Back {
-                                    rule: *rule,
-                                    from,
-                                    to,
-                                    add,
-                                });
+                                layout.backs.push(Back { rule: *rule, from, to, add });
                             }
                         } else {
                             layout.contribute(*rule, *operand, own);
@@ -343,12 +302,7 @@ impl ReverseLayout {
         let slot = &mut self.slots[operand as usize];
         let add = slot.is_some();
         let to = *slot.get_or_insert_with(|| self.pool.take());
-        self.backs.push(Back {
-            rule,
-            from,
-            to,
-            add,
-        });
+        self.backs.push(Back { rule, from, to, add });
     }
 }
 

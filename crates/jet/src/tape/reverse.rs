@@ -47,21 +47,12 @@ unsafe fn kernel<V: Real>(
 ) {
     let base = adjoints.as_mut_ptr();
     for back in &plan.backs {
-        let Back {
-            rule,
-            from,
-            to,
-            add,
-        } = *back;
+        let Back { rule, from, to, add } = *back;
         // SAFETY (this and all blocks below): slots, outputs and inputs were checked, so every
         // column has `tile` doubles; `from` and `to` may coincide, and vectors are read before the
         // vector at the same offset is written.
-        let (g, to) = unsafe {
-            (
-                base.add(from as usize * tile) as *const f64,
-                base.add(to as usize * tile),
-            )
-        };
+        let (g, to) =
+            unsafe { (base.add(from as usize * tile) as *const f64, base.add(to as usize * tile)) };
         macro_rules! column {
             ($slot:expr) => {
                 unsafe { values.as_ptr().add($slot as usize * tile) }

@@ -42,12 +42,8 @@ const LN: [f64; 7] = [
     0.6666666666666735,
 ];
 /// pi/2 in four parts, the first three of 33 bits.
-const HALF_PI: [f64; 4] = [
-    1.5707963267341256,
-    6.077100506303966e-11,
-    2.0222662487111665e-21,
-    8.4784276603689e-32,
-];
+const HALF_PI: [f64; 4] =
+    [1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32];
 const SIN: [f64; 6] = [
     1.58969099521155e-10,
     -2.5050760253406863e-08,
@@ -213,10 +209,7 @@ fn split<V: Real>(x: V) -> (V, V) {
         V::splat(4_503_599_627_370_496.0 + 1023.0 + 54.0),
         V::splat(4_503_599_627_370_496.0 + 1023.0),
     );
-    let k = bits
-        .bits_shr52()
-        .bits_or(4_503_599_627_370_496.0_f64.to_bits())
-        - bias;
+    let k = bits.bits_shr52().bits_or(4_503_599_627_370_496.0_f64.to_bits()) - bias;
     (k, bits.bits_and(MANTISSA).bits_add(SQRT_HALF_BITS))
 }
 
@@ -286,11 +279,7 @@ fn sin_cos_reduced<V: Real>(x: V) -> (V, V) {
 #[inline(always)]
 fn mend<V: Real>(x: V, y: V, f: &dyn Fn(f64) -> f64) -> V {
     let moderate = x.abs().lt(V::splat(TRIG_LIMIT));
-    if V::all(moderate) {
-        y
-    } else {
-        V::pick(moderate, y, by_lane(x, f))
-    }
+    if V::all(moderate) { y } else { V::pick(moderate, y, by_lane(x, f)) }
 }
 
 #[inline(always)]
@@ -326,11 +315,7 @@ pub(crate) fn atan<V: Real>(x: V) -> V {
         V::pick(middle, V::splat(std::f64::consts::FRAC_PI_4), zero),
     );
     let low = 6.123_233_995_736_766e-17; // pi/2 minus its rounded value
-    let low = V::pick(
-        large,
-        V::splat(low),
-        V::pick(middle, V::splat(0.5 * low), zero),
-    );
+    let low = V::pick(large, V::splat(low), V::pick(middle, V::splat(0.5 * low), zero));
     let t = numerator / denominator;
     let z = t * t;
     let tail = z * horner(z, &ATAN_P) / horner(z, &ATAN_Q);
@@ -381,11 +366,7 @@ pub(crate) fn powi<V: Real>(x: V, n: i32) -> V {
         }
         rest >>= 1;
     }
-    if n < 0 {
-        V::splat(1.0) / product
-    } else {
-        product
-    }
+    if n < 0 { V::splat(1.0) / product } else { product }
 }
 
 /// x^c for a fixed c which is not an integer; NaN for x < 0.
@@ -417,11 +398,7 @@ pub(crate) fn powf<V: Real>(x: V, c: f64) -> V {
     let p_low = exponent.fma(ln_low, exponent.fma(ln_high, -p));
     let p_low = V::pick(p.abs().lt(V::splat(800.0)), p_low, zero);
     let y = exp_sum(p, p_low);
-    let (at_zero, at_infinity) = if c > 0.0 {
-        (0.0, f64::INFINITY)
-    } else {
-        (f64::INFINITY, 0.0)
-    };
+    let (at_zero, at_infinity) = if c > 0.0 { (0.0, f64::INFINITY) } else { (f64::INFINITY, 0.0) };
     let y = V::pick(x.lt(V::splat(f64::INFINITY)), y, V::splat(at_infinity));
     let y = V::pick(x.eq(zero), V::splat(at_zero), y);
     // Only NaN and negative numbers fail this comparison.

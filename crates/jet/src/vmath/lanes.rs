@@ -110,11 +110,7 @@ impl Real for f64 {
     #[inline(always)]
     fn fma(self, b: Self, c: Self) -> Self {
         // Without the instruction a fused product is a slow library call.
-        if Self::FUSED {
-            self.mul_add(b, c)
-        } else {
-            self * b + c
-        }
+        if Self::FUSED { self.mul_add(b, c) } else { self * b + c }
     }
     #[inline(always)]
     fn sqrt(self) -> Self {

@@ -7,11 +7,7 @@ fn relative_error(found: f64, expected: f64) -> f64 {
         return 0.0;
     }
     if !found.is_finite() || !expected.is_finite() {
-        return if found == expected {
-            0.0
-        } else {
-            f64::INFINITY
-        };
+        return if found == expected { 0.0 } else { f64::INFINITY };
     }
     (found - expected).abs() / expected.abs().max(f64::MIN_POSITIVE)
 }
@@ -31,11 +27,7 @@ fn library(function: Function) -> fn(f64) -> f64 {
         Function::Erf => |x| Function::Erf.value(x),
         Function::Abs => f64::abs,
         Function::Sign => |x| {
-            if x == 0.0 || x.is_nan() {
-                x
-            } else {
-                x.signum()
-            }
+            if x == 0.0 || x.is_nan() { x } else { x.signum() }
         },
         Function::Step => |x| f64::from(x > 0.0),
     }
@@ -76,9 +68,8 @@ fn points() -> Vec<f64> {
     ];
     let mut state = 1_u64;
     let mut uniform = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
     for _ in 0..60_000 {
@@ -146,19 +137,13 @@ fn asinh_of_small_arguments_follows_its_series() {
                         - z * (15.0 / 336.0
                             - z * (105.0 / 3456.0
                                 - z * (945.0 / 42240.0 - z * 10395.0 / 599_040.0))))));
-        assert!(
-            relative_error(Function::Asinh.value(x), series) < 6e-16,
-            "{x}"
-        );
+        assert!(relative_error(Function::Asinh.value(x), series) < 6e-16, "{x}");
     }
     assert_eq!(Function::Asinh.value(f64::INFINITY), f64::INFINITY);
     assert!(relative_error(Function::Asinh.value(f64::MAX), 710.475_860_073_944) < 4e-16);
     for i in 1..1000 {
         let x = f64::from(i) * 1e-3;
-        assert!(
-            relative_error(Function::Asinh.value(Function::Sinh.value(x)), x) < 1e-15,
-            "{x}"
-        );
+        assert!(relative_error(Function::Asinh.value(Function::Sinh.value(x)), x) < 1e-15, "{x}");
     }
 }
 
@@ -199,10 +184,7 @@ fn erf_agrees_with_mpmath() {
             for sign in [1.0, -1.0] {
                 let mut out = [0.0];
                 Function::Erf.apply_with(isa, &[sign * x], &mut out);
-                assert!(
-                    relative_error(out[0], sign * expected) < 4.5e-16,
-                    "{x} {out:?}"
-                );
+                assert!(relative_error(out[0], sign * expected) < 4.5e-16, "{x} {out:?}");
             }
         }
     }
@@ -215,9 +197,7 @@ fn erf_agrees_with_mpmath() {
 fn powers_agree_with_the_standard_library() {
     let x = points();
     let mut out = vec![0.0; x.len()];
-    for c in [
-        0.5, 1.5, -0.5, 0.333, 2.0, 3.0, -1.0, 4.0, 0.0, -7.0, 2.7, -3.3, 12.5, 100.25,
-    ] {
+    for c in [0.5, 1.5, -0.5, 0.333, 2.0, 3.0, -1.0, 4.0, 0.0, -7.0, 2.7, -3.3, 12.5, 100.25] {
         powf(&x, c, &mut out);
         for (x, y) in x.iter().zip(&out) {
             let integer = c.fract() == 0.0;
@@ -229,10 +209,7 @@ fn powers_agree_with_the_standard_library() {
             if expected != 0.0 && expected.abs() < 1e-300 && integer {
                 continue; // the power is inverted or squared beyond the normal range
             }
-            assert!(
-                relative_error(*y, expected) < 1e-15,
-                "{x}^{c} = {expected}, not {y}"
-            );
+            assert!(relative_error(*y, expected) < 1e-15, "{x}^{c} = {expected}, not {y}");
         }
     }
 }

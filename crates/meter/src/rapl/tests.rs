@@ -17,10 +17,7 @@ impl FakeTree {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("class/powercap")).unwrap();
-        Self {
-            root,
-            moving: Vec::new(),
-        }
+        Self { root, moving: Vec::new() }
     }
 
     fn dir(&self, id: &str) -> PathBuf {
@@ -60,26 +57,16 @@ impl FakeTree {
 }
 
 fn names(sources: &[RaplSource]) -> Vec<&str> {
-    sources
-        .iter()
-        .map(|source| source.channel.name.as_str())
-        .collect()
+    sources.iter().map(|source| source.channel.name.as_str()).collect()
 }
 
 fn why<'a>(findings: &'a RaplFindings, what: &str) -> (&'a str, RejectionKind) {
-    let rejection = findings
-        .rejected
-        .iter()
-        .find(|r| r.what.starts_with(what))
-        .unwrap();
+    let rejection = findings.rejected.iter().find(|r| r.what.starts_with(what)).unwrap();
     (&rejection.why, rejection.kind)
 }
 
 fn at(seconds: u64) -> Moment {
-    Moment {
-        wall_ns: seconds * 1_000_000_000,
-        cpu_ns: 0,
-    }
+    Moment { wall_ns: seconds * 1_000_000_000, cpu_ns: 0 }
 }
 
 #[test]
@@ -96,12 +83,7 @@ fn packages_and_dram_are_counted_once_and_psys_never() {
     let findings = tree.find();
     assert_eq!(names(&findings.packages), ["package-1", "package-0"]);
     assert_eq!(names(&findings.drams), ["dram-1", "dram-0"]);
-    for what in [
-        "intel-rapl:0 ",
-        "intel-rapl:1:0",
-        "intel-rapl-mmio:0",
-        "intel-rapl:3",
-    ] {
+    for what in ["intel-rapl:0 ", "intel-rapl:1:0", "intel-rapl-mmio:0", "intel-rapl:3"] {
         assert_eq!(why(&findings, what).1, RejectionKind::Redundant, "{what}");
     }
 }
@@ -109,8 +91,7 @@ fn packages_and_dram_are_counted_once_and_psys_never() {
 #[test]
 fn a_live_twin_stands_in_for_a_dead_zone() {
     let mut tree = FakeTree::new();
-    tree.still("intel-rapl:0", "package-0", "7")
-        .moving("intel-rapl-mmio:0", "package-0", "7");
+    tree.still("intel-rapl:0", "package-0", "7").moving("intel-rapl-mmio:0", "package-0", "7");
     let findings = tree.find();
     assert_eq!(names(&findings.packages), ["package-0"]);
     assert!(findings.packages[0].channel.how.contains("mmio"));
@@ -158,11 +139,7 @@ fn odd_content_is_rejected_without_a_panic() {
     tree.still("intel-rapl:0", "package-0", "twelve")
         .still("intel-rapl:1", "package-1", "")
         .still("intel-rapl:2", "package-2", "-5")
-        .still(
-            "intel-rapl:3",
-            "package-3",
-            "99999999999999999999999999999999999999999",
-        )
+        .still("intel-rapl:3", "package-3", "99999999999999999999999999999999999999999")
         .still("intel-rapl:4", "package-4", "1")
         .still("intel-rapl:5", "", "1")
         .moving("intel-rapl:6", "package-6", "1");
@@ -171,19 +148,10 @@ fn odd_content_is_rejected_without_a_panic() {
     fs::write(tree.dir("intel-rapl:5").join("name"), [0xff, 0xfe, 0]).unwrap();
     fs::create_dir_all(tree.dir("intel-rapl:7")).unwrap();
     fs::create_dir_all(tree.dir("dtpm:x")).unwrap();
-    fs::write(
-        tree.dir("intel-rapl:6").join("max_energy_range_uj"),
-        "no idea",
-    )
-    .unwrap();
+    fs::write(tree.dir("intel-rapl:6").join("max_energy_range_uj"), "no idea").unwrap();
     let findings = tree.find();
     assert_eq!(names(&findings.packages), ["package-6"]);
-    assert!(
-        findings.packages[0]
-            .channel
-            .how
-            .contains("range is unknown")
-    );
+    assert!(findings.packages[0].channel.how.contains("range is unknown"));
     assert!(why(&findings, "intel-rapl:0").0.contains("twelve"));
     assert_eq!(findings.rejected.len(), 6);
 }
@@ -203,20 +171,8 @@ fn an_unreadable_counter_is_rejected_with_the_command_that_unlocks_it() {
     }
     let findings = tree.find();
     let rejection = &findings.rejected[0];
-    assert!(
-        rejection
-            .unlock
-            .as_ref()
-            .unwrap()
-            .starts_with("sudo chmod a+r ")
-    );
-    assert!(
-        rejection
-            .unlock
-            .as_ref()
-            .unwrap()
-            .contains("intel-rapl:0/energy_uj")
-    );
+    assert!(rejection.unlock.as_ref().unwrap().starts_with("sudo chmod a+r "));
+    assert!(rejection.unlock.as_ref().unwrap().contains("intel-rapl:0/energy_uj"));
 }
 
 #[test]
@@ -240,16 +196,8 @@ fn a_zone_that_vanishes_in_mid_run_keeps_its_energy_and_says_so() {
     fs::write(tree.dir("intel-rapl:0").join("energy_uj"), "").unwrap();
     fs::remove_dir_all(tree.dir("intel-rapl:0")).unwrap();
     assert_eq!(source.read(at(3)), 50_000_000);
-    assert!(
-        source
-            .trouble()
-            .unwrap()
-            .contains("unreadable for the last 1.000 s")
-    );
-    assert!(
-        source.uncertainty().sigma_uj >= 50_000_000,
-        "a second at 50 W is not known"
-    );
+    assert!(source.trouble().unwrap().contains("unreadable for the last 1.000 s"));
+    assert!(source.uncertainty().sigma_uj >= 50_000_000, "a second at 50 W is not known");
 }
 
 #[test]

@@ -12,18 +12,10 @@ use surrogate_problem::units::Dimension;
 use surrogate_symbolic::{Graph, IntegralSpec, Node};
 
 fn unit() -> Unit {
-    Unit {
-        text: "1".into(),
-        factor: 1.0,
-        dimension: Dimension::default(),
-    }
+    Unit { text: "1".into(), factor: 1.0, dimension: Dimension::default() }
 }
 
-const NETWORK: Network = Network {
-    width: None,
-    depth: None,
-    activation: Activation::Tanh,
-};
+const NETWORK: Network = Network { width: None, depth: None, activation: Activation::Tanh };
 
 /// Builds a [`Problem`].
 pub struct Make {
@@ -62,11 +54,7 @@ impl Make {
             network: NETWORK,
             train,
             sampling,
-            reference: Reference {
-                kind: ReferenceKind::Automatic,
-                cells: None,
-                tolerance: None,
-            },
+            reference: Reference { kind: ReferenceKind::Automatic, cells: None, tolerance: None },
             goals: vec![],
             resolved: String::new(),
             warnings: vec![],
@@ -132,10 +120,8 @@ impl Make {
     }
 
     pub fn field(&mut self, name: &str, coordinates: &[usize], scale: Option<f64>) -> usize {
-        let mut arguments: Vec<_> = coordinates
-            .iter()
-            .map(|&c| self.problem.coordinates[c].symbol)
-            .collect();
+        let mut arguments: Vec<_> =
+            coordinates.iter().map(|&c| self.problem.coordinates[c].symbol).collect();
         arguments.extend(self.problem.parameters.iter().map(|p| p.symbol));
         let function = self.g().add_function(name, &arguments);
         let network_function = self.g().add_function("N", &arguments);
@@ -189,12 +175,7 @@ impl Make {
         let body = self.g().product(&[(node, 1.0), (r, p)]);
         let volume = (c.upper.powf(p + 1.0) - c.lower.powf(p + 1.0)) / (p + 1.0);
         let (lower, upper) = (self.c(c.lower), self.c(c.upper));
-        let integral = self.g().integral(IntegralSpec {
-            body,
-            symbol: c.symbol,
-            lower,
-            upper,
-        });
+        let integral = self.g().integral(IntegralSpec { body, symbol: c.symbol, lower, upper });
         self.sum(&[(integral, 1.0 / volume)])
     }
 
@@ -227,12 +208,7 @@ impl Make {
 
     /// `capacity d(u, t) = div(flux, x) + source` with its divergence kept.
     pub fn conserve(&mut self, field: usize, x: usize, capacity: Node, flux: Node, source: Node) {
-        let t = self
-            .problem
-            .coordinates
-            .iter()
-            .position(|c| c.role == Role::Time)
-            .unwrap();
+        let t = self.problem.coordinates.iter().position(|c| c.role == Role::Time).unwrap();
         let p = power(self.problem.coordinates[x].geometry);
         let r = self.x(x);
         let through = self.g().product(&[(flux, 1.0), (r, p)]);
@@ -244,12 +220,7 @@ impl Make {
         let residual = self.sum(&[(rate, 1.0), (divergence, -1.0), (source, -1.0)]);
         self.equation(residual);
         let row = self.problem.rows.last_mut().unwrap();
-        row.evolution = Some(Evolution {
-            field,
-            capacity,
-            divergences: vec![(x, flux)],
-            source,
-        });
+        row.evolution = Some(Evolution { field, capacity, divergences: vec![(x, flux)], source });
     }
 
     pub fn output(&mut self, name: &str, coordinates: &[usize], value: Node) {
