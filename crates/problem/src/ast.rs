@@ -111,11 +111,7 @@ impl Expr {
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, least: u8) -> fmt::Result {
-        if self.strength() < least {
-            write!(f, "({self})")
-        } else {
-            write!(f, "{self}")
-        }
+        if self.strength() < least { write!(f, "({self})") } else { write!(f, "{self}") }
     }
 }
 
@@ -124,11 +120,7 @@ impl fmt::Display for Expr {
         match &self.kind {
             Kind::Number(value) => {
                 let plain = *value == 0.0 || (1e-4..1e7).contains(value);
-                if plain {
-                    write!(f, "{value}")
-                } else {
-                    write!(f, "{value:e}")
-                }
+                if plain { write!(f, "{value}") } else { write!(f, "{value:e}") }
             }
             Kind::Name(name) => write!(f, "{name}"),
             Kind::Negative(a) => {

@@ -47,20 +47,12 @@ impl Session {
         }
         for (key, _) in self.entries(root, "coordinates") {
             let entry = self.symbol_entry(key);
-            self.declare(
-                &key.string,
-                key.span,
-                Entity::Coordinate(self.coordinates.len()),
-            );
+            self.declare(&key.string, key.span, Entity::Coordinate(self.coordinates.len()));
             self.coordinates.push(entry);
         }
         for (key, _) in self.entries(root, "parameters") {
             let entry = self.symbol_entry(key);
-            self.declare(
-                &key.string,
-                key.span,
-                Entity::Parameter(self.parameters.len()),
-            );
+            self.declare(&key.string, key.span, Entity::Parameter(self.parameters.len()));
             self.parameters.push(entry);
         }
         for (key, _) in self.entries(root, "unknowns") {
@@ -69,26 +61,13 @@ impl Session {
             self.unknowns.push(entry);
         }
         for (key, value) in self.entries(root, "constants") {
-            self.declare(
-                &key.string,
-                key.span,
-                Entity::Constant(self.constants.len()),
-            );
+            self.declare(&key.string, key.span, Entity::Constant(self.constants.len()));
             let body = self.constant_body(&key.string, value);
             let (name, span) = (key.string.clone(), key.span);
-            self.constants.push(ConstantEntry {
-                name,
-                span,
-                body,
-                value: None,
-            });
+            self.constants.push(ConstantEntry { name, span, body, value: None });
         }
         for (key, value) in self.entries(root, "definitions") {
-            self.declare(
-                &key.string,
-                key.span,
-                Entity::Definition(self.definitions.len()),
-            );
+            self.declare(&key.string, key.span, Entity::Definition(self.definitions.len()));
             let body = self.expression_value(value, &key.string);
             let (name, span) = (key.string.clone(), key.span);
             self.definitions.push(DefinitionEntry { name, span, body });
@@ -104,12 +83,7 @@ impl Session {
                 }
             };
             self.declare(&name, key.span, Entity::Function(self.functions.len()));
-            let entry = FunctionEntry {
-                name,
-                span: key.span,
-                body: None,
-                built: None,
-            };
+            let entry = FunctionEntry { name, span: key.span, body: None, built: None };
             self.functions.push(entry);
             heads.push(arguments);
         }
@@ -117,11 +91,7 @@ impl Session {
 
     fn symbol_entry(&mut self, key: &Text) -> SymbolEntry {
         let symbol = self.graph.add_symbol(&key.string);
-        SymbolEntry {
-            name: key.string.clone(),
-            symbol,
-            unit: None,
-        }
+        SymbolEntry { name: key.string.clone(), symbol, unit: None }
     }
 
     fn constant_body(&mut self, name: &str, value: &Value) -> ConstantBody {
@@ -129,12 +99,7 @@ impl Session {
             return ConstantBody::Quantity(crate::units::Quantity::number(number));
         }
         let Some(text) = value.as_text() else {
-            wrong_type(
-                &mut self.reporter,
-                value,
-                name,
-                "a number, a quantity or an expression",
-            );
+            wrong_type(&mut self.reporter, value, name, "a number, a quantity or an expression");
             return ConstantBody::Broken;
         };
         match self.quantity(text) {
@@ -158,18 +123,12 @@ impl Session {
     ) -> Option<crate::ast::Expr> {
         if let Some(number) = value.as_number().filter(|n| n.is_finite()) {
             let positive = crate::ast::Kind::Number(number.abs());
-            let expr = crate::ast::Expr {
-                kind: positive,
-                span: value.span,
-            };
+            let expr = crate::ast::Expr { kind: positive, span: value.span };
             if number >= 0.0 {
                 return Some(expr);
             }
             let kind = crate::ast::Kind::Negative(Box::new(expr));
-            return Some(crate::ast::Expr {
-                kind,
-                span: value.span,
-            });
+            return Some(crate::ast::Expr { kind, span: value.span });
         }
         let Some(text) = value.as_text() else {
             wrong_type(&mut self.reporter, value, what, "an expression");
@@ -204,30 +163,14 @@ impl Session {
         let name = key.string.clone();
         let empty = Table::default();
         let long = value.as_table();
-        let section = Section::new(
-            long.unwrap_or(&empty),
-            format!("[coordinates] {name}"),
-            key.span,
-        );
+        let section =
+            Section::new(long.unwrap_or(&empty), format!("[coordinates] {name}"), key.span);
         section.check(
             &mut self.reporter,
-            &[
-                "range",
-                "unit",
-                "geometry",
-                "role",
-                "periodic",
-                "spread",
-                "sampled",
-                "description",
-            ],
+            &["range", "unit", "geometry", "role", "periodic", "spread", "sampled", "description"],
         );
         let unit = self.unit(&section, "unit");
-        let written = if long.is_some() {
-            section.get("range")
-        } else {
-            Some(value)
-        };
+        let written = if long.is_some() { section.get("range") } else { Some(value) };
         if written.is_none() {
             section.needed(&mut self.reporter, "range");
         }
@@ -235,9 +178,7 @@ impl Session {
         self.coordinates[index].unit = Some(range.unit.dimension);
         let default = if name == "t" { Role::Time } else { Role::Space };
         let roles = [("time", Role::Time), ("space", Role::Space)];
-        let role = section
-            .choice(&mut self.reporter, "role", &roles)
-            .unwrap_or(default);
+        let role = section.choice(&mut self.reporter, "role", &roles).unwrap_or(default);
         let geometries = [
             ("cartesian", Geometry::Cartesian),
             ("cylinder", Geometry::Cylinder),
@@ -251,12 +192,8 @@ impl Session {
             ("log", Spread::Logarithmic),
         ];
         let spread = section.choice(&mut self.reporter, "spread", &spreads);
-        let periodic = section
-            .flag(&mut self.reporter, "periodic")
-            .unwrap_or(false);
-        let description = section
-            .string(&mut self.reporter, "description")
-            .unwrap_or_default();
+        let periodic = section.flag(&mut self.reporter, "periodic").unwrap_or(false);
+        let description = section.string(&mut self.reporter, "description").unwrap_or_default();
         let mut sampled = (range.lower, range.upper);
         if let Some(value) = section.get("sampled") {
             let narrower = self.range(value, "sampled", Some(&range.unit))?;
@@ -267,25 +204,26 @@ impl Session {
             sampled = (narrower.lower, narrower.upper);
         }
         let mut wrong = |message: String, at: Span| {
-            self.reporter
-                .report(Mistake::new(ErrorKind::Range, message).at(at, ""));
+            self.reporter.report(Mistake::new(ErrorKind::Range, message).at(at, ""));
         };
         if geometry != Geometry::Cartesian {
             let at = section.get("geometry").map_or(key.span, |v| v.span);
             if role == Role::Time {
                 wrong(format!("time `{name}` has no geometry"), at);
             } else if range.lower < 0.0 {
-                wrong(
-                    format!("the radius `{name}` must not be negative"),
-                    range.span,
-                );
+                wrong(format!("the radius `{name}` must not be negative"), range.span);
             } else if periodic {
                 wrong(format!("the radius `{name}` cannot be periodic"), at);
             }
         }
         if spread == Some(Spread::Logarithmic) && sampled.0 <= 0.0 {
             let message = format!("`spread = \"log\"` needs a positive range of `{name}`");
-            wrong(message, section.get("spread").map_or(key.span, |v| v.span));
+            let help = "add sampled = \"… .. …\" with a positive lower end: it is where points lie";
+            self.reporter.report(
+                Mistake::new(ErrorKind::Range, message)
+                    .at(section.get("spread").map_or(key.span, |v| v.span), "")
+                    .help(help),
+            );
         }
         Some(Coordinate {
             name,
@@ -306,30 +244,18 @@ impl Session {
         let name = key.string.clone();
         let empty = Table::default();
         let long = value.as_table();
-        let section = Section::new(
-            long.unwrap_or(&empty),
-            format!("[parameters] {name}"),
-            key.span,
-        );
-        section.check(
-            &mut self.reporter,
-            &["range", "unit", "scale", "nominal", "description"],
-        );
+        let section =
+            Section::new(long.unwrap_or(&empty), format!("[parameters] {name}"), key.span);
+        section.check(&mut self.reporter, &["range", "unit", "scale", "nominal", "description"]);
         let unit = self.unit(&section, "unit");
-        let written = if long.is_some() {
-            section.get("range")
-        } else {
-            Some(value)
-        };
+        let written = if long.is_some() { section.get("range") } else { Some(value) };
         if written.is_none() {
             section.needed(&mut self.reporter, "range");
         }
         let range = self.range(written?, &name, unit.as_ref())?;
         self.parameters[index].unit = Some(range.unit.dimension);
         let scales = [("linear", false), ("log", true)];
-        let logarithmic = section
-            .choice(&mut self.reporter, "scale", &scales)
-            .unwrap_or(false);
+        let logarithmic = section.choice(&mut self.reporter, "scale", &scales).unwrap_or(false);
         if logarithmic && range.lower <= 0.0 {
             let message = format!("the logarithmic parameter `{name}` must be positive");
             self.report(Mistake::new(ErrorKind::Range, message).at(range.span, "reaches 0"));
@@ -348,9 +274,7 @@ impl Session {
                 self.report(Mistake::new(ErrorKind::Range, message).at(value.span, ""));
             }
         }
-        let description = section
-            .string(&mut self.reporter, "description")
-            .unwrap_or_default();
+        let description = section.string(&mut self.reporter, "description").unwrap_or_default();
         Some(Parameter {
             name,
             symbol: self.parameters[index].symbol,
@@ -367,21 +291,10 @@ impl Session {
         let name = key.string.clone();
         let empty = Table::default();
         let long = value.as_table();
-        let section = Section::new(
-            long.unwrap_or(&empty),
-            format!("[unknowns] {name}"),
-            key.span,
-        );
-        section.check(
-            &mut self.reporter,
-            &["initial", "unit", "scale", "description"],
-        );
+        let section = Section::new(long.unwrap_or(&empty), format!("[unknowns] {name}"), key.span);
+        section.check(&mut self.reporter, &["initial", "unit", "scale", "description"]);
         let declared = self.unit(&section, "unit");
-        let written = if long.is_some() {
-            section.get("initial")
-        } else {
-            Some(value)
-        };
+        let written = if long.is_some() { section.get("initial") } else { Some(value) };
         if written.is_none() {
             section.needed(&mut self.reporter, "initial");
         }
@@ -390,26 +303,15 @@ impl Session {
         let initial = self.amount_in(written?, &name, &unit)?;
         self.unknowns[index].unit = Some(unit.dimension);
         let scales = [("linear", false), ("log", true)];
-        let logarithmic = section
-            .choice(&mut self.reporter, "scale", &scales)
-            .unwrap_or(false);
+        let logarithmic = section.choice(&mut self.reporter, "scale", &scales).unwrap_or(false);
         if logarithmic && initial <= 0.0 {
             let message = format!("the logarithmic unknown `{name}` must start positive");
             let at = written.map_or(key.span, |v| v.span);
             self.report(Mistake::new(ErrorKind::Range, message).at(at, ""));
         }
-        let description = section
-            .string(&mut self.reporter, "description")
-            .unwrap_or_default();
+        let description = section.string(&mut self.reporter, "description").unwrap_or_default();
         let symbol = self.unknowns[index].symbol;
-        Some(Unknown {
-            name,
-            symbol,
-            unit,
-            initial,
-            logarithmic,
-            description,
-        })
+        Some(Unknown { name, symbol, unit, initial, logarithmic, description })
     }
 
     /// Units and coordinates of the fields. The units, by position.
@@ -469,25 +371,15 @@ impl Session {
         }
         list.sort_unstable();
         if list.len() > MAX_COORDINATES {
-            let message = format!(
-                "`{}` depends on more than {MAX_COORDINATES} coordinates",
-                key.string
-            );
+            let message =
+                format!("`{}` depends on more than {MAX_COORDINATES} coordinates", key.string);
             let help = "name its coordinates, as in of = [\"t\", \"x\"]";
             let at = section.get("of").map_or(key.span, |v| v.span);
-            self.report(
-                Mistake::new(ErrorKind::Range, message)
-                    .at(at, "")
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::Range, message).at(at, "").help(help));
         } else if list.is_empty() && self.reporter.count() == 0 {
             let message = format!("`{}` depends on no coordinate", key.string);
             let help = "a number found by training is an entry of [unknowns]";
-            self.report(
-                Mistake::new(ErrorKind::Range, message)
-                    .at(key.span, "")
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::Range, message).at(key.span, "").help(help));
         }
         list
     }

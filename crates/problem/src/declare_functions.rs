@@ -39,34 +39,15 @@ impl Session {
         let Some(table) = value.as_table() else {
             let body = self.expression_value(value, &key.string)?;
             let arguments = self.function_arguments(key, arguments)?;
-            return Some(Function::Expression {
-                arguments,
-                body,
-                clip: None,
-                unit: None,
-            });
+            return Some(Function::Expression { arguments, body, clip: None, unit: None });
         };
         let section = Section::new(table, format!("[functions] {}", key.string), value.span);
-        let kinds = [
-            "expression",
-            "polynomial",
-            "points",
-            "file",
-            "integral_of",
-            "inverse_of",
-        ];
-        let given: Vec<&str> = kinds
-            .into_iter()
-            .filter(|k| table.get(k).is_some())
-            .collect();
+        let kinds = ["expression", "polynomial", "points", "file", "integral_of", "inverse_of"];
+        let given: Vec<&str> = kinds.into_iter().filter(|k| table.get(k).is_some()).collect();
         let [kind] = given.as_slice() else {
             let message = format!("`{}` must be given in exactly one way", key.string);
             let help = "expression, polynomial, points, file, integral_of or inverse_of";
-            self.report(
-                Mistake::new(ErrorKind::MissingKey, message)
-                    .at(key.span, "")
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::MissingKey, message).at(key.span, "").help(help));
             return None;
         };
         let known: &[&str] = match *kind {
@@ -88,21 +69,11 @@ impl Session {
             "expression" => {
                 let body = self.expression_value(section.get("expression")?, "expression")?;
                 let arguments = self.function_arguments(key, arguments)?;
-                Some(Function::Expression {
-                    arguments,
-                    body,
-                    clip,
-                    unit,
-                })
+                Some(Function::Expression { arguments, body, clip, unit })
             }
             "polynomial" => {
                 let coefficients = self.numbers(section.get("polynomial")?, "polynomial")?;
-                Some(Function::Polynomial {
-                    coefficients,
-                    clip,
-                    unit,
-                    argument_unit,
-                })
+                Some(Function::Polynomial { coefficients, clip, unit, argument_unit })
             }
             "points" => {
                 let value = section.get("points")?;
@@ -126,12 +97,7 @@ impl Session {
                     Some(value) => self.limit(value, "from", None)?,
                 };
                 let range = ((range.lower, unit), (range.upper, unit));
-                Some(Function::Integral {
-                    of,
-                    from,
-                    range,
-                    span: value.span,
-                })
+                Some(Function::Integral { of, from, range, span: value.span })
             }
             _ => {
                 let of = section.text(&mut self.reporter, "inverse_of")?.clone();
@@ -148,11 +114,7 @@ impl Session {
         if given.is_none() {
             let message = format!("the function `{}` needs its arguments", key.string);
             let help = format!("write `\"{}(x)\" = …`", key.string);
-            self.report(
-                Mistake::new(ErrorKind::Arguments, message)
-                    .at(key.span, "")
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::Arguments, message).at(key.span, "").help(help));
         }
         given
     }
@@ -165,19 +127,10 @@ impl Session {
         argument_unit: Option<Unit>,
         span: Span,
     ) -> Option<Function> {
-        let (fx, fy) = (
-            argument_unit.as_ref().map(|u| u.factor),
-            unit.as_ref().map(|u| u.factor),
-        );
+        let (fx, fy) = (argument_unit.as_ref().map(|u| u.factor), unit.as_ref().map(|u| u.factor));
         x.iter_mut().for_each(|v| *v *= fx.unwrap_or(1.0));
         y.iter_mut().for_each(|v| *v *= fy.unwrap_or(1.0));
-        Some(Function::Spline {
-            x,
-            y,
-            unit,
-            argument_unit,
-            span,
-        })
+        Some(Function::Spline { x, y, unit, argument_unit, span })
     }
 
     fn clip_limits(&mut self, value: &Value, unit: Option<&Unit>) -> Option<(Limit, Limit)> {
@@ -185,10 +138,7 @@ impl Session {
             wrong_type(&mut self.reporter, value, "clip", "a list of two limits");
             return None;
         };
-        let ends = (
-            self.limit(low, "clip", unit),
-            self.limit(high, "clip", unit),
-        );
+        let ends = (self.limit(low, "clip", unit), self.limit(high, "clip", unit));
         let (low, high) = (ends.0?, ends.1?);
         if low.0 < high.0 {
             return Some((low, high));
@@ -220,12 +170,7 @@ impl Session {
 
     fn points(&mut self, value: &Value) -> Option<(Vec<f64>, Vec<f64>)> {
         let Some(list) = value.as_list() else {
-            wrong_type(
-                &mut self.reporter,
-                value,
-                "points",
-                "a list of pairs [x, y]",
-            );
+            wrong_type(&mut self.reporter, value, "points", "a list of pairs [x, y]");
             return None;
         };
         let (mut x, mut y) = (Vec::new(), Vec::new());

@@ -105,9 +105,7 @@ impl Diagnostic for ProblemError {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help
-            .as_ref()
-            .map(|h| Box::new(h) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|h| Box::new(h) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -172,12 +170,7 @@ pub(crate) struct Mistake {
 
 impl Mistake {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            help: None,
-            labels: Vec::new(),
-        }
+        Self { kind, message: message.into(), help: None, labels: Vec::new() }
     }
 
     #[must_use]
@@ -239,9 +232,7 @@ impl Reporter {
         if self.found.is_empty() {
             return Ok(());
         }
-        Err(Diagnostics {
-            errors: std::mem::take(&mut self.found),
-        })
+        Err(Diagnostics { errors: std::mem::take(&mut self.found) })
     }
 }
 
@@ -262,9 +253,6 @@ pub(crate) fn closest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
         strsim::jaro_winkler(&written.to_lowercase(), &k.to_lowercase())
             .max(strsim::normalized_damerau_levenshtein(written, k))
     };
-    let best = known
-        .iter()
-        .map(|&k| (score(k), k))
-        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let best = known.iter().map(|&k| (score(k), k)).max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 > 0.79).then_some(best.1)
 }

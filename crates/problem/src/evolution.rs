@@ -31,23 +31,12 @@ impl Session {
     /// The evolution law that an equation states, if it has that form. The equation has been
     /// lowered without mistakes before.
     pub(crate) fn evolution(&mut self, equation: &Equation) -> Option<Evolution> {
-        let time = (0..self.coordinates.len()).find(|&i| {
-            self.resolved[i]
-                .as_ref()
-                .is_some_and(|c| c.role == Role::Time)
-        })?;
+        let time = (0..self.coordinates.len())
+            .find(|&i| self.resolved[i].as_ref().is_some_and(|c| c.role == Role::Time))?;
         let lookup = self.lookup();
         let mut pieces = Vec::new();
-        let left = Piece {
-            sign: 1.0,
-            factors: Vec::new(),
-            core: None,
-        };
-        let right = Piece {
-            sign: -1.0,
-            factors: Vec::new(),
-            core: None,
-        };
+        let left = Piece { sign: 1.0, factors: Vec::new(), core: None };
+        let right = Piece { sign: -1.0, factors: Vec::new(), core: None };
         self.split(&equation.left, left, &lookup, &mut pieces, 0);
         self.split(&equation.right, right, &lookup, &mut pieces, 0);
         if pieces.len() >= MAX_PIECES {
@@ -110,9 +99,7 @@ impl Session {
                 }
                 for (k, (divide, factor)) in factors.iter().enumerate() {
                     if k != *one {
-                        piece
-                            .factors
-                            .push((factor, if *divide { -1.0 } else { 1.0 }));
+                        piece.factors.push((factor, if *divide { -1.0 } else { 1.0 }));
                     }
                 }
                 self.split(&factors[*one].1, piece, lookup, out, depth + 1);
@@ -121,21 +108,12 @@ impl Session {
                 Some(Entity::Definition(i)) => {
                     match lookup.bodies.get(i).and_then(Option::as_ref) {
                         Some(body) => self.split(body, piece, lookup, out, depth + 1),
-                        None => out.push(Piece {
-                            core: Some(expr),
-                            ..piece
-                        }),
+                        None => out.push(Piece { core: Some(expr), ..piece }),
                     }
                 }
-                _ => out.push(Piece {
-                    core: Some(expr),
-                    ..piece
-                }),
+                _ => out.push(Piece { core: Some(expr), ..piece }),
             },
-            _ => out.push(Piece {
-                core: Some(expr),
-                ..piece
-            }),
+            _ => out.push(Piece { core: Some(expr), ..piece }),
         }
     }
 
@@ -143,14 +121,10 @@ impl Session {
     fn lookup(&self) -> Lookup {
         let bodies: Vec<Option<Expr>> = self.definitions.iter().map(|d| d.body.clone()).collect();
         let differential = vec![false; bodies.len()];
-        let mut lookup = Lookup {
-            bodies,
-            differential,
-        };
+        let mut lookup = Lookup { bodies, differential };
         loop {
             let holds = |b: &Option<Expr>| {
-                b.as_ref()
-                    .is_some_and(|body| self.has_derivative(body, &lookup))
+                b.as_ref().is_some_and(|body| self.has_derivative(body, &lookup))
             };
             let next: Vec<bool> = lookup.bodies.iter().map(holds).collect();
             if next == lookup.differential {
@@ -176,8 +150,7 @@ impl Session {
     }
 
     fn node(&mut self, expr: &Expr) -> Option<Node> {
-        self.lower(expr, Context::global(Mode::Physics))
-            .map(|t| t.node)
+        self.lower(expr, Context::global(Mode::Physics)).map(|t| t.node)
     }
 
     /// Product of the plain factors.
@@ -234,18 +207,10 @@ impl Session {
             _ => return None,
         };
         let free = self.graph.free_symbols(&[coefficient]);
-        if pairs
-            .iter()
-            .any(|&(i, _)| free.contains(&self.coordinates[i].symbol))
-        {
+        if pairs.iter().any(|&(i, _)| free.contains(&self.coordinates[i].symbol)) {
             return None;
         }
-        Some(
-            pairs
-                .into_iter()
-                .map(|(i, f)| (i, self.graph.mul(coefficient, f)))
-                .collect(),
-        )
+        Some(pairs.into_iter().map(|(i, f)| (i, self.graph.mul(coefficient, f))).collect())
     }
 
     /// `d(F, …, x)` with a Cartesian space coordinate `x` outermost: `x` and what it is taken of.
@@ -267,11 +232,7 @@ impl Session {
                 return None;
             };
             let symbol = self.coordinates[i].symbol;
-            let order = if k + 1 == steps.len() {
-                order - 1
-            } else {
-                *order
-            };
+            let order = if k + 1 == steps.len() { order - 1 } else { *order };
             for _ in 0..order {
                 node = self.graph.diff(node, symbol);
             }
@@ -306,10 +267,10 @@ impl Session {
                 source.push((node, -coefficient));
                 continue;
             };
-            let index = self.fields.iter().position(|f| {
-                f.functions
-                    .is_some_and(|(function, _)| function == jet.function)
-            })?;
+            let index = self
+                .fields
+                .iter()
+                .position(|f| f.functions.is_some_and(|(function, _)| function == jet.function))?;
             if field.is_some_and(|f| f != index) {
                 return None;
             }
@@ -320,27 +281,16 @@ impl Session {
         let capacity = self.graph.linear(0.0, &capacity);
         let source = self.graph.linear(0.0, &source);
         let differentiated = |s: &Self, node: Node| {
-            s.graph
-                .jets_in(&[node])
-                .iter()
-                .any(|&j| s.graph.jet(j).order.order() > 0)
+            s.graph.jets_in(&[node]).iter().any(|&j| s.graph.jet(j).order.order() > 0)
         };
         let timed = |s: &Self, node: Node| {
-            s.graph
-                .jets_in(&[node])
-                .iter()
-                .any(|&j| s.graph.jet(j).order.of(t) > 0)
+            s.graph.jets_in(&[node]).iter().any(|&j| s.graph.jet(j).order.of(t) > 0)
         };
         let clean = !differentiated(self, capacity)
             && !timed(self, source)
             && !divergences.iter().any(|&(_, f)| timed(self, f));
         (clean && !self.graph.is_zero(capacity)).then_some(())?;
-        Some(Evolution {
-            field: field?,
-            capacity,
-            divergences,
-            source,
-        })
+        Some(Evolution { field: field?, capacity, divergences, source })
     }
 
     /// The factor `d(f, t)` of a term.

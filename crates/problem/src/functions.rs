@@ -126,13 +126,7 @@ impl Session {
         let name = self.functions[index].name.clone();
         let body = self.functions[index].body.clone()?;
         let place = places.first().copied().unwrap_or(span);
-        if let Function::Expression {
-            arguments,
-            body,
-            clip,
-            unit,
-        } = body
-        {
+        if let Function::Expression { arguments, body, clip, unit } = body {
             let bits = |u: Dimension| u.powers.map(|p| (p * 1e6).round().to_bits());
             let key: Vec<_> = values.iter().map(|v| (v.node, v.unit.map(bits))).collect();
             let key = (index, key, mode);
@@ -154,14 +148,7 @@ impl Session {
         }
         let argument = *values.first()?;
         match self.build_function(index, span)? {
-            Built::Polynomial {
-                id,
-                argument_factor,
-                factor,
-                clip,
-                argument: wanted,
-                result,
-            } => {
+            Built::Polynomial { id, argument_factor, factor, clip, argument: wanted, result } => {
                 self.fits(argument, wanted, place, &name)?;
                 let mut node = argument.node;
                 if let Some((low, high)) = clip {
@@ -169,22 +156,11 @@ impl Session {
                 }
                 let node = self.graph.scale(1.0 / argument_factor, node);
                 let value = self.graph.polynomial(node, id);
-                Some(Typed {
-                    node: self.graph.scale(factor, value),
-                    unit: result,
-                })
+                Some(Typed { node: self.graph.scale(factor, value), unit: result })
             }
-            Built::Table {
-                id,
-                argument: wanted,
-                result,
-                ..
-            } => {
+            Built::Table { id, argument: wanted, result, .. } => {
                 self.fits(argument, wanted, place, &name)?;
-                Some(Typed {
-                    node: self.graph.tabulated(argument.node, id),
-                    unit: result,
-                })
+                Some(Typed { node: self.graph.tabulated(argument.node, id), unit: result })
             }
         }
     }
@@ -218,10 +194,7 @@ impl Session {
             self.report(Mistake::new(ErrorKind::Units, message).at(span, label));
             return None;
         }
-        Some(Typed {
-            node: self.graph.clip(a.node, low, high),
-            ..a
-        })
+        Some(Typed { node: self.graph.clip(a.node, low, high), ..a })
     }
 
     /// Checks the unit of an argument.
@@ -253,12 +226,7 @@ impl Session {
         self.enter(&name, span)?;
         let built = match body {
             Function::Expression { .. } => None,
-            Function::Polynomial {
-                coefficients,
-                clip,
-                unit,
-                argument_unit,
-            } => {
+            Function::Polynomial { coefficients, clip, unit, argument_unit } => {
                 let factor = unit_factor(argument_unit.as_ref());
                 Some(Built::Polynomial {
                     id: self.graph.add_polynomial(&coefficients),
@@ -269,13 +237,7 @@ impl Session {
                     result: Some(unit_dimension(unit.as_ref())),
                 })
             }
-            Function::Spline {
-                x,
-                y,
-                unit,
-                argument_unit,
-                span,
-            } => {
+            Function::Spline { x, y, unit, argument_unit, span } => {
                 let table = Table::spline(&x, &y, Ends::NotAKnot, Extrapolate::Clamp);
                 match table {
                     Ok(table) => Some(Built::Table {
@@ -291,12 +253,9 @@ impl Session {
                     }
                 }
             }
-            Function::Integral {
-                of,
-                from,
-                range,
-                span,
-            } => self.build_integral(&name, &of, from, range, span),
+            Function::Integral { of, from, range, span } => {
+                self.build_integral(&name, &of, from, range, span)
+            }
             Function::Inverse { of } => self.build_inverse(&name, &of),
         };
         self.stack.pop();
@@ -329,13 +288,7 @@ impl Session {
         span: Span,
     ) -> Option<Typed> {
         let node = self.graph.symbol(symbol);
-        self.apply_function(
-            index,
-            &[Typed { node, unit }],
-            &[span],
-            span,
-            Mode::Integrand,
-        )
+        self.apply_function(index, &[Typed { node, unit }], &[span], span, Mode::Integrand)
     }
 
     fn build_integral(
@@ -367,15 +320,9 @@ impl Session {
         let base = cumulative.value(self, body.node, argument, start);
         let session = &*self;
         let value = |x: f64| cumulative.value(session, body.node, argument, x) - base;
-        let scale = cumulative
-            .sums
-            .iter()
-            .fold(0.0, |m: f64, s| m.max((s - base).abs()));
+        let scale = cumulative.sums.iter().fold(0.0, |m: f64, s| m.max((s - base).abs()));
         let absolute = TABLE_TOLERANCE * if scale > 0.0 { scale } else { 1.0 };
-        let tolerance = FitTolerance {
-            absolute,
-            relative: 0.0,
-        };
+        let tolerance = FitTolerance { absolute, relative: 0.0 };
         let fit = Table::fit(&value, (low, high), tolerance, Extrapolate::Clamp);
         let table = match fit {
             Ok(fit) => fit.table,
@@ -386,21 +333,13 @@ impl Session {
                 return None;
             }
         };
-        let derivative = TableDerivative::Expression {
-            argument,
-            body: body.node,
-        };
+        let derivative = TableDerivative::Expression { argument, body: body.node };
         let id = self.graph.add_table(table, Some(derivative));
         let result = match (body.unit, unit) {
             (Some(f), Some(x)) => Some(f.times(&x)),
             _ => None,
         };
-        Some(Built::Table {
-            id,
-            argument: unit,
-            result,
-            integrand: Some((integrand, low, high)),
-        })
+        Some(Built::Table { id, argument: unit, result, integrand: Some((integrand, low, high)) })
     }
 
     fn build_inverse(&mut self, name: &str, of: &Text) -> Option<Built> {
@@ -417,13 +356,7 @@ impl Session {
             self.report(Mistake::new(ErrorKind::Function, message).at(of.span, label));
             return None;
         }
-        let Built::Table {
-            id,
-            argument,
-            result,
-            integrand,
-        } = built?
-        else {
+        let Built::Table { id, argument, result, integrand } = built? else {
             return None;
         };
         let table = self.graph.table(id).clone();
@@ -433,12 +366,10 @@ impl Session {
         let rising = last > first;
         let steps = 4096;
         let place = |k: usize| low + (high - low) * k as f64 / f64::from(steps);
-        let turning = (0..steps as usize)
-            .map(|k| (place(k), place(k + 1)))
-            .find(|&(a, b)| {
-                let step = table.value(b) - table.value(a);
-                if rising { step <= 0.0 } else { step >= 0.0 }
-            });
+        let turning = (0..steps as usize).map(|k| (place(k), place(k + 1))).find(|&(a, b)| {
+            let step = table.value(b) - table.value(a);
+            if rising { step <= 0.0 } else { step >= 0.0 }
+        });
         if let Some((at, _)) = turning {
             let message = format!("`{}` has no inverse: it is not monotone", of.string);
             let label = format!("turns near {at:.4}");
@@ -452,10 +383,7 @@ impl Session {
         let inverse = |w: f64| invert(&table, &slope, w, (low, high), rising);
         let ends = if rising { (first, last) } else { (last, first) };
         let absolute = TABLE_TOLERANCE * low.abs().max(high.abs());
-        let tolerance = FitTolerance {
-            absolute,
-            relative: 0.0,
-        };
+        let tolerance = FitTolerance { absolute, relative: 0.0 };
         let table = match Table::fit(&inverse, ends, tolerance, Extrapolate::Clamp) {
             Ok(fit) => fit.table,
             Err(e) => {
@@ -470,27 +398,15 @@ impl Session {
         let x = self.graph.tabulated(w, inverse_id);
         let slope = match integrand {
             Some((function, ..)) => {
-                let x = Typed {
-                    node: x,
-                    unit: argument,
-                };
-                self.apply_function(function, &[x], &[of.span], of.span, Mode::Integrand)?
-                    .node
+                let x = Typed { node: x, unit: argument };
+                self.apply_function(function, &[x], &[of.span], of.span, Mode::Integrand)?.node
             }
             None => self.slope_of_table(id, x),
         };
         let body = self.graph.powf(slope, -1.0);
-        let derivative = TableDerivative::Expression {
-            argument: symbol,
-            body,
-        };
+        let derivative = TableDerivative::Expression { argument: symbol, body };
         self.graph.set_table_derivative(inverse_id, derivative);
-        Some(Built::Table {
-            id: inverse_id,
-            argument: result,
-            result: argument,
-            integrand: None,
-        })
+        Some(Built::Table { id: inverse_id, argument: result, result: argument, integrand: None })
     }
 
     /// The derivative of a table at a node.
@@ -506,13 +422,7 @@ impl Session {
     fn value_at(&self, node: Node, symbol: SymbolId, x: f64) -> f64 {
         let symbols = |s: SymbolId| if s == symbol { x } else { f64::NAN };
         let jets = |_: &_, _: &[f64]| f64::NAN;
-        self.graph.evaluate(
-            node,
-            &Environment {
-                symbols: &symbols,
-                jets: &jets,
-            },
-        )
+        self.graph.evaluate(node, &Environment { symbols: &symbols, jets: &jets })
     }
 }
 
@@ -526,11 +436,7 @@ struct Cumulative {
 impl Cumulative {
     fn new(session: &Session, body: Node, symbol: SymbolId, (low, high): (f64, f64)) -> Self {
         let width = (high - low) / PANELS as f64;
-        let mut out = Self {
-            low,
-            width,
-            sums: vec![0.0],
-        };
+        let mut out = Self { low, width, sums: vec![0.0] };
         let mut total = 0.0;
         let mut lost = 0.0;
         for k in 0..PANELS {
@@ -552,9 +458,7 @@ impl Cumulative {
     }
 
     fn value(&self, session: &Session, body: Node, symbol: SymbolId, x: f64) -> f64 {
-        let k = ((x - self.low) / self.width)
-            .floor()
-            .clamp(0.0, (PANELS - 1) as f64);
+        let k = ((x - self.low) / self.width).floor().clamp(0.0, (PANELS - 1) as f64);
         let start = self.low + k * self.width;
         self.sums[k as usize] + self.panel(session, body, symbol, start, x)
     }
@@ -575,11 +479,7 @@ fn invert(table: &Table, slope: &Table, w: f64, range: (f64, f64), rising: bool)
             low = x
         }
         let newton = x - miss / slope.value(x);
-        let next = if newton > low && newton < high {
-            newton
-        } else {
-            0.5 * (low + high)
-        };
+        let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
         let step = (next - x).abs();
         x = next;
         if step <= 2.0 * f64::EPSILON * x.abs().max(range.1.abs() * 1e-3) {

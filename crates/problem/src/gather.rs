@@ -33,9 +33,7 @@ pub(crate) fn gather(
 }
 
 fn file_name(path: &str) -> String {
-    Path::new(path)
-        .file_name()
-        .map_or_else(|| path.to_string(), |n| n.to_string_lossy().into())
+    Path::new(path).file_name().map_or_else(|| path.to_string(), |n| n.to_string_lossy().into())
 }
 
 /// One file with all below it. `folder` is relative to the main file's folder.
@@ -52,12 +50,9 @@ fn read_layer(
         Err((message, span)) => {
             let help = "keys are `name = value`, tables `[name]`; see docs/problem-file.md";
             reporter.report(
-                Mistake::new(
-                    ErrorKind::Toml,
-                    format!("the file is not valid TOML: {message}"),
-                )
-                .at(span, "here")
-                .help(help),
+                Mistake::new(ErrorKind::Toml, format!("the file is not valid TOML: {message}"))
+                    .at(span, "here")
+                    .help(help),
             );
             return None;
         }
@@ -86,35 +81,19 @@ fn read_layer(
             let message = format!("cannot read `{path}`: {}", reason(&e));
             let help = "`extends` is relative to the file it stands in";
             reporter.report(
-                Mistake::new(ErrorKind::File, message)
-                    .at(base.whole(), "base file")
-                    .help(help),
+                Mistake::new(ErrorKind::File, message).at(base.whole(), "base file").help(help),
             );
             return None;
         }
     };
-    let main = reporter
-        .sources
-        .first()
-        .map(|s| s.name.clone())
-        .unwrap_or_default();
-    let parent = Path::new(&main)
-        .parent()
-        .map(|p| p.to_string_lossy().into_owned());
+    let main = reporter.sources.first().map(|s| s.name.clone()).unwrap_or_default();
+    let parent = Path::new(&main).parent().map(|p| p.to_string_lossy().into_owned());
     let name = joined(&parent.unwrap_or_default(), &path);
     reporter.sources.push(Source { name, text });
     let next = reporter.sources.len() as u32 - 1;
-    let folder = Path::new(&path)
-        .parent()
-        .map(|p| p.to_string_lossy().into_owned());
+    let folder = Path::new(&path).parent().map(|p| p.to_string_lossy().into_owned());
     chain.push(path);
-    let below = read_layer(
-        reporter,
-        next,
-        &folder.unwrap_or_default(),
-        chain,
-        read_file,
-    )?;
+    let below = read_layer(reporter, next, &folder.unwrap_or_default(), chain, read_file)?;
     chain.pop();
     Some(tree::merge(below, table, true))
 }
@@ -172,10 +151,7 @@ const NAMED: [&str; 8] = [
 
 fn apply_override(reporter: &mut Reporter, table: &mut Table, text: &str) {
     let source = reporter.sources.len() as u32;
-    reporter.sources.push(Source {
-        name: "--set".to_string(),
-        text: text.to_string(),
-    });
+    reporter.sources.push(Source { name: "--set".to_string(), text: text.to_string() });
     let whole = Span::new(source, 0..text.len());
     let Some(equals) = text.find('=') else {
         reporter.report(
@@ -194,20 +170,13 @@ fn apply_override(reporter: &mut Reporter, table: &mut Table, text: &str) {
         let trimmed = part.trim().trim_matches('"');
         let at = start + part.find(trimmed).unwrap_or(0);
         let span = Span::new(source, at..at + trimmed.len());
-        parts.push(Text {
-            string: trimmed.to_string(),
-            span,
-            first: Some(at as u32),
-        });
+        parts.push(Text { string: trimmed.to_string(), span, first: Some(at as u32) });
         start += part.len() + 1;
     }
     let named = parts.len() > 1 && NAMED.contains(&parts[0].string.as_str());
     let result = if named && table.get(&parts[0].string).is_none() {
-        Err(Mistake::new(
-            ErrorKind::Override,
-            format!("the file has no [{}]", parts[0].string),
-        )
-        .at(parts[0].span, "not in the file"))
+        Err(Mistake::new(ErrorKind::Override, format!("the file has no [{}]", parts[0].string))
+            .at(parts[0].span, "not in the file"))
     } else {
         let section = parts[0].string.clone();
         put(table, &parts, value, &section, 0)
@@ -238,10 +207,7 @@ fn put(
         }
         let fresh = match rest {
             [] => value.clone(),
-            _ => Value {
-                kind: Kind::Table(Table::default()),
-                span: key.span,
-            },
+            _ => Value { kind: Kind::Table(Table::default()), span: key.span },
         };
         table.entries.push((key.clone(), fresh));
     }
@@ -264,22 +230,13 @@ fn put(
                 );
             };
             let mut inner = Table::default();
-            inner.entries.push((
-                Text {
-                    string: long.into(),
-                    ..key.clone()
-                },
-                slot.clone(),
-            ));
+            inner.entries.push((Text { string: long.into(), ..key.clone() }, slot.clone()));
             let result = put(&mut inner, rest, value, section, level + 1);
             slot.kind = Kind::Table(inner);
             result
         }
-        _ => Err(Mistake::new(
-            ErrorKind::Override,
-            format!("`{}` is not a table", key.string),
-        )
-        .at(key.span, "has no keys below it")),
+        _ => Err(Mistake::new(ErrorKind::Override, format!("`{}` is not a table", key.string))
+            .at(key.span, "has no keys below it")),
     }
 }
 
@@ -302,16 +259,12 @@ fn put_row(rows: &mut [Value], path: &[Text], value: Value) -> Result<(), Mistak
     };
     let index: Option<usize> = key.string.parse().ok();
     let at = index.filter(|&i| i < rows.len());
-    let at = at.or_else(|| {
-        rows.iter()
-            .position(|r| name(r).as_ref() == Some(&key.string))
-    });
+    let at = at.or_else(|| rows.iter().position(|r| name(r).as_ref() == Some(&key.string)));
     let count = rows.len();
     match at.and_then(|i| rows.get_mut(i)) {
-        Some(Value {
-            kind: Kind::Table(inner),
-            ..
-        }) if !rest.is_empty() => put(inner, rest, value, "", 2),
+        Some(Value { kind: Kind::Table(inner), .. }) if !rest.is_empty() => {
+            put(inner, rest, value, "", 2)
+        }
         Some(slot) if rest.is_empty() => {
             *slot = value;
             Ok(())
@@ -323,12 +276,9 @@ fn put_row(rows: &mut [Value], path: &[Text], value: Value) -> Result<(), Mistak
                 1 => "entries are named, or numbered: the only one is 0".to_string(),
                 _ => format!("entries are named, or numbered 0 to {}", count.max(1) - 1),
             };
-            Err(Mistake::new(
-                ErrorKind::Override,
-                format!("there is no entry `{}`", key.string),
-            )
-            .at(key.span, "not in the file")
-            .help(did_you_mean(&key.string, &names).unwrap_or(counted)))
+            Err(Mistake::new(ErrorKind::Override, format!("there is no entry `{}`", key.string))
+                .at(key.span, "not in the file")
+                .help(did_you_mean(&key.string, &names).unwrap_or(counted)))
         }
     }
 }

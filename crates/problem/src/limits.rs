@@ -35,20 +35,14 @@ impl Session {
     pub(crate) fn report_parse(&mut self, text: &Text, e: ParseError) {
         let span = text.part(e.range);
         self.report(
-            Mistake::new(ErrorKind::Expression, e.message)
-                .at(span, e.label)
-                .maybe_help(e.help),
+            Mistake::new(ErrorKind::Expression, e.message).at(span, e.label).maybe_help(e.help),
         );
     }
 
     /// Reports a unit that cannot be read.
     pub(crate) fn report_unit(&mut self, text: &Text, e: UnitError) {
         let span = text.part(e.start..e.end);
-        self.report(
-            Mistake::new(ErrorKind::Quantity, e.message)
-                .at(span, "")
-                .maybe_help(e.help),
-        );
+        self.report(Mistake::new(ErrorKind::Quantity, e.message).at(span, "").maybe_help(e.help));
     }
 
     /// A unit by key.
@@ -70,11 +64,7 @@ impl Session {
             return match parse_quantity(&text.string) {
                 Ok(q) => {
                     let unit = (!q.plain).then_some(q.unit);
-                    Some(Amount {
-                        value: q.value,
-                        unit,
-                        span,
-                    })
+                    Some(Amount { value: q.value, unit, span })
                 }
                 Err(e) => {
                     self.report_unit(text, e);
@@ -90,18 +80,14 @@ impl Session {
             }
         };
         let (value, dimension) = self.number(&expr)?;
-        let named = expr
-            .as_name()
-            .and_then(|name| match self.names.get(name)?.0 {
-                Entity::Constant(i) => match &self.constants[i].body {
-                    ConstantBody::Quantity(q) => Some(q.unit.clone()),
-                    _ => None,
-                },
+        let named = expr.as_name().and_then(|name| match self.names.get(name)?.0 {
+            Entity::Constant(i) => match &self.constants[i].body {
+                ConstantBody::Quantity(q) => Some(q.unit.clone()),
                 _ => None,
-            });
-        let unit = named
-            .or(dimension.map(Unit::si))
-            .filter(|u| !u.dimension.is_one());
+            },
+            _ => None,
+        });
+        let unit = named.or(dimension.map(Unit::si)).filter(|u| !u.dimension.is_one());
         Some(Amount { value, unit, span })
     }
 
@@ -110,11 +96,7 @@ impl Session {
         let amount = match &value.kind {
             Kind::Text(text) => self.amount_of(text)?,
             _ => match value.as_number() {
-                Some(number) => Amount {
-                    value: number,
-                    unit: None,
-                    span: value.span,
-                },
+                Some(number) => Amount { value: number, unit: None, span: value.span },
                 None => {
                     wrong_type(&mut self.reporter, value, what, "a number or a quantity");
                     return None;
@@ -159,11 +141,7 @@ impl Session {
         let value = section.get(key)?;
         let mut second = Dimension::ONE;
         second.powers[2] = 1.0;
-        let unit = Unit {
-            text: "s".to_string(),
-            factor: 1.0,
-            dimension: second,
-        };
+        let unit = Unit { text: "s".to_string(), factor: 1.0, dimension: second };
         let seconds = self.amount_in(value, key, &unit)?;
         if seconds > 0.0 {
             return Some(seconds);
@@ -186,9 +164,7 @@ impl Session {
                     let message = format!("`{what}` needs a range");
                     let help = "write `a .. b`, for example \"0 s .. 10 s\"";
                     self.report(
-                        Mistake::new(ErrorKind::Range, message)
-                            .at(text.whole(), "")
-                            .help(help),
+                        Mistake::new(ErrorKind::Range, message).at(text.whole(), "").help(help),
                     );
                     return None;
                 };
@@ -217,20 +193,11 @@ impl Session {
         } else if lower == upper {
             "has no width"
         } else {
-            return Some(Range {
-                lower,
-                upper,
-                unit,
-                span: value.span,
-            });
+            return Some(Range { lower, upper, unit, span: value.span });
         };
         let message = format!("the range of `{what}` {problem}");
         let help = "the lower end comes first: \"0 s .. 10 s\"";
-        self.report(
-            Mistake::new(ErrorKind::Range, message)
-                .at(value.span, "")
-                .help(help),
-        );
+        self.report(Mistake::new(ErrorKind::Range, message).at(value.span, "").help(help));
         None
     }
 

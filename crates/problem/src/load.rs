@@ -68,10 +68,7 @@ pub fn load_text(
     read_file: &dyn Fn(&str) -> io::Result<String>,
 ) -> Result<Problem, Diagnostics> {
     let mut session = Session::default();
-    let main = Source {
-        name: name.to_string(),
-        text: text.to_string(),
-    };
+    let main = Source { name: name.to_string(), text: text.to_string() };
     let root = gather(&mut session.reporter, main, overrides, read_file);
     let Some(root) = root else {
         session.reporter.finish()?;
@@ -92,16 +89,11 @@ impl Session {
         let file = crate::section::Section::new(root, "the file", Span::default());
         file.check(&mut self.reporter, &top);
         let title = file.string(&mut self.reporter, "title");
-        let description = file
-            .string(&mut self.reporter, "description")
-            .unwrap_or_default();
+        let description = file.string(&mut self.reporter, "description").unwrap_or_default();
         for key in ["coordinates", "fields"] {
             if root.get(key).is_none() {
                 let message = format!("the file has no [{key}]");
-                let end = Span {
-                    end: 1,
-                    ..Span::default()
-                };
+                let end = Span { end: 1, ..Span::default() };
                 self.report(Mistake::new(ErrorKind::MissingKey, message).at(end, "in this file"));
             }
         }
@@ -113,10 +105,7 @@ impl Session {
         let row_drafts = self.row_drafts(root);
         let field_drafts = self.field_drafts(root);
         let parameters = self.make_functions(&row_drafts, &field_drafts);
-        let rows: Vec<_> = row_drafts
-            .iter()
-            .filter_map(|draft| self.row(draft))
-            .collect();
+        let rows: Vec<_> = row_drafts.iter().filter_map(|draft| self.row(draft)).collect();
         let network = self.default_network(root);
         let fields = self.lower_fields(&field_drafts, &parameters, &units, network);
         let outputs = self.outputs(root, &fields);
@@ -132,9 +121,7 @@ impl Session {
                 warnings.push(format!("the output `{}` depends on no field", output.name));
             }
         }
-        let stem = Path::new(name)
-            .file_stem()
-            .map(|s| s.to_string_lossy().into_owned());
+        let stem = Path::new(name).file_stem().map(|s| s.to_string_lossy().into_owned());
         let stem = stem.unwrap_or_else(|| "problem".to_string());
         Problem {
             title: title.unwrap_or_else(|| stem.clone()),
@@ -146,10 +133,7 @@ impl Session {
                 .into_iter()
                 .flatten()
                 .collect(),
-            unknowns: std::mem::take(&mut self.resolved_unknowns)
-                .into_iter()
-                .flatten()
-                .collect(),
+            unknowns: std::mem::take(&mut self.resolved_unknowns).into_iter().flatten().collect(),
             constants,
             fields,
             rows,
@@ -180,11 +164,7 @@ impl Session {
                 ConstantBody::Quantity(q) => q.unit.clone(),
                 _ => Unit::si(typed.unit.unwrap_or_default()),
             };
-            constants.push(Constant {
-                name: entry.name.clone(),
-                value,
-                unit,
-            });
+            constants.push(Constant { name: entry.name.clone(), value, unit });
         }
         constants
     }
@@ -210,10 +190,7 @@ impl Session {
     /// Looks for mistakes in functions and definitions that nothing uses.
     fn check_unused(&mut self) {
         for index in 0..self.definitions.len() {
-            let (name, span) = (
-                self.definitions[index].name.clone(),
-                self.definitions[index].span,
-            );
+            let (name, span) = (self.definitions[index].name.clone(), self.definitions[index].span);
             if self.used.contains(&name) {
                 continue;
             }
@@ -226,11 +203,7 @@ impl Session {
                 found
             };
             if self.enter(&name, span).is_some() {
-                let mode = if network {
-                    Mode::Ansatz(0)
-                } else {
-                    Mode::Physics
-                };
+                let mode = if network { Mode::Ansatz(0) } else { Mode::Physics };
                 if !network || !self.fields.is_empty() {
                     self.lower(&body, Context::global(mode));
                 }
@@ -238,10 +211,7 @@ impl Session {
             }
         }
         for index in 0..self.functions.len() {
-            let (name, span) = (
-                self.functions[index].name.clone(),
-                self.functions[index].span,
-            );
+            let (name, span) = (self.functions[index].name.clone(), self.functions[index].span);
             match self.functions[index].body.clone() {
                 None => {}
                 Some(Function::Expression { arguments, .. }) if !self.used.contains(&name) => {
@@ -249,10 +219,7 @@ impl Session {
                         .iter()
                         .map(|a| {
                             let symbol = self.graph.add_symbol(a);
-                            Typed {
-                                node: self.graph.symbol(symbol),
-                                unit: None,
-                            }
+                            Typed { node: self.graph.symbol(symbol), unit: None }
                         })
                         .collect();
                     self.apply_function(index, &values, &[], span, Mode::Physics);

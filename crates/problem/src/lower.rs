@@ -66,18 +66,12 @@ impl Session {
         match &expr.kind {
             Kind::Number(value) => {
                 let unit = (*value != 0.0).then_some(Dimension::ONE);
-                Some(Typed {
-                    node: self.graph.constant(*value),
-                    unit,
-                })
+                Some(Typed { node: self.graph.constant(*value), unit })
             }
             Kind::Name(name) => self.lower_name(name, expr.span, context),
             Kind::Negative(a) => {
                 let a = self.lower(a, context)?;
-                Some(Typed {
-                    node: self.graph.neg(a.node),
-                    ..a
-                })
+                Some(Typed { node: self.graph.neg(a.node), ..a })
             }
             Kind::Sum(terms) => self.lower_sum(terms, context),
             Kind::Product(factors) => self.lower_product(factors, context),
@@ -110,10 +104,7 @@ impl Session {
         if failed {
             return None;
         }
-        Some(Typed {
-            node: self.graph.linear(0.0, &list),
-            unit: unit.map(|u| u.0),
-        })
+        Some(Typed { node: self.graph.linear(0.0, &list), unit: unit.map(|u| u.0) })
     }
 
     fn lower_product(&mut self, factors: &[(bool, Expr)], context: Context<'_>) -> Option<Typed> {
@@ -138,10 +129,7 @@ impl Session {
                 _ => None,
             };
         }
-        (!failed).then(|| Typed {
-            node: self.graph.product(&list),
-            unit,
-        })
+        (!failed).then(|| Typed { node: self.graph.product(&list), unit })
     }
 
     fn lower_power(&mut self, base: &Expr, exponent: &Expr, context: Context<'_>) -> Option<Typed> {
@@ -151,10 +139,7 @@ impl Session {
         self.plain(e, exponent.span, "an exponent")?;
         if let Some(power) = self.graph.as_constant(e.node) {
             let unit = b.unit.map(|u| u.power(power));
-            return Some(Typed {
-                node: self.graph.powf(b.node, power),
-                unit,
-            });
+            return Some(Typed { node: self.graph.powf(b.node, power), unit });
         }
         self.plain(b, base.span, "the base of a varying power")?;
         Some(Typed::new(self.graph.pow(b.node, e.node), Dimension::ONE))
@@ -185,10 +170,7 @@ impl Session {
     ) {
         let factor = left.over(&right).as_factor();
         let help = if right.is_one() {
-            format!(
-                "numbers have no unit: name a constant, as in [constants] a = \"1 {}\"",
-                left
-            )
+            format!("numbers have no unit: name a constant, as in [constants] a = \"1 {}\"", left)
         } else if left.is_one() {
             format!("numbers have no unit: name a constant, as in [constants] a = \"1 {right}\"")
         } else {
@@ -238,51 +220,35 @@ impl Session {
         if let Some(reason) = context.mode.forbids(entity) {
             let message = format!("`{name}` may not stand here");
             self.report(
-                Mistake::new(ErrorKind::NotAllowed, message)
-                    .at(span, entity.words())
-                    .help(reason),
+                Mistake::new(ErrorKind::NotAllowed, message).at(span, entity.words()).help(reason),
             );
             return None;
         }
         match entity {
             Entity::Coordinate(i) => {
                 let entry = self.coordinates[i].clone();
-                Some(Typed {
-                    node: self.graph.symbol(entry.symbol),
-                    unit: entry.unit,
-                })
+                Some(Typed { node: self.graph.symbol(entry.symbol), unit: entry.unit })
             }
             Entity::Parameter(i) => {
                 let entry = self.parameters[i].clone();
-                Some(Typed {
-                    node: self.graph.symbol(entry.symbol),
-                    unit: entry.unit,
-                })
+                Some(Typed { node: self.graph.symbol(entry.symbol), unit: entry.unit })
             }
             Entity::Unknown(i) => {
                 let entry = self.unknowns[i].clone();
-                Some(Typed {
-                    node: self.graph.symbol(entry.symbol),
-                    unit: entry.unit,
-                })
+                Some(Typed { node: self.graph.symbol(entry.symbol), unit: entry.unit })
             }
             Entity::Constant(i) => self.constant_value(i),
             Entity::Definition(i) => self.lower_definition(i, span, context.mode),
             Entity::Field(i) => {
                 let unit = self.fields[i].unit;
                 let (function, _) = self.fields[i].functions?;
-                Some(Typed {
-                    node: self.graph.function_value(function),
-                    unit,
-                })
+                Some(Typed { node: self.graph.function_value(function), unit })
             }
             Entity::Function(_) => {
                 let message = format!("`{name}` is a function and needs arguments");
                 let help = format!("write `{name}(…)`");
                 self.report(
-                    Mistake::new(ErrorKind::Arguments, message)
-                        .at(span, "no arguments")
-                        .help(help),
+                    Mistake::new(ErrorKind::Arguments, message).at(span, "no arguments").help(help),
                 );
                 None
             }
@@ -292,19 +258,13 @@ impl Session {
     fn lower_network(&mut self, span: Span, mode: Mode) -> Option<Typed> {
         let Mode::Ansatz(field) = mode else {
             self.report(
-                Mistake::new(
-                    ErrorKind::NotAllowed,
-                    "the network `N` stands in an `ansatz` only",
-                )
-                .at(span, "not an ansatz"),
+                Mistake::new(ErrorKind::NotAllowed, "the network `N` stands in an `ansatz` only")
+                    .at(span, "not an ansatz"),
             );
             return None;
         };
         let (_, network) = self.fields[field].functions?;
-        Some(Typed::new(
-            self.graph.function_value(network),
-            Dimension::ONE,
-        ))
+        Some(Typed::new(self.graph.function_value(network), Dimension::ONE))
     }
 
     fn lower_call(
@@ -330,10 +290,7 @@ impl Session {
                 let a = self.one_argument(name, arguments, span, context)?;
                 if name == "sqrt" {
                     let unit = a.unit.map(|u| u.power(0.5));
-                    return Some(Typed {
-                        node: self.graph.sqrt(a.node),
-                        unit,
-                    });
+                    return Some(Typed { node: self.graph.sqrt(a.node), unit });
                 }
                 self.plain(a, arguments[0].span, "the argument of `log10`")?;
                 let log = self.graph.call(Call::Ln, a.node);
@@ -358,10 +315,7 @@ impl Session {
                 let message = "the two values of `if` have different units";
                 let places = ((a, arguments[1].span), (b, arguments[2].span));
                 let unit = self.same_unit(message, places.0, places.1)?;
-                Some(Typed {
-                    node: self.graph.select(c.node, a.node, b.node),
-                    unit,
-                })
+                Some(Typed { node: self.graph.select(c.node, a.node, b.node), unit })
             }
             _ => {
                 self.unknown_call(name, span, context);
@@ -372,10 +326,7 @@ impl Session {
 
     fn unknown_call(&mut self, name: &str, span: Span, context: Context<'_>) {
         let functions: Vec<String> = self.functions.iter().map(|f| f.name.clone()).collect();
-        let known = RESERVED[2..28]
-            .iter()
-            .copied()
-            .chain(functions.iter().map(String::as_str));
+        let known = RESERVED[2..28].iter().copied().chain(functions.iter().map(String::as_str));
         let known: Vec<&str> = known.collect();
         let local = context.locals.iter().any(|(n, _)| n == name);
         let help = match self.names.get(name) {
@@ -383,10 +334,7 @@ impl Session {
                 format!("`{name}` is a field; its value at a place is `{name} | x = 0`")
             }
             Some((entity, _)) => {
-                format!(
-                    "`{name}` is {}; products are written `{name} * (…)`",
-                    entity.words()
-                )
+                format!("`{name}` is {}; products are written `{name} * (…)`", entity.words())
             }
             None if local => format!("`{name}` is an argument; write `{name} * (…)`"),
             None => match (name, closest(name, &known)) {
@@ -397,15 +345,8 @@ impl Session {
         };
         let message = format!("`{name}` is not a function");
         let end = span.start + name.len() as u32;
-        let at = Span {
-            end: end.min(span.end),
-            ..span
-        };
-        self.report(
-            Mistake::new(ErrorKind::UnknownSymbol, message)
-                .at(at, "unknown")
-                .help(help),
-        );
+        let at = Span { end: end.min(span.end), ..span };
+        self.report(Mistake::new(ErrorKind::UnknownSymbol, message).at(at, "unknown").help(help));
     }
 
     fn lower_elementary(&mut self, name: &str, call: Call, a: Typed, span: Span) -> Option<Typed> {
@@ -417,10 +358,7 @@ impl Session {
                 Some(Dimension::ONE)
             }
         };
-        Some(Typed {
-            node: self.graph.call(call, a.node),
-            unit,
-        })
+        Some(Typed { node: self.graph.call(call, a.node), unit })
     }
 
     fn lower_clip(
@@ -434,10 +372,7 @@ impl Session {
         let spans = (arguments[0].span, arguments[1].span, arguments[2].span);
         let unit = self.same_unit(message, (a, spans.0), (low, spans.1))?;
         let unit = self.same_unit(message, (Typed { unit, ..a }, spans.0), (high, spans.2))?;
-        let limits = (
-            self.graph.as_constant(low.node),
-            self.graph.as_constant(high.node),
-        );
+        let limits = (self.graph.as_constant(low.node), self.graph.as_constant(high.node));
         let node = match limits {
             (Some(l), Some(h)) if l <= h => self.graph.clip(a.node, l, h),
             (Some(_), Some(_)) => {
@@ -460,8 +395,7 @@ impl Session {
         span: Span,
         context: Context<'_>,
     ) -> Option<Typed> {
-        self.arguments::<1>(name, arguments, span, context)
-            .map(|[a]| a)
+        self.arguments::<1>(name, arguments, span, context).map(|[a]| a)
     }
 
     /// Exactly `K` arguments, all without mistakes.

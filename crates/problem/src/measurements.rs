@@ -1,5 +1,7 @@
 //! Tables of numbers in CSV files: measurements, reference values, points of functions.
 
+use surrogate_symbolic::Node;
+
 use crate::diagnose::{ErrorKind, Mistake, did_you_mean};
 use crate::gather::{ReadFile, reason};
 use crate::lower::Context;
@@ -19,6 +21,24 @@ struct Csv {
     head: Span,
 }
 
+impl Csv {
+    /// The column of a name: the name, or the name and its unit as written by `surrogate predict`.
+    fn position(&self, name: &str, unit: &Unit) -> Option<usize> {
+        let position = |name: &str| self.columns.iter().position(|c| c == name);
+        position(name).or_else(|| position(&header(name, &unit.text)))
+    }
+}
+
+/// The column of a quantity in tables that the program writes (`u_K`, `j_A_per_m2`), as
+/// `surrogate_run::header` does.
+fn header(name: &str, unit: &str) -> String {
+    if matches!(unit, "" | "1") {
+        return name.to_string();
+    }
+    let unit = unit.replace([' ', '*', '·'], "_").replace('/', "_per_");
+    format!("{name}_{}", unit.replace(['^', '(', ')'], ""))
+}
+
 /// Relative slack of measured places at the ends of a range.
 const EDGE: f64 = 1e-6;
 
@@ -29,20 +49,12 @@ impl Session {
             Err(e) => {
                 let message = format!("cannot read `{}`: {}", file.string, reason(&e));
                 let help = "file names are relative to the problem file";
-                self.report(
-                    Mistake::new(ErrorKind::File, message)
-                        .at(file.whole(), "")
-                        .help(help),
-                );
+                self.report(Mistake::new(ErrorKind::File, message).at(file.whole(), "").help(help));
                 return None;
             }
         };
         let source = self.reporter.sources.len() as u32;
-        let mut csv = Csv {
-            columns: Vec::new(),
-            lines: Vec::new(),
-            head: Span::default(),
-        };
+        let mut csv = Csv { columns: Vec::new(), lines: Vec::new(), head: Span::default() };
         let mut start = 0;
         for line in text.split_inclusive('\n') {
             let span = Span::new(source, start..start + line.trim_end().len());
@@ -51,11 +63,7 @@ impl Session {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let separator = if line.contains(';') && !line.contains(',') {
-                ';'
-            } else {
-                ','
-            };
+            let separator = if line.contains(';') && !line.contains(',') { ';' } else { ',' };
             let cell = |c: &str| c.trim().trim_matches('"').trim().to_string();
             let cells: Vec<String> = line.split(separator).map(cell).collect();
             if csv.columns.is_empty() {
@@ -65,18 +73,11 @@ impl Session {
                 csv.lines.push((cells, span));
             }
         }
-        self.reporter.sources.push(Source {
-            name: file.string.clone(),
-            text,
-        });
+        self.reporter.sources.push(Source { name: file.string.clone(), text });
         if csv.lines.is_empty() {
             let message = format!("`{}` has no numbers", file.string);
             let help = "a table has a line of column names, then numbers separated by commas";
-            self.report(
-                Mistake::new(ErrorKind::Csv, message)
-                    .at(file.whole(), "")
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::Csv, message).at(file.whole(), "").help(help));
             return None;
         }
         Some(csv)
@@ -168,31 +169,140 @@ impl Session {
         for section in self.sections(root, "data") {
             section.check(
                 &mut self.reporter,
-                &[
-                    "file", "observe", "column", "columns", "noise", "weight", "name", "unit",
-                ],
+                &["file", "observe", "column", "columns", "noise", "weight", "name", "unit"],
             );
-            list.extend(self.measurements(&section, fields, outputs, read));
+            list.extend(self.measurements(&section, fields, outputs, read, false));
         }
         list
     }
 
+    /// Tables of one file. A reference may hold several, and finds by itself which; its tables
+    /// are named as the fields and outputs are.
     fn measurements(
         &mut self,
         section: &Section<'_>,
         fields: &[Field],
         outputs: &[Output],
         read: ReadFile<'_>,
-    ) -> Option<Measurements> {
+        reference: bool,
+    ) -> Vec<Measurements> {
         let file = section.needed(&mut self.reporter, "file");
-        let observe = section.needed(&mut self.reporter, "observe");
-        let (file, observe) = (file?, observe?);
+        let observe = match section.get("observe") {
+            None => None,
+            Some(value) if reference && value.as_list().is_some() => {
+                section.texts(&mut self.reporter, "observe")
+            }
+            Some(_) => section.text(&mut self.reporter, "observe").map(|t| vec![t]),
+        };
+        if section.get("observe").is_some() && observe.is_none() {
+            return Vec::new();
+        }
         let declared = self.unit(section, "unit");
+        let Some(file) = file else {
+            return Vec::new();
+        };
+        let csv = self.csv(file, read);
+        let observe = match (observe, &csv) {
+            (Some(list), _) => list.into_iter().cloned().collect(),
+            (None, Some(csv)) => self.observable(section, csv, file, (fields, outputs), reference),
+            (None, None) => Vec::new(),
+        };
+        if observe.len() > 1 {
+            for key in ["column", "name"] {
+                if let Some(value) = section.get(key) {
+                    let message = format!("`{key}` is for one table, but there are several");
+                    let label = format!("{} are observed", observe.len());
+                    let help = "add observe = \"…\" with one expression";
+                    self.report(
+                        Mistake::new(ErrorKind::NotAllowed, message)
+                            .at(value.span, label)
+                            .help(help),
+                    );
+                }
+            }
+        }
+        let mut seen = Vec::new();
+        for text in &observe {
+            let known = self.seen(text, declared.clone(), fields, outputs);
+            seen.extend(known.map(|(node, unit)| (text, node, unit)));
+        }
+        let Some(csv) = csv else {
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for (text, node, unit) in seen {
+            let plain = unit_of(text.string.trim(), fields, outputs).is_some();
+            let Some(mut table) = self.table(section, &csv, file, text, (node, unit)) else {
+                continue;
+            };
+            if reference && plain && section.get("name").is_none() {
+                table.name = text.string.trim().to_string();
+            }
+            tables.push(table);
+        }
+        tables
+    }
+
+    /// What a file without `observe` holds: fields and outputs by the names of its columns.
+    fn observable(
+        &mut self,
+        section: &Section<'_>,
+        csv: &Csv,
+        file: &Text,
+        (fields, outputs): (&[Field], &[Output]),
+        reference: bool,
+    ) -> Vec<Text> {
+        let mut names: Vec<&str> = fields.iter().map(|f| f.name.as_str()).collect();
+        if reference {
+            for output in outputs {
+                if !names.contains(&output.name.as_str()) {
+                    names.push(&output.name);
+                }
+            }
+        }
+        let has_column = |name: &&&str| {
+            let unit = unit_of(name, fields, outputs).unwrap_or_else(Unit::one);
+            csv.position(name, &unit).is_some()
+        };
+        let found: Vec<Text> = names
+            .iter()
+            .filter(has_column)
+            .map(|name| Text { string: (*name).to_string(), ..file.clone() })
+            .collect();
+        if section.get("column").is_some() || (!reference && found.len() != 1) {
+            section.needed(&mut self.reporter, "observe");
+            return Vec::new();
+        }
+        if found.is_empty() {
+            let message = format!("`{}` has no column of a field or output", file.string);
+            let help = format!(
+                "columns: {}; fields and outputs: {}. Rename a column, or add observe and column",
+                csv.columns.join(", "),
+                names.join(", ")
+            );
+            self.report(Mistake::new(ErrorKind::Csv, message).at(file.whole(), "").help(help));
+        }
+        found
+    }
+
+    /// An observed expression and the unit of its values.
+    fn seen(
+        &mut self,
+        observe: &Text,
+        declared: Option<Unit>,
+        fields: &[Field],
+        outputs: &[Output],
+    ) -> Option<(Node, Unit)> {
         let known = unit_of(observe.string.trim(), fields, outputs);
         let output = outputs.iter().find(|o| o.name == observe.string.trim());
-        let (observed, dimension) = match output {
-            Some(output) => (output.value, Some(output.unit.dimension)),
-            None => {
+        let field = fields.iter().find(|f| f.name == observe.string.trim());
+        let (observed, dimension) = match (output, field) {
+            (Some(output), _) => (output.value, Some(output.unit.dimension)),
+            (None, Some(field)) => {
+                let value = self.graph.function_value(field.function);
+                (value, Some(field.unit.dimension))
+            }
+            _ => {
                 let expr = match parse_expression(observe) {
                     Ok(expr) => expr,
                     Err(e) => {
@@ -204,15 +314,14 @@ impl Session {
                 (typed.node, typed.unit)
             }
         };
-        let unit = declared.or(known);
-        let unit = match (unit, dimension) {
+        match (declared.or(known), dimension) {
             (Some(unit), Some(d)) if unit.dimension != d => {
                 let message = "the observed values have another unit";
                 let label = format!("{d}, but the unit is {}", unit.text);
                 self.report(Mistake::new(ErrorKind::Units, message).at(observe.whole(), label));
-                return None;
+                None
             }
-            (Some(unit), _) => unit,
+            (Some(unit), _) => Some((observed, unit)),
             (None, Some(d)) if !d.is_one() => {
                 let message = "the unit of the observed values is not known";
                 let help = format!("add unit = \"{d}\" or another unit of that kind");
@@ -221,54 +330,62 @@ impl Session {
                         .at(observe.whole(), d.to_string())
                         .help(help),
                 );
-                return None;
+                None
             }
-            _ => Unit::one(),
-        };
-        let csv = self.csv(file, read)?;
-        let places = self.places(section, &csv, &file.string)?;
+            _ => Some((observed, Unit::one())),
+        }
+    }
+
+    /// The values of one observed expression.
+    fn table(
+        &mut self,
+        section: &Section<'_>,
+        csv: &Csv,
+        file: &Text,
+        observe: &Text,
+        (observed, unit): (Node, Unit),
+    ) -> Option<Measurements> {
+        let places = self.places(section, csv, &file.string)?;
         let free = self.graph.free_symbols(&[observed]);
         for (i, c) in self.coordinates.iter().enumerate() {
             let given = places.iter().any(|p| p.0 == Place::Coordinate(i));
             if free.contains(&c.symbol) && !given {
                 let message = format!("`{}` has no column for `{}`", file.string, c.name);
                 let help = format!("add columns = {{ {} = \"…\" }}", c.name);
-                self.reporter.report(
-                    Mistake::new(ErrorKind::Csv, message)
-                        .at(file.whole(), "")
-                        .help(help),
-                );
+                self.reporter
+                    .report(Mistake::new(ErrorKind::Csv, message).at(file.whole(), "").help(help));
                 return None;
             }
         }
-        let column = section.text(&mut self.reporter, "column");
-        let (name, at) = column.map_or((observe.string.trim(), observe.whole()), |t| {
-            (t.string.as_str(), t.whole())
-        });
-        let value_column = self.column(&csv, name, at, &file.string)?;
+        let value_column = match section.text(&mut self.reporter, "column") {
+            Some(column) => self.column(csv, &column.string, column.whole(), &file.string)?,
+            None => {
+                let name = observe.string.trim();
+                match csv.position(name, &unit) {
+                    Some(column) => column,
+                    None => self.column(csv, name, observe.whole(), &file.string)?,
+                }
+            }
+        };
         let mut rows = Vec::new();
         for line in 0..csv.lines.len() {
             let mut row = Vec::new();
             for &(place, column, factor) in &places {
-                let value = self.cell(&csv, line, column)? * factor;
+                let value = self.cell(csv, line, column)? * factor;
                 self.check_range(place, value, csv.lines[line].1)?;
                 row.push(value);
             }
-            row.push(self.cell(&csv, line, value_column)? * unit.factor);
+            row.push(self.cell(csv, line, value_column)? * unit.factor);
             rows.push(row);
         }
-        let noise = section
-            .get("noise")
-            .and_then(|v| self.amount_in(v, "noise", &unit));
+        let noise = section.get("noise").and_then(|v| self.amount_in(v, "noise", &unit));
         if let (Some(noise), Some(value)) = (noise, section.get("noise"))
             && noise <= 0.0
         {
             let message = "`noise` must be positive";
             self.report(Mistake::new(ErrorKind::Range, message).at(value.span, ""));
         }
-        let weight = section
-            .positive(&mut self.reporter, "weight")
-            .unwrap_or(1.0);
+        let weight = section.positive(&mut self.reporter, "weight").unwrap_or(1.0);
         let name = section.string(&mut self.reporter, "name");
         Some(Measurements {
             name: name.unwrap_or_else(|| format!("{} in {}", observe.string, file.string)),
@@ -294,14 +411,14 @@ impl Session {
             None => &empty,
             Some(value) => Section::of(&mut self.reporter, value, "`columns`")?.table,
         };
-        let mut all: Vec<(Place, String, f64)> = Vec::new();
+        let mut all: Vec<(Place, String, Unit)> = Vec::new();
         for (i, c) in self.resolved.iter().enumerate() {
             let c = c.as_ref()?;
-            all.push((Place::Coordinate(i), c.name.clone(), c.unit.factor));
+            all.push((Place::Coordinate(i), c.name.clone(), c.unit.clone()));
         }
         for (i, p) in self.resolved_parameters.iter().enumerate() {
             let p = p.as_ref()?;
-            all.push((Place::Parameter(i), p.name.clone(), p.unit.factor));
+            all.push((Place::Parameter(i), p.name.clone(), p.unit.clone()));
         }
         let names: Vec<&str> = all.iter().map(|a| a.1.as_str()).collect();
         for (key, _) in &named.entries {
@@ -315,7 +432,7 @@ impl Session {
             }
         }
         let mut places = Vec::new();
-        for (place, name, factor) in &all {
+        for (place, name, unit) in &all {
             let column = match named.get(name) {
                 Some(value) => {
                     let Some(text) = value.as_text() else {
@@ -324,9 +441,9 @@ impl Session {
                     };
                     Some(self.column(csv, &text.string, text.whole(), file)?)
                 }
-                None => csv.columns.iter().position(|c| c == name),
+                None => csv.position(name, unit),
             };
-            places.extend(column.map(|c| (*place, c, *factor)));
+            places.extend(column.map(|c| (*place, c, unit.factor)));
         }
         Some(places)
     }
@@ -360,11 +477,8 @@ impl Session {
         outputs: &[Output],
         read: ReadFile<'_>,
     ) -> Reference {
-        let mut reference = Reference {
-            kind: ReferenceKind::Automatic,
-            cells: None,
-            tolerance: None,
-        };
+        let mut reference =
+            Reference { kind: ReferenceKind::Automatic, cells: None, tolerance: None };
         let known = [
             "exact",
             "file",
@@ -386,10 +500,9 @@ impl Session {
         if section.choice(&mut self.reporter, "kind", &kinds) == Some(false) {
             reference.kind = ReferenceKind::None;
         }
-        if section.get("file").is_some()
-            && let Some(table) = self.measurements(&section, fields, outputs, read)
-        {
-            reference.kind = ReferenceKind::File(vec![table]);
+        if section.get("file").is_some() {
+            let tables = self.measurements(&section, fields, outputs, read, true);
+            reference.kind = ReferenceKind::File(tables);
         }
         let Some(value) = section.get("exact") else {
             return reference;

@@ -45,9 +45,8 @@ impl Session {
                     }
                 }
                 Entity::Function(i) => {
-                    if let Some(Function::Expression {
-                        arguments, body, ..
-                    }) = &self.functions[i].body
+                    if let Some(Function::Expression { arguments, body, .. }) =
+                        &self.functions[i].body
                     {
                         self.collect(body, arguments, found);
                     }
@@ -66,23 +65,11 @@ impl Session {
             for mentions in statements {
                 let fields: Vec<usize> = mentions
                     .iter()
-                    .filter_map(|e| {
-                        if let Entity::Field(i) = e {
-                            Some(*i)
-                        } else {
-                            None
-                        }
-                    })
+                    .filter_map(|e| if let Entity::Field(i) = e { Some(*i) } else { None })
                     .collect();
                 let mut union: HashSet<usize> = mentions
                     .iter()
-                    .filter_map(|e| {
-                        if let Entity::Parameter(i) = e {
-                            Some(*i)
-                        } else {
-                            None
-                        }
-                    })
+                    .filter_map(|e| if let Entity::Parameter(i) = e { Some(*i) } else { None })
                     .collect();
                 fields.iter().for_each(|&f| union.extend(&sets[f]));
                 for &f in &fields {

@@ -27,19 +27,11 @@ impl Session {
             format!("did you mean `{near}`{about}?")
         } else {
             let list: Vec<&str> = known.iter().copied().take(16).collect();
-            let more = if known.len() > list.len() {
-                ", …"
-            } else {
-                ""
-            };
+            let more = if known.len() > list.len() { ", …" } else { "" };
             format!("defined here: {}{more}", list.join(", "))
         };
         let message = format!("`{name}` is not defined");
-        self.report(
-            Mistake::new(ErrorKind::UnknownSymbol, message)
-                .at(span, "unknown")
-                .help(help),
-        );
+        self.report(Mistake::new(ErrorKind::UnknownSymbol, message).at(span, "unknown").help(help));
     }
 
     /// Notes that a name is being worked out; reports a cycle.
@@ -52,11 +44,8 @@ impl Session {
             // one report for the whole round, at its alphabetically first member
             let first = self.stack[from..].iter().min().cloned().unwrap_or_default();
             let at = self.names.get(&first).map_or(span, |n| n.1);
-            let message = if first == name {
-                message
-            } else {
-                format!("`{first}` is defined by itself")
-            };
+            let message =
+                if first == name { message } else { format!("`{first}` is defined by itself") };
             self.report(Mistake::new(ErrorKind::Cycle, message).at(at, label));
             return None;
         }
@@ -93,15 +82,8 @@ impl Session {
         let typed = match self.constants[index].body.clone() {
             ConstantBody::Broken => None,
             ConstantBody::Quantity(q) => {
-                let unit = if q.plain && q.value == 0.0 {
-                    None
-                } else {
-                    Some(q.unit.dimension)
-                };
-                Some(Typed {
-                    node: self.graph.constant(q.value),
-                    unit,
-                })
+                let unit = if q.plain && q.value == 0.0 { None } else { Some(q.unit.dimension) };
+                Some(Typed { node: self.graph.constant(q.value), unit })
             }
             ConstantBody::Expression(expr) => {
                 self.enter(&name, span)?;

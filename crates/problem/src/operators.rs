@@ -35,21 +35,13 @@ impl Session {
         let [inner, by @ ..] = arguments else {
             let message = "`d` takes an expression and coordinates";
             let help = "write `d(u, x)`, `d(u, x, 2)` or `d(u, x, t)`";
-            self.report(
-                Mistake::new(ErrorKind::Arguments, message)
-                    .at(span, "")
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::Arguments, message).at(span, "").help(help));
             return None;
         };
         if by.is_empty() {
             let message = "`d` needs a coordinate";
             let help = "write `d(u, x)`, `d(u, x, 2)` or `d(u, x, t)`";
-            self.report(
-                Mistake::new(ErrorKind::Arguments, message)
-                    .at(span, "")
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::Arguments, message).at(span, "").help(help));
             return None;
         }
         if let Some(argument) = by[0].as_name()
@@ -114,34 +106,15 @@ impl Session {
             self.report(Mistake::new(ErrorKind::Arguments, message).at(by[1].span, ""));
             return None;
         };
-        let actual = context
-            .locals
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, t)| *t)?;
+        let actual = context.locals.iter().find(|(n, _)| n == name).map(|(_, t)| *t)?;
         let symbol = self.graph.add_symbol(name);
         let node = self.graph.symbol(symbol);
         let locals: Vec<(String, Typed)> = context
             .locals
             .iter()
-            .map(|(n, t)| {
-                (
-                    n.clone(),
-                    if n == name {
-                        Typed { node, unit: t.unit }
-                    } else {
-                        *t
-                    },
-                )
-            })
+            .map(|(n, t)| (n.clone(), if n == name { Typed { node, unit: t.unit } } else { *t }))
             .collect();
-        let mut typed = self.lower(
-            inner,
-            Context {
-                locals: &locals,
-                ..context
-            },
-        )?;
+        let mut typed = self.lower(inner, Context { locals: &locals, ..context })?;
         for _ in 0..*order {
             typed.node = self.graph.diff(typed.node, symbol);
         }
@@ -171,10 +144,7 @@ impl Session {
                 return None;
             }
         };
-        Some(Variable {
-            symbol: entry.symbol,
-            unit: entry.unit,
-        })
+        Some(Variable { symbol: entry.symbol, unit: entry.unit })
     }
 
     pub(crate) fn unknown_coordinate(&mut self, name: &str, span: Span) {
@@ -184,11 +154,7 @@ impl Session {
             None => format!("coordinates: {}", known.join(", ")),
         };
         let message = format!("`{name}` is not a coordinate");
-        self.report(
-            Mistake::new(ErrorKind::UnknownSymbol, message)
-                .at(span, "unknown")
-                .help(help),
-        );
+        self.report(Mistake::new(ErrorKind::UnknownSymbol, message).at(span, "unknown").help(help));
     }
 
     /// Reports unless an expression depends on a symbol.
@@ -228,14 +194,10 @@ impl Session {
     pub(crate) fn space_of(&self, node: Node) -> Vec<usize> {
         let free = self.graph.free_symbols(&[node]);
         let is_space = |i: usize| {
-            self.resolved[i]
-                .as_ref()
-                .is_some_and(|c| c.role == Role::Space)
+            self.resolved[i].as_ref().is_some_and(|c| c.role == Role::Space)
                 && free.contains(&self.coordinates[i].symbol)
         };
-        (0..self.coordinates.len())
-            .filter(|&i| is_space(i))
-            .collect()
+        (0..self.coordinates.len()).filter(|&i| is_space(i)).collect()
     }
 
     /// The coordinate of `grad(u, r)`, or the only space coordinate of `u`.
@@ -274,10 +236,8 @@ impl Session {
                 None
             }
             many => {
-                let names: Vec<&str> = many
-                    .iter()
-                    .map(|&i| self.coordinates[i].name.as_str())
-                    .collect();
+                let names: Vec<&str> =
+                    many.iter().map(|&i| self.coordinates[i].name.as_str()).collect();
                 let message = format!("`{name}` does not know which coordinate is meant");
                 let label = format!("depends on {}", names.join(" and "));
                 let help = format!("write for example `{name}(…, {})`", names[0]);
@@ -318,22 +278,12 @@ impl Session {
             if units.windows(2).any(|u| u[0] != u[1]) {
                 let message = "the space coordinates have different units";
                 let help = "name the coordinate, as in `lap(u, x) + …`";
-                self.report(
-                    Mistake::new(ErrorKind::Units, message)
-                        .at(span, "")
-                        .help(help),
-                );
+                self.report(Mistake::new(ErrorKind::Units, message).at(span, "").help(help));
                 return None;
             }
-            let terms: Vec<Node> = space
-                .iter()
-                .map(|&i| self.laplacian(inner.node, i))
-                .collect();
+            let terms: Vec<Node> = space.iter().map(|&i| self.laplacian(inner.node, i)).collect();
             let unit = units.first().copied().flatten();
-            return Some(Typed {
-                node: self.graph.sum(&terms),
-                unit,
-            });
+            return Some(Typed { node: self.graph.sum(&terms), unit });
         }
         let i = self.operator_coordinate(name, inner.node, arguments)?;
         let (node, power) = match name {
@@ -341,10 +291,7 @@ impl Session {
             "div" => (self.divergence(inner.node, i), 1.0),
             _ => (self.laplacian(inner.node, i), 2.0),
         };
-        Some(Typed {
-            node,
-            unit: over(self, i, power),
-        })
+        Some(Typed { node, unit: over(self, i, power) })
     }
 
     /// Power of the radius in the volume element: 0, 1 or 2.
@@ -413,16 +360,8 @@ impl Session {
             unit = inner.unit;
         }
         let (lower, upper) = (self.graph.constant(lower), self.graph.constant(upper));
-        let spec = IntegralSpec {
-            body,
-            symbol: entry.symbol,
-            lower,
-            upper,
-        };
-        Some(Typed {
-            node: self.graph.integral(spec),
-            unit,
-        })
+        let spec = IntegralSpec { body, symbol: entry.symbol, lower, upper };
+        Some(Typed { node: self.graph.integral(spec), unit })
     }
 
     /// `u | x = 0 | t = 1`.
@@ -461,10 +400,7 @@ impl Session {
                 continue;
             };
             let message = format!("the place of `{}` has another unit", place.name);
-            let wanted = Typed {
-                node: value.node,
-                unit,
-            };
+            let wanted = Typed { node: value.node, unit };
             let spans = (place.span, place.value.span);
             self.same_unit(&message, (wanted, spans.0), (value, spans.1));
             self.depends(typed.node, symbol, &place.name, inner.span, place.span);
@@ -474,10 +410,7 @@ impl Session {
         if map.len() < places.len() {
             return None;
         }
-        Some(Typed {
-            node: self.graph.substitute(typed.node, &map),
-            ..typed
-        })
+        Some(Typed { node: self.graph.substitute(typed.node, &map), ..typed })
     }
 
     /// Reports a place outside the range of a coordinate.
@@ -492,11 +425,7 @@ impl Session {
         if value < c.lower - slack || value > c.upper + slack || !value.is_finite() {
             let factor = c.unit.factor;
             let (low, high) = (c.lower / factor, c.upper / factor);
-            let unit = if c.unit.text == "1" {
-                ""
-            } else {
-                c.unit.text.as_str()
-            };
+            let unit = if c.unit.text == "1" { "" } else { c.unit.text.as_str() };
             let message = format!("`{}` runs from {low} to {high} {unit}", c.name);
             let label = format!("{} is outside", value / factor);
             let mistake = Mistake::new(ErrorKind::Place, message.trim_end().to_string());

@@ -125,14 +125,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(text: &'a Text) -> Result<Self, ParseError> {
-        let mut parser = Parser {
-            text,
-            at: 0,
-            token: Token::End,
-            start: 0,
-            last: 0,
-            depth: 0,
-        };
+        let mut parser = Parser { text, at: 0, token: Token::End, start: 0, last: 0, depth: 0 };
         parser.advance()?;
         if parser.token == Token::End {
             return Err(ParseError {
@@ -183,11 +176,7 @@ impl<'a> Parser<'a> {
             '<' | '>' => Some("comparisons are written `step(x)` or `if(c, a, b)`, a where c > 0"),
             _ => None,
         };
-        Err(self.here(
-            &format!("`{c}` has no meaning in an expression"),
-            "not understood",
-            help,
-        ))
+        Err(self.here(&format!("`{c}` has no meaning in an expression"), "not understood", help))
     }
 
     fn number(&mut self, rest: &str) -> Result<(), ParseError> {
@@ -227,11 +216,8 @@ impl<'a> Parser<'a> {
     fn unexpected(&self, wanted: &str, help: Option<&str>) -> ParseError {
         let found = match &self.token {
             Token::End => {
-                let mut error = self.here(
-                    &format!("the expression ends, but {wanted} is missing"),
-                    "",
-                    help,
-                );
+                let mut error =
+                    self.here(&format!("the expression ends, but {wanted} is missing"), "", help);
                 let end = self.text.string.len();
                 error.range = end.saturating_sub(1).min(self.last)..end;
                 error.label = format!("expected {wanted} after this");
@@ -244,11 +230,7 @@ impl<'a> Parser<'a> {
             Token::Name(name) => format!("`{name}`"),
             Token::Sign(c) => format!("`{c}`"),
         };
-        self.here(
-            &format!("unexpected {found}"),
-            &format!("expected {wanted}"),
-            help,
-        )
+        self.here(&format!("unexpected {found}"), &format!("expected {wanted}"), help)
     }
 
     fn sign(&mut self, c: char, wanted: &str) -> Result<(), ParseError> {
@@ -283,10 +265,7 @@ impl<'a> Parser<'a> {
     }
 
     fn make(&self, kind: Kind, start: usize) -> Expr {
-        Expr {
-            kind,
-            span: self.text.part(start..self.last.max(start)),
-        }
+        Expr { kind, span: self.text.part(start..self.last.max(start)) }
     }
 
     fn expression(&mut self, least: u8) -> Result<Expr, ParseError> {
@@ -320,11 +299,7 @@ impl<'a> Parser<'a> {
 
     /// All further terms of a sum, or factors of a product.
     fn chain(&mut self, first: Expr, start: usize, strength: u8) -> Result<Expr, ParseError> {
-        let (plus, minus) = if strength == SUM {
-            ('+', '-')
-        } else {
-            ('*', '/')
-        };
+        let (plus, minus) = if strength == SUM { ('+', '-') } else { ('*', '/') };
         let mut list = vec![(false, first)];
         loop {
             let inverse = match self.token {
@@ -335,11 +310,7 @@ impl<'a> Parser<'a> {
             self.advance()?;
             list.push((inverse, self.expression(strength + 1)?));
         }
-        let kind = if strength == SUM {
-            Kind::Sum(list)
-        } else {
-            Kind::Product(list)
-        };
+        let kind = if strength == SUM { Kind::Sum(list) } else { Kind::Product(list) };
         Ok(self.make(kind, start))
     }
 

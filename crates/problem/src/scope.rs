@@ -148,11 +148,7 @@ impl Session {
         if !crate::parse::is_name(name) {
             let message = format!("`{name}` cannot be a name");
             let help = "names start with a letter and go on with letters, digits and `_`";
-            self.report(
-                Mistake::new(ErrorKind::Name, message)
-                    .at(span, "")
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::Name, message).at(span, "").help(help));
             return;
         }
         if RESERVED.contains(&name) {
@@ -216,9 +212,6 @@ impl Mode {
 
 impl Typed {
     pub(crate) fn new(node: Node, unit: Dimension) -> Self {
-        Self {
-            node,
-            unit: Some(unit),
-        }
+        Self { node, unit: Some(unit) }
     }
 }

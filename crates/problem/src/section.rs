@@ -14,11 +14,7 @@ pub(crate) struct Section<'a> {
 
 impl<'a> Section<'a> {
     pub(crate) fn new(table: &'a Table, title: impl Into<String>, span: Span) -> Self {
-        Self {
-            table,
-            title: title.into(),
-            span,
-        }
+        Self { table, title: title.into(), span }
     }
 
     /// A value as a section; reports if it is not a table.
@@ -38,9 +34,8 @@ impl<'a> Section<'a> {
             }
             let message = format!("unknown key `{}` in {}", key.string, self.title);
             let near = closest(&key.string, known);
-            let label = near.map_or("not known here".to_string(), |n| {
-                format!("did you mean `{n}`?")
-            });
+            let label =
+                near.map_or("not known here".to_string(), |n| format!("did you mean `{n}`?"));
             let mut mistake = Mistake::new(ErrorKind::UnknownKey, message).at(key.span, label);
             if near.is_none() {
                 mistake = mistake.maybe_help(did_you_mean(&key.string, known));
@@ -171,11 +166,7 @@ impl<'a> Section<'a> {
 /// Reports a value of the wrong kind.
 pub(crate) fn wrong_type(reporter: &mut Reporter, value: &Value, what: &str, wanted: &str) {
     let message = format!("`{what}` must be {wanted}, found {}", value.words());
-    let message = if what.starts_with('[') {
-        message.replace('`', "")
-    } else {
-        message
-    };
+    let message = if what.starts_with('[') { message.replace('`', "") } else { message };
     let label = format!("expected {wanted}");
     reporter.report(Mistake::new(ErrorKind::WrongType, message).at(value.span, label));
 }

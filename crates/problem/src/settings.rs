@@ -46,11 +46,7 @@ impl Session {
     }
 
     pub(crate) fn default_network(&mut self, root: &Table) -> Network {
-        let default = Network {
-            width: None,
-            depth: None,
-            activation: Activation::Tanh,
-        };
+        let default = Network { width: None, depth: None, activation: Activation::Tanh };
         match self.settings(root, "network", &["width", "depth", "activation"]) {
             Some(section) => self.network(&section, default),
             None => default,
@@ -65,13 +61,7 @@ impl Session {
             max_time_s: None,
             target_loss: None,
         };
-        let known = [
-            "stages",
-            "seed",
-            "resample_every",
-            "max_time",
-            "target_loss",
-        ];
+        let known = ["stages", "seed", "resample_every", "max_time", "target_loss"];
         let Some(section) = self.settings(root, "train", &known) else {
             return train;
         };
@@ -103,11 +93,7 @@ impl Session {
         let iterations = section.count(&mut self.reporter, "iterations", 1);
         let max_time_s = self.duration(&section, "max_time");
         let learning_rate = section.positive(&mut self.reporter, "learning_rate");
-        let default = if max_time_s.is_some() {
-            usize::MAX
-        } else {
-            ITERATIONS
-        };
+        let default = if max_time_s.is_some() { usize::MAX } else { ITERATIONS };
         if let (Some(_), Some(value), Some(o)) =
             (learning_rate, section.get("learning_rate"), optimizer)
             && o != Optimizer::Adam
@@ -177,12 +163,7 @@ impl Session {
             };
             let (rms, max) = (amount("rms"), amount("max"));
             let relative_l2 = section.positive(&mut self.reporter, "relative_l2");
-            goals.push(Goal {
-                name: key.string.clone(),
-                rms,
-                max,
-                relative_l2,
-            });
+            goals.push(Goal { name: key.string.clone(), rms, max, relative_l2 });
         }
         goals
     }
@@ -196,9 +177,7 @@ impl Session {
         outputs: &[Output],
     ) {
         let known = outputs.iter().map(|o| o.name.as_str());
-        let mut known: Vec<&str> = known
-            .chain(fields.iter().map(|f| f.name.as_str()))
-            .collect();
+        let mut known: Vec<&str> = known.chain(fields.iter().map(|f| f.name.as_str())).collect();
         known.dedup();
         let message = format!("`{name}` is neither an output nor a field");
         self.report(
@@ -211,14 +190,6 @@ impl Session {
 
 /// The unit of an output or field.
 pub(crate) fn unit_of(name: &str, fields: &[Field], outputs: &[Output]) -> Option<Unit> {
-    let output = outputs
-        .iter()
-        .find(|o| o.name == name)
-        .map(|o| o.unit.clone());
-    output.or_else(|| {
-        fields
-            .iter()
-            .find(|f| f.name == name)
-            .map(|f| f.unit.clone())
-    })
+    let output = outputs.iter().find(|o| o.name == name).map(|o| o.unit.clone());
+    output.or_else(|| fields.iter().find(|f| f.name == name).map(|f| f.unit.clone()))
 }

@@ -25,20 +25,13 @@ pub(crate) struct Span {
 impl Span {
     /// A place from byte positions.
     pub(crate) fn new(source: u32, range: Range<usize>) -> Self {
-        Self {
-            source,
-            start: range.start as u32,
-            end: range.end as u32,
-        }
+        Self { source, start: range.start as u32, end: range.end as u32 }
     }
 
     /// From the start of one place to the end of another in the same text.
     #[must_use]
     pub(crate) fn to(self, end: Self) -> Self {
-        Self {
-            end: end.end.max(self.start),
-            ..self
-        }
+        Self { end: end.end.max(self.start), ..self }
     }
 }
 
@@ -56,15 +49,9 @@ pub(crate) struct Text {
 impl Text {
     /// Finds `string` in the source text of its value.
     pub(crate) fn locate(string: &str, span: Span, source: &str) -> Self {
-        let raw = source
-            .get(span.start as usize..span.end as usize)
-            .unwrap_or("");
+        let raw = source.get(span.start as usize..span.end as usize).unwrap_or("");
         let first = raw.find(string).map(|at| span.start + at as u32);
-        Self {
-            string: string.to_string(),
-            span,
-            first,
-        }
+        Self { string: string.to_string(), span, first }
     }
 
     /// The place of some bytes of the string; the whole value if that is not known.
@@ -88,11 +75,7 @@ impl Text {
                 span: self.part(range.clone()),
                 first: Some(first + range.start as u32),
             },
-            None => Self {
-                string,
-                span: self.span,
-                first: None,
-            },
+            None => Self { string, span: self.span, first: None },
         }
     }
 

@@ -17,13 +17,16 @@ const NODES: usize = 12;
 /// Longest name made from the text of a row.
 const NAME_LENGTH: usize = 48;
 
-/// A row as written.
+/// A row as written; a condition at a list of places is one row for each.
 pub(crate) struct RowDraft<'a> {
     kind: RowKind,
     section: Section<'a>,
     text: &'a Text,
     pub(crate) equation: Equation,
-    at: Vec<&'a Text>,
+    /// Places fixed together.
+    at: Vec<Text>,
+    /// One of several places of the same entry.
+    listed: bool,
     multiply_by: Option<Expr>,
     scale: Option<Expr>,
 }
@@ -47,7 +50,7 @@ impl Session {
         ];
         for (key, kind) in lists {
             for section in self.sections(root, key) {
-                rows.extend(self.row_draft(kind, section));
+                self.row_draft(kind, section, &mut rows);
             }
         }
         rows
@@ -59,12 +62,7 @@ impl Session {
             return Vec::new();
         };
         let Some(list) = value.as_list() else {
-            wrong_type(
-                &mut self.reporter,
-                value,
-                key,
-                &format!("entries [[{key}]]"),
-            );
+            wrong_type(&mut self.reporter, value, key, &format!("entries [[{key}]]"));
             return Vec::new();
         };
         list.iter()
@@ -72,15 +70,13 @@ impl Session {
             .collect()
     }
 
-    fn row_draft<'a>(&mut self, kind: RowKind, section: Section<'a>) -> Option<RowDraft<'a>> {
-        let common = [
-            "equation",
-            "name",
-            "multiply_by",
-            "scale",
-            "weight",
-            "points",
-        ];
+    fn row_draft<'a>(
+        &mut self,
+        kind: RowKind,
+        section: Section<'a>,
+        rows: &mut Vec<RowDraft<'a>>,
+    ) -> Option<()> {
+        let common = ["equation", "name", "multiply_by", "scale", "weight", "points"];
         let own: &[&str] = match kind {
             RowKind::Equation => &[],
             RowKind::Condition => &["at"],
@@ -88,14 +84,17 @@ impl Session {
         };
         let known: Vec<&str> = common.iter().chain(own).copied().collect();
         section.check(&mut self.reporter, &known);
-        let at = match (kind, section.get("at").map(|v| &v.kind)) {
-            (RowKind::Condition, Some(Kind::Text(text))) => vec![text],
+        let places: Vec<&Text> = match (kind, section.get("at").map(|v| &v.kind)) {
             (RowKind::Condition, Some(Kind::List(_))) => {
-                section.texts(&mut self.reporter, "at").unwrap_or_default()
+                let list = section.texts(&mut self.reporter, "at").unwrap_or_default();
+                if let (true, Some(value)) = (list.is_empty(), section.get("at")) {
+                    let message = "`at` names no place";
+                    self.report(Mistake::new(ErrorKind::Place, message).at(value.span, ""));
+                }
+                list
             }
             (RowKind::Condition, _) => {
-                section.needed(&mut self.reporter, "at");
-                Vec::new()
+                section.needed(&mut self.reporter, "at").into_iter().collect()
             }
             _ => Vec::new(),
         };
@@ -109,15 +108,22 @@ impl Session {
                 return None;
             }
         };
-        Some(RowDraft {
+        let listed = places.len() > 1;
+        let mut all: Vec<Vec<Text>> = places.into_iter().map(fixed_together).collect();
+        if all.is_empty() {
+            all.push(Vec::new());
+        }
+        rows.extend(all.into_iter().map(|at| RowDraft {
             kind,
-            section,
+            section: section.clone(),
             text,
-            equation,
+            equation: equation.clone(),
             at,
-            multiply_by,
-            scale,
-        })
+            listed,
+            multiply_by: multiply_by.clone(),
+            scale: scale.clone(),
+        }));
+        Some(())
     }
 
     fn optional_expression(&mut self, section: &Section<'_>, key: &str) -> Option<Expr> {
@@ -145,36 +151,29 @@ impl Session {
                 };
                 list.into_iter().filter_map(read).collect()
             });
-            let declared = section
-                .texts(&mut self.reporter, "parameters")
-                .map(|names| {
-                    let mut list = Vec::new();
-                    for text in names {
-                        if let Some(&(Entity::Parameter(i), _)) = self.names.get(&text.string) {
-                            self.used.insert(text.string.clone());
-                            list.push(i);
-                            continue;
-                        }
-                        let known: Vec<&str> =
-                            self.parameters.iter().map(|p| p.name.as_str()).collect();
-                        let help = crate::diagnose::did_you_mean(&text.string, &known);
-                        let message = format!("`{}` is not a parameter", text.string);
-                        self.reporter.report(
-                            Mistake::new(ErrorKind::UnknownSymbol, message)
-                                .at(text.whole(), "unknown")
-                                .maybe_help(help),
-                        );
+            let declared = section.texts(&mut self.reporter, "parameters").map(|names| {
+                let mut list = Vec::new();
+                for text in names {
+                    if let Some(&(Entity::Parameter(i), _)) = self.names.get(&text.string) {
+                        self.used.insert(text.string.clone());
+                        list.push(i);
+                        continue;
                     }
-                    list.sort_unstable();
-                    list.dedup();
-                    list
-                });
-            drafts.push(FieldDraft {
-                section,
-                ansatz,
-                inputs,
-                declared,
+                    let known: Vec<&str> =
+                        self.parameters.iter().map(|p| p.name.as_str()).collect();
+                    let help = crate::diagnose::did_you_mean(&text.string, &known);
+                    let message = format!("`{}` is not a parameter", text.string);
+                    self.reporter.report(
+                        Mistake::new(ErrorKind::UnknownSymbol, message)
+                            .at(text.whole(), "unknown")
+                            .maybe_help(help),
+                    );
+                }
+                list.sort_unstable();
+                list.dedup();
+                list
             });
+            drafts.push(FieldDraft { section, ansatz, inputs, declared });
         }
         drafts
     }
@@ -196,10 +195,7 @@ impl Session {
             statements.push(mentions);
         }
         for (index, entry) in self.fields.iter().enumerate() {
-            if !statements[..rows.len()]
-                .iter()
-                .any(|m| m.contains(&Entity::Field(index)))
-            {
+            if !statements[..rows.len()].iter().any(|m| m.contains(&Entity::Field(index))) {
                 let message = format!("nothing determines the field `{}`", entry.name);
                 self.reporter.report(
                     Mistake::new(ErrorKind::Unused, message)
@@ -230,17 +226,13 @@ impl Session {
 
     /// Lowers a row.
     pub(crate) fn row(&mut self, draft: &RowDraft<'_>) -> Option<Row> {
-        let RowDraft {
-            section,
-            text,
-            equation,
-            ..
-        } = draft;
+        let RowDraft { section, text, equation, .. } = draft;
         let before = self.reporter.count();
         let physics = Context::global(Mode::Physics);
         let left = self.lower(&equation.left, physics);
         let right = self.lower(&equation.right, physics);
         let mut at: Vec<(usize, f64)> = Vec::new();
+        let mut places = Vec::new();
         for place in &draft.at {
             if let Some((coordinate, value)) = self.fixed(place) {
                 if at.iter().any(|p| p.0 == coordinate) {
@@ -248,23 +240,16 @@ impl Session {
                     self.report(Mistake::new(ErrorKind::Place, message).at(place.whole(), ""));
                 }
                 at.push((coordinate, value));
+                places.push(place);
             }
         }
         let multiply_by = self.factor(draft.multiply_by.as_ref());
         let scale = self.factor(draft.scale.as_ref());
         let weight = section.positive(&mut self.reporter, "weight");
         let points = section.count(&mut self.reporter, "points", 1);
-        let nodes = section
-            .count(&mut self.reporter, "nodes", 1)
-            .unwrap_or(NODES);
-        let kinds = [
-            ("no", Graded::No),
-            ("end", Graded::End),
-            ("both", Graded::Both),
-        ];
-        let graded = section
-            .choice(&mut self.reporter, "graded", &kinds)
-            .unwrap_or(Graded::No);
+        let nodes = section.count(&mut self.reporter, "nodes", 1).unwrap_or(NODES);
+        let kinds = [("no", Graded::No), ("end", Graded::End), ("both", Graded::Both)];
+        let graded = section.choice(&mut self.reporter, "graded", &kinds).unwrap_or(Graded::No);
         let name = section.string(&mut self.reporter, "name");
         let (left, right) = (left?, right?);
         let unit = self.same_unit(
@@ -280,7 +265,7 @@ impl Session {
             return None;
         }
         let free = self.graph.free_symbols(&[residual]);
-        for (place, &(coordinate, _)) in draft.at.iter().zip(&at) {
+        for (place, &(coordinate, _)) in places.iter().zip(&at) {
             let entry = &self.coordinates[coordinate];
             if !free.contains(&entry.symbol) {
                 let message = format!("the fields here do not depend on `{}`", entry.name);
@@ -298,7 +283,11 @@ impl Session {
             _ => None,
         };
         Some(Row {
-            name: name.unwrap_or_else(|| made_name(&text.string, &draft.at)),
+            name: match name {
+                Some(name) if draft.listed => format!("{name} ({})", joined(&draft.at, ", ")),
+                Some(name) => name,
+                None => made_name(&text.string, &draft.at),
+            },
             kind: draft.kind,
             text: text.string.clone(),
             residual,
@@ -315,8 +304,7 @@ impl Session {
     }
 
     fn factor(&mut self, expr: Option<&Expr>) -> Option<Node> {
-        self.lower(expr?, Context::global(Mode::Inputs))
-            .map(|t| t.node)
+        self.lower(expr?, Context::global(Mode::Inputs)).map(|t| t.node)
     }
 
     /// `x = 0`: the coordinate and its SI value.
@@ -324,11 +312,7 @@ impl Session {
         let Some(equals) = text.string.find('=') else {
             let message = "a place is written `coordinate = value`";
             let help = "for example at = \"x = 0\"";
-            self.report(
-                Mistake::new(ErrorKind::Place, message)
-                    .at(text.whole(), "")
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::Place, message).at(text.whole(), "").help(help));
             return None;
         };
         let lead = text.string.len() - text.string.trim_start().len();
@@ -343,21 +327,13 @@ impl Session {
         let amount = self.amount_of(&value)?;
         let c = self.resolved[index].as_ref()?;
         let (unit, name) = (c.unit.clone(), c.name.clone());
-        let found = amount
-            .unit
-            .as_ref()
-            .map_or_else(Default::default, |u| u.dimension);
+        let found = amount.unit.as_ref().map_or_else(Default::default, |u| u.dimension);
         if amount.value != 0.0 && found != unit.dimension {
             let message = format!("the place of `{name}` has the wrong unit");
             let label = format!("{found}, expected {}", unit.dimension);
-            let help = format!(
-                "write for example `{name} = 1 {}` or name a constant",
-                unit.text
-            );
+            let help = format!("write for example `{name} = 1 {}` or name a constant", unit.text);
             self.report(
-                Mistake::new(ErrorKind::Units, message)
-                    .at(value.whole(), label)
-                    .help(help),
+                Mistake::new(ErrorKind::Units, message).at(value.whole(), label).help(help),
             );
             return None;
         }
@@ -383,27 +359,19 @@ impl Session {
                 continue;
             };
             let section = &draft.section;
-            let ansatz = draft
-                .ansatz
-                .as_ref()
-                .and_then(|e| self.ansatz(index, e, unit));
+            let ansatz = draft.ansatz.as_ref().and_then(|e| self.ansatz(index, e, unit));
             let inputs = draft.inputs.as_ref().map(|list| {
                 let mut inputs = Vec::new();
                 for (text, expr) in list {
                     let typed = self.lower(expr, Context::global(Mode::Inputs));
                     if let Some(typed) = typed {
                         self.own_symbols(index, typed.node, expr.span, "an input");
-                        inputs.push(Input {
-                            text: text.string.clone(),
-                            node: typed.node,
-                        });
+                        inputs.push(Input { text: text.string.clone(), node: typed.node });
                     }
                 }
                 inputs
             });
-            let scale = section
-                .get("scale")
-                .and_then(|v| self.amount_in(v, "scale", unit));
+            let scale = section.get("scale").and_then(|v| self.amount_in(v, "scale", unit));
             if let (Some(s), Some(v)) = (scale, section.get("scale"))
                 && s <= 0.0
             {
@@ -436,11 +404,7 @@ impl Session {
             let label = format!("{found}, the field is in {}", unit.dimension);
             let factor = unit.dimension.over(&found).as_factor();
             let help = format!("a factor {factor} is missing (`N` has no unit)");
-            self.report(
-                Mistake::new(ErrorKind::Units, message)
-                    .at(expr.span, label)
-                    .help(help),
-            );
+            self.report(Mistake::new(ErrorKind::Units, message).at(expr.span, label).help(help));
             return None;
         }
         if self.graph.jets_in(&[typed.node]).is_empty() {
@@ -493,11 +457,7 @@ impl Session {
     fn output(&mut self, key: &Text, value: &Value) -> Option<Output> {
         let physics = Context::global(Mode::Physics);
         let (expr, unit, description) = match value.as_table() {
-            None => (
-                self.expression_value(value, &key.string)?,
-                None,
-                String::new(),
-            ),
+            None => (self.expression_value(value, &key.string)?, None, String::new()),
             Some(table) => {
                 let title = format!("[outputs] {}", key.string);
                 let section = Section::new(table, title, key.span);
@@ -535,22 +495,49 @@ impl Session {
 
     /// A resolved coordinate; only for files without mistakes.
     pub(crate) fn all_coordinates(&mut self) -> Vec<Coordinate> {
-        std::mem::take(&mut self.resolved)
-            .into_iter()
-            .flatten()
-            .collect()
+        std::mem::take(&mut self.resolved).into_iter().flatten().collect()
     }
 }
 
-fn made_name(text: &str, at: &[&Text]) -> String {
-    let mut name = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for place in at {
-        name.push_str(" | ");
-        name.push_str(place.string.trim());
+/// `x = 0, y = 0`: the places between the commas (outside of brackets).
+fn fixed_together(text: &Text) -> Vec<Text> {
+    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
+    for (k, c) in text.string.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(start..k);
+                start = k + 1;
+            }
+            _ => {}
+        }
     }
-    if name.chars().count() > NAME_LENGTH {
-        let short: String = name.chars().take(NAME_LENGTH - 1).collect();
+    parts.push(start..text.string.len());
+    let trimmed = |part: std::ops::Range<usize>| {
+        let inner = &text.string[part.clone()];
+        let from = part.start + (inner.len() - inner.trim_start().len());
+        text.slice(from..(part.start + inner.trim_end().len()).max(from))
+    };
+    parts.into_iter().map(trimmed).collect()
+}
+
+fn joined(at: &[Text], between: &str) -> String {
+    let places: Vec<&str> = at.iter().map(|p| p.string.trim()).collect();
+    places.join(between)
+}
+
+/// The equation and its place; a long equation is shortened, the place is not.
+fn made_name(text: &str, at: &[Text]) -> String {
+    let mut name = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut place = String::new();
+    if !at.is_empty() {
+        place = format!(" | {}", joined(at, " | "));
+    }
+    let room = NAME_LENGTH.saturating_sub(place.chars().count()).max(NAME_LENGTH / 2);
+    if name.chars().count() > room {
+        let short: String = name.chars().take(room - 1).collect();
         name = format!("{}…", short.trim_end());
     }
-    name
+    name + &place
 }

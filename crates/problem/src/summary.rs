@@ -10,13 +10,7 @@ impl Problem {
             if lines.is_empty() {
                 return;
             }
-            let width = |k: usize| {
-                lines
-                    .iter()
-                    .map(|l| l[k].chars().count())
-                    .max()
-                    .unwrap_or(0)
-            };
+            let width = |k: usize| lines.iter().map(|l| l[k].chars().count()).max().unwrap_or(0);
             let (first, second) = (width(0), width(1));
             out.push_str(&format!("\n{title}\n"));
             for [a, b, c] in lines {
@@ -25,31 +19,14 @@ impl Problem {
                 out.push('\n');
             }
         };
-        block(
-            "coordinates",
-            self.coordinates.iter().map(coordinate).collect(),
-        );
-        block(
-            "parameters",
-            self.parameters.iter().map(parameter).collect(),
-        );
+        block("coordinates", self.coordinates.iter().map(coordinate).collect());
+        block("parameters", self.parameters.iter().map(parameter).collect());
         let unknowns = self.unknowns.iter().map(|u| {
             let start = format!("from {}", with_unit(u.initial, &u.unit));
-            [
-                u.name.clone(),
-                start,
-                if u.logarithmic {
-                    "log".into()
-                } else {
-                    String::new()
-                },
-            ]
+            [u.name.clone(), start, if u.logarithmic { "log".into() } else { String::new() }]
         });
         block("unknowns", unknowns.collect());
-        block(
-            "fields",
-            (0..self.fields.len()).map(|i| self.field_line(i)).collect(),
-        );
+        block("fields", (0..self.fields.len()).map(|i| self.field_line(i)).collect());
         let kinds = [
             ("equations", RowKind::Equation),
             ("conditions", RowKind::Condition),
@@ -65,35 +42,21 @@ impl Problem {
                             format!("{} = {}", c.name, with_unit(v, &c.unit))
                         })
                         .collect();
-                let form = if r.evolution.is_some() {
-                    "evolution"
-                } else {
-                    ""
-                };
+                let form = if r.evolution.is_some() { "evolution" } else { "" };
                 [r.text.clone(), at.join(", "), form.to_string()]
             };
             block(title, rows.map(line).collect());
         }
         let outputs = self.outputs.iter().map(|o| {
-            let of: Vec<&str> = o
-                .coordinates
-                .iter()
-                .map(|&i| self.coordinates[i].name.as_str())
-                .collect();
-            [
-                format!("{}({})", o.name, of.join(", ")),
-                shown(&o.unit),
-                o.description.clone(),
-            ]
+            let of: Vec<&str> =
+                o.coordinates.iter().map(|&i| self.coordinates[i].name.as_str()).collect();
+            [format!("{}({})", o.name, of.join(", ")), shown(&o.unit), o.description.clone()]
         });
         block("outputs", outputs.collect());
-        let data = self.data.iter().map(|d| {
-            [
-                d.name.clone(),
-                format!("{} values", d.rows.len()),
-                d.file.clone(),
-            ]
-        });
+        let data = self
+            .data
+            .iter()
+            .map(|d| [d.name.clone(), format!("{} values", d.rows.len()), d.file.clone()]);
         block("data", data.collect());
         for warning in &self.warnings {
             out.push_str(&format!("\nhint: {warning}"));
@@ -106,69 +69,41 @@ impl Problem {
 
     fn field_line(&self, index: usize) -> [String; 3] {
         let field = &self.fields[index];
-        let coordinates = field
-            .coordinates
-            .iter()
-            .map(|&i| self.coordinates[i].name.as_str());
-        let parameters = field
-            .parameters
-            .iter()
-            .map(|&i| self.parameters[i].name.as_str());
+        let coordinates = field.coordinates.iter().map(|&i| self.coordinates[i].name.as_str());
+        let parameters = field.parameters.iter().map(|&i| self.parameters[i].name.as_str());
         let of: Vec<&str> = coordinates.collect();
         let with: Vec<&str> = parameters.collect();
         let mut arguments = of.join(", ");
         if !with.is_empty() {
             arguments.push_str(&format!("; {}", with.join(", ")));
         }
-        let ansatz = if field.ansatz.is_some() {
-            "own ansatz"
-        } else {
-            ""
-        };
+        let ansatz = if field.ansatz.is_some() { "own ansatz" } else { "" };
         let inputs = field.inputs.as_ref().map_or(String::new(), |list| {
             let texts: Vec<&str> = list.iter().map(|i| i.text.as_str()).collect();
             format!("inputs {}", texts.join(", "))
         });
         let about = [ansatz, inputs.as_str()];
         let about: Vec<&str> = about.into_iter().filter(|a| !a.is_empty()).collect();
-        [
-            format!("{}({arguments})", field.name),
-            shown(&field.unit),
-            about.join("; "),
-        ]
+        [format!("{}({arguments})", field.name), shown(&field.unit), about.join("; ")]
     }
 }
 
 fn shown(unit: &Unit) -> String {
-    if unit.text == "1" {
-        String::new()
-    } else {
-        unit.text.clone()
-    }
+    if unit.text == "1" { String::new() } else { unit.text.clone() }
 }
 
 fn number(value: f64) -> String {
     let rounded: f64 = format!("{value:.6e}").parse().unwrap_or(value);
     let plain = rounded == 0.0 || (1e-3..1e6).contains(&rounded.abs());
-    if plain {
-        format!("{rounded}")
-    } else {
-        format!("{rounded:e}")
-    }
+    if plain { format!("{rounded}") } else { format!("{rounded:e}") }
 }
 
 fn with_unit(value: f64, unit: &Unit) -> String {
-    format!("{} {}", number(value / unit.factor), shown(unit))
-        .trim_end()
-        .to_string()
+    format!("{} {}", number(value / unit.factor), shown(unit)).trim_end().to_string()
 }
 
 fn range(lower: f64, upper: f64, unit: &Unit) -> String {
-    format!(
-        "{} .. {}",
-        number(lower / unit.factor),
-        with_unit(upper, unit)
-    )
+    format!("{} .. {}", number(lower / unit.factor), with_unit(upper, unit))
 }
 
 fn coordinate(c: &Coordinate) -> [String; 3] {
@@ -187,11 +122,7 @@ fn coordinate(c: &Coordinate) -> [String; 3] {
         Spread::SquareRoot => Some("points dense at the lower end"),
         Spread::Logarithmic => Some("points spread by logarithm"),
     });
-    [
-        c.name.clone(),
-        range(c.lower, c.upper, &c.unit),
-        words.join(", "),
-    ]
+    [c.name.clone(), range(c.lower, c.upper, &c.unit), words.join(", ")]
 }
 
 fn parameter(p: &Parameter) -> [String; 3] {

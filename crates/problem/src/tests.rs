@@ -21,11 +21,7 @@ use crate::{Diagnostics, Problem, load_text};
 
 /// Reads from `problems/`.
 fn shipped_file(name: &str) -> io::Result<String> {
-    std::fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../problems")
-            .join(name),
-    )
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../problems").join(name))
 }
 
 /// A file of `problems/`.
@@ -53,9 +49,7 @@ fn rendered(result: Result<Problem, Diagnostics>) -> String {
         .with_links(false);
     let mut out = String::new();
     for error in &diagnostics.errors {
-        handler
-            .render_report(&mut out, error as &dyn Diagnostic)
-            .unwrap();
+        handler.render_report(&mut out, error as &dyn Diagnostic).unwrap();
     }
     out.lines().map(|l| format!("{}\n", l.trim_end())).collect()
 }
@@ -70,23 +64,11 @@ fn value(
     let map: HashMap<&str, f64> = symbols.iter().copied().collect();
     let symbols = |s: SymbolId| {
         let name = problem.graph.symbol_name(s);
-        *map.get(name)
-            .unwrap_or_else(|| panic!("no value for {name}"))
+        *map.get(name).unwrap_or_else(|| panic!("no value for {name}"))
     };
-    problem.graph.evaluate(
-        node,
-        &Environment {
-            symbols: &symbols,
-            jets,
-        },
-    )
+    problem.graph.evaluate(node, &Environment { symbols: &symbols, jets })
 }
 
 fn constant(problem: &Problem, name: &str) -> f64 {
-    problem
-        .constants
-        .iter()
-        .find(|c| c.name == name)
-        .unwrap()
-        .value
+    problem.constants.iter().find(|c| c.name == name).unwrap().value
 }

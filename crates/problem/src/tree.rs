@@ -32,24 +32,15 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
-        self.entries
-            .iter()
-            .find(|(k, _)| k.string == key)
-            .map(|(_, v)| v)
+        self.entries.iter().find(|(k, _)| k.string == key).map(|(_, v)| v)
     }
 
     pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        self.entries
-            .iter_mut()
-            .find(|(k, _)| k.string == key)
-            .map(|(_, v)| v)
+        self.entries.iter_mut().find(|(k, _)| k.string == key).map(|(_, v)| v)
     }
 
     pub(crate) fn keys(&self) -> Vec<&str> {
-        self.entries
-            .iter()
-            .map(|(k, _)| k.string.as_str())
-            .collect()
+        self.entries.iter().map(|(k, _)| k.string.as_str()).collect()
     }
 
     pub(crate) fn remove(&mut self, key: &str) -> Option<(Text, Value)> {
@@ -111,10 +102,7 @@ pub(crate) fn parse(text: &str, source: u32) -> Result<Table, (String, Span)> {
         Ok(table) => Ok(convert_table(table.get_ref(), text, source, 0)),
         Err(e) => {
             let message = e.message().lines().next().unwrap_or("not TOML").to_string();
-            Err((
-                message,
-                e.span().map_or_else(whole, |r| Span::new(source, r)),
-            ))
+            Err((message, e.span().map_or_else(whole, |r| Span::new(source, r))))
         }
     }
 }
@@ -126,14 +114,7 @@ pub(crate) fn parse_override(text: &str, source: u32, offset: usize, whole: &str
         Err(_) => {
             let span = Span::new(source, offset..offset + text.len());
             let first = Some(offset as u32);
-            Value {
-                kind: Kind::Text(Text {
-                    string: text.to_string(),
-                    span,
-                    first,
-                }),
-                span,
-            }
+            Value { kind: Kind::Text(Text { string: text.to_string(), span, first }), span }
         }
     }
 }
@@ -144,10 +125,7 @@ fn convert_table(table: &DeTable<'_>, text: &str, source: u32, offset: usize) ->
         .map(|(key, value)| {
             let range = key.span();
             let span = Span::new(source, range.start + offset..range.end + offset);
-            (
-                Text::locate(key.get_ref(), span, text),
-                convert(value, text, source, offset),
-            )
+            (Text::locate(key.get_ref(), span, text), convert(value, text, source, offset))
         })
         .collect();
     entries.sort_by_key(|(key, _)| key.span.start);
@@ -169,11 +147,9 @@ fn convert(value: &Spanned<DeValue<'_>>, text: &str, source: u32, offset: usize)
         DeValue::Float(f) => Kind::Float(f.as_str().replace('_', "").parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(b) => Kind::Boolean(*b),
         DeValue::Datetime(d) => Kind::Date(d.to_string()),
-        DeValue::Array(list) => Kind::List(
-            list.iter()
-                .map(|v| convert(v, text, source, offset))
-                .collect(),
-        ),
+        DeValue::Array(list) => {
+            Kind::List(list.iter().map(|v| convert(v, text, source, offset)).collect())
+        }
         DeValue::Table(table) => Kind::Table(convert_table(table, text, source, offset)),
     };
     Value { kind, span }
@@ -194,12 +170,7 @@ pub(crate) fn merge(mut base: Table, over: Table, top: bool) -> Table {
         match (&mut old.kind, value.kind) {
             (Kind::Table(a), Kind::Table(b)) => *a = merge(std::mem::take(a), b, false),
             (Kind::List(a), Kind::List(b)) if rows => merge_rows(a, b),
-            (_, kind) => {
-                *old = Value {
-                    kind,
-                    span: value.span,
-                }
-            }
+            (_, kind) => *old = Value { kind, span: value.span },
         }
     }
     base
@@ -211,23 +182,12 @@ fn merge_rows(base: &mut Vec<Value>, over: Vec<Value>) {
     };
     for value in over {
         let wanted = name(&value);
-        let same = base
-            .iter_mut()
-            .find(|v| wanted.is_some() && name(v) == wanted);
+        let same = base.iter_mut().find(|v| wanted.is_some() && name(v) == wanted);
         match (same, value.kind) {
-            (
-                Some(Value {
-                    kind: Kind::Table(a),
-                    ..
-                }),
-                Kind::Table(b),
-            ) => {
+            (Some(Value { kind: Kind::Table(a), .. }), Kind::Table(b)) => {
                 *a = merge(std::mem::take(a), b, false);
             }
-            (_, kind) => base.push(Value {
-                kind,
-                span: value.span,
-            }),
+            (_, kind) => base.push(Value { kind, span: value.span }),
         }
     }
 }
@@ -249,11 +209,7 @@ pub(crate) fn write(table: &Table) -> String {
             Kind::Table(inner) if key.string == "fields" => {
                 for (field, body) in &inner.entries {
                     if let Kind::Table(body) = &body.kind {
-                        section(
-                            &mut out,
-                            &format!("[{name}.{}]", write_key(&field.string)),
-                            body,
-                        );
+                        section(&mut out, &format!("[{name}.{}]", write_key(&field.string)), body);
                     }
                 }
             }
@@ -294,11 +250,7 @@ fn section(out: &mut String, head: &str, body: &Table) {
 
 fn write_key(key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !key.is_empty() && key.chars().all(bare) {
-        key.to_string()
-    } else {
-        quote(key)
-    }
+    if !key.is_empty() && key.chars().all(bare) { key.to_string() } else { quote(key) }
 }
 
 fn quote(text: &str) -> String {
@@ -333,11 +285,7 @@ fn inline(value: &Value) -> String {
         Kind::Table(table) => {
             let pair = |(k, v): &(Text, Value)| format!("{} = {}", write_key(&k.string), inline(v));
             let items: Vec<String> = table.entries.iter().map(pair).collect();
-            if items.is_empty() {
-                "{}".to_string()
-            } else {
-                format!("{{ {} }}", items.join(", "))
-            }
+            if items.is_empty() { "{}".to_string() } else { format!("{{ {} }}", items.join(", ")) }
         }
     }
 }

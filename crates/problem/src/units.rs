@@ -19,10 +19,7 @@ const SAME_POWER: f64 = 1e-9;
 
 impl PartialEq for Dimension {
     fn eq(&self, other: &Self) -> bool {
-        self.powers
-            .iter()
-            .zip(&other.powers)
-            .all(|(a, b)| (a - b).abs() < SAME_POWER)
+        self.powers.iter().zip(&other.powers).all(|(a, b)| (a - b).abs() < SAME_POWER)
     }
 }
 
@@ -61,9 +58,7 @@ impl Dimension {
     /// Dimension of a power.
     #[must_use]
     pub fn power(&self, exponent: f64) -> Self {
-        Self {
-            powers: self.powers.map(|p| p * exponent),
-        }
+        Self { powers: self.powers.map(|p| p * exponent) }
     }
 
     fn combined(&self, other: &Self, exponent: f64) -> Self {
@@ -84,9 +79,7 @@ impl Dimension {
             used.map(|&i| (BASE[i], d.powers[i])).collect()
         };
         let weight = |list: &[(&str, f64)]| -> f64 {
-            list.iter()
-                .map(|(_, p)| 1.0 + 0.1 * p.abs() + 0.2 * p.fract().abs())
-                .sum()
+            list.iter().map(|(_, p)| 1.0 + 0.1 * p.abs() + 0.2 * p.fract().abs()).sum()
         };
         let mut best = plain(self);
         for name in ["V", "J", "W", "N", "Pa", "C", "F", "ohm", "S"] {
@@ -95,9 +88,7 @@ impl Dimension {
             };
             for exponent in [1.0, -1.0] {
                 let mut list = vec![(name, exponent)];
-                list.extend(plain(
-                    &self.over(&Dimension::of(entry.powers).power(exponent)),
-                ));
+                list.extend(plain(&self.over(&Dimension::of(entry.powers).power(exponent))));
                 if weight(&list) < weight(&best) - 0.5 {
                     best = list;
                 }
@@ -114,11 +105,7 @@ impl Dimension {
             list.map(|&(s, p)| with_power(s, p * sign)).collect()
         };
         let (top, bottom) = (side(1.0), side(-1.0));
-        let top = if top.is_empty() {
-            "1".to_string()
-        } else {
-            top.join(" ")
-        };
+        let top = if top.is_empty() { "1".to_string() } else { top.join(" ") };
         match bottom.as_slice() {
             [] => top,
             [one] => format!("{top}/{one}"),
@@ -150,25 +137,13 @@ impl fmt::Display for Dimension {
 impl Unit {
     /// The unit of plain numbers.
     pub fn one() -> Self {
-        Self {
-            text: "1".to_string(),
-            factor: 1.0,
-            dimension: Dimension::ONE,
-        }
+        Self { text: "1".to_string(), factor: 1.0, dimension: Dimension::ONE }
     }
 
     /// The SI unit of a dimension.
     pub fn si(dimension: Dimension) -> Self {
-        let text = if dimension.is_one() {
-            "1".to_string()
-        } else {
-            dimension.to_string()
-        };
-        Self {
-            text,
-            factor: 1.0,
-            dimension,
-        }
+        let text = if dimension.is_one() { "1".to_string() } else { dimension.to_string() };
+        Self { text, factor: 1.0, dimension }
     }
 }
 
@@ -180,12 +155,7 @@ struct Named {
 }
 
 const fn unit(name: &'static str, factor: f64, powers: [i8; 7], prefixes: bool) -> Named {
-    Named {
-        name,
-        factor,
-        powers,
-        prefixes,
-    }
+    Named { name, factor, powers, prefixes }
 }
 
 /// All unit names; `prefixes` tells whether `k`, `m`, `u`, … may stand before.
@@ -253,11 +223,7 @@ pub struct Quantity {
 impl Quantity {
     /// A number without a unit.
     pub fn number(value: f64) -> Self {
-        Self {
-            value,
-            unit: Unit::one(),
-            plain: true,
-        }
+        Self { value, unit: Unit::one(), plain: true }
     }
 }
 
@@ -313,22 +279,14 @@ pub fn parse_quantity(text: &str) -> Result<Quantity, UnitError> {
     let offset = lead + length + (rest.len() - rest.trim_start().len());
     if matches!(unit_text, "degC" | "°C") {
         let kelvin = parse_unit("K")?;
-        return Ok(Quantity {
-            value: number + ICE_K,
-            unit: kelvin,
-            plain: false,
-        });
+        return Ok(Quantity { value: number + ICE_K, unit: kelvin, plain: false });
     }
     let unit = parse_unit(unit_text).map_err(|mut e| {
         e.start += offset;
         e.end += offset;
         e
     })?;
-    Ok(Quantity {
-        value: number * unit.factor,
-        unit,
-        plain: false,
-    })
+    Ok(Quantity { value: number * unit.factor, unit, plain: false })
 }
 
 /// Length in bytes of the number at the start, if there is one.
@@ -366,21 +324,13 @@ fn number_length(text: &str) -> Option<usize> {
 /// # Errors
 /// If a name is not a unit or the text is not a product of units.
 pub fn parse_unit(text: &str) -> Result<Unit, UnitError> {
-    let mut reader = UnitReader {
-        text,
-        at: 0,
-        depth: 0,
-    };
+    let mut reader = UnitReader { text, at: 0, depth: 0 };
     let (factor, dimension) = reader.product()?;
     reader.space();
     if reader.at < text.len() {
         return Err(reader.error("expected a unit here", None, reader.at, text.len()));
     }
-    Ok(Unit {
-        text: text.trim().to_string(),
-        factor,
-        dimension,
-    })
+    Ok(Unit { text: text.trim().to_string(), factor, dimension })
 }
 
 struct UnitReader<'a> {
@@ -391,12 +341,7 @@ struct UnitReader<'a> {
 
 impl UnitReader<'_> {
     fn error(&self, message: &str, help: Option<String>, start: usize, end: usize) -> UnitError {
-        UnitError {
-            message: message.to_string(),
-            help,
-            start,
-            end: end.max(start),
-        }
+        UnitError { message: message.to_string(), help, start, end: end.max(start) }
     }
 
     fn peek(&self) -> Option<char> {
@@ -436,11 +381,7 @@ impl UnitReader<'_> {
             };
             let (f, d) = self.power()?;
             factor = if divide { factor / f } else { factor * f };
-            dimension = if divide {
-                dimension.over(&d)
-            } else {
-                dimension.times(&d)
-            };
+            dimension = if divide { dimension.over(&d) } else { dimension.times(&d) };
         }
     }
 
@@ -503,10 +444,7 @@ impl UnitReader<'_> {
 
     fn name(&mut self) -> Result<(f64, Dimension), UnitError> {
         let start = self.at;
-        while let Some(c) = self
-            .peek()
-            .filter(|c| c.is_alphabetic() || matches!(c, '%' | '°'))
-        {
+        while let Some(c) = self.peek().filter(|c| c.is_alphabetic() || matches!(c, '%' | '°')) {
             self.at += c.len_utf8();
         }
         let name = &self.text[start..self.at];
@@ -519,18 +457,11 @@ impl UnitReader<'_> {
             return Err(self.error(message, help, start, self.at));
         }
         let (message, help) = if name.is_empty() {
-            (
-                "expected a unit".to_string(),
-                Some("for example `m^2/s`".to_string()),
-            )
+            ("expected a unit".to_string(), Some("for example `m^2/s`".to_string()))
         } else {
             (format!("`{name}` is not a unit"), unit_help(name))
         };
-        let end = if name.is_empty() {
-            self.text.len()
-        } else {
-            self.at
-        };
+        let end = if name.is_empty() { self.text.len() } else { self.at };
         Err(self.error(&message, help, start, end))
     }
 }

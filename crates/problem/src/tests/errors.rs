@@ -242,6 +242,7 @@ equation = "u = 0"
        ·                                  ─────
      6 │ w = { range = "0 .. 1", sampled = "0 .. 2" }
        ╰────
+      help: add sampled = "… .. …" with a positive lower end: it is where points lie
     problem::range
 
       × `sampled` of `w` is outside its range

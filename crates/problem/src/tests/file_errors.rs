@@ -549,3 +549,37 @@ fn no_fields_at_all() {
        ╰────
     "##);
 }
+
+#[test]
+fn tables_that_do_not_say_what_they_hold() {
+    let found = mistakes_after(
+        r#"[reference]
+file = "bad.csv"
+[[data]]
+file = "bad.csv"
+"#,
+    );
+    insta::assert_snapshot!(found, @r##"
+    problem::missing_key
+
+      × [[data]] needs `observe`
+        ╭─[test.toml:16:1]
+     15 │ file = "bad.csv"
+     16 │ [[data]]
+        · ────┬───
+        ·     ╰── not given
+     17 │ file = "bad.csv"
+        ╰────
+    problem::csv
+
+      × `bad.csv` has no column of a field or output
+        ╭─[test.toml:15:9]
+     14 │ [reference]
+     15 │ file = "bad.csv"
+        ·         ───────
+     16 │ [[data]]
+        ╰────
+      help: columns: t, x, temperature; fields and outputs: u. Rename a column, or add observe and
+            column
+    "##);
+}

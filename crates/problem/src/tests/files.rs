@@ -34,6 +34,7 @@ fn files(name: &str) -> io::Result<String> {
         }
         "deep/f.csv" => Ok("x,f\n0,1\n1,2\n2,5\n3,7\n".to_string()),
         "cell.csv" => Ok("# a comment\ntime_s,x,u_meas\n0,0.5,1.5\n1,0.5,1.25\n".to_string()),
+        "ref.csv" => Ok("t_s,x,u,twice_mK,u + T0\n0,0.5,1.5,3000,11.5\n".to_string()),
         _ => no_files(name),
     }
 }
@@ -45,13 +46,7 @@ fn load(text: &str, overrides: &[&str]) -> Problem {
 
 #[test]
 fn shipped_problems_load_and_so_do_their_resolved_forms() {
-    for name in [
-        "heat.toml",
-        "burgers.toml",
-        "sphere.toml",
-        "spm-plain.toml",
-        "spm.toml",
-    ] {
+    for name in ["heat.toml", "burgers.toml", "sphere.toml", "spm-plain.toml", "spm.toml"] {
         let first = shipped(name);
         assert!(first.warnings.is_empty(), "{name}: {:?}", first.warnings);
         let second = load_text(name, &first.resolved, &[], &shipped_file)
@@ -64,16 +59,8 @@ fn shipped_problems_load_and_so_do_their_resolved_forms() {
 #[test]
 fn plain_single_particle_file_is_physics_only() {
     let p = shipped("spm-plain.toml");
-    assert!(
-        p.fields
-            .iter()
-            .all(|f| f.ansatz.is_none() && f.inputs.is_none())
-    );
-    assert!(
-        p.rows
-            .iter()
-            .all(|r| r.multiply_by.is_none() && r.scale.is_none())
-    );
+    assert!(p.fields.iter().all(|f| f.ansatz.is_none() && f.inputs.is_none()));
+    assert!(p.rows.iter().all(|r| r.multiply_by.is_none() && r.scale.is_none()));
 }
 
 #[test]
@@ -104,15 +91,8 @@ fn extending_files_win_key_by_key() {
 
 #[test]
 fn files_named_in_a_base_are_found_from_its_folder() {
-    let p = load(
-        "extends = \"deep/middle.toml\"\n[outputs]\ny = \"f(x/L)\"",
-        &[],
-    );
-    assert!(
-        p.resolved.contains("file = \"deep/f.csv\""),
-        "{}",
-        p.resolved
-    );
+    let p = load("extends = \"deep/middle.toml\"\n[outputs]\ny = \"f(x/L)\"", &[]);
+    assert!(p.resolved.contains("file = \"deep/f.csv\""), "{}", p.resolved);
 }
 
 #[test]
@@ -153,6 +133,52 @@ fn measurements_are_read_in_their_units() {
     assert_eq!(data.places, [Place::Coordinate(0), Place::Coordinate(1)]);
     assert_eq!(data.rows, [vec![0.0, 0.5, 1.5e-3], vec![1.0, 0.5, 1.25e-3]]);
     assert_eq!(data.noise, Some(1e-3));
+}
+
+#[test]
+fn references_hold_what_their_columns_name() {
+    let text = format!(
+        "{HEAT}\n[outputs]\ntwice = {{ expression = \"2*u\", unit = \"mK\" }}\n\
+         [[data]]\nfile = \"ref.csv\"\n[reference]\nfile = \"ref.csv\"\n"
+    );
+    let tables = |p: &Problem| match &p.reference.kind {
+        ReferenceKind::File(tables) => {
+            tables.iter().map(|t| (t.name.clone(), t.rows[0].clone())).collect()
+        }
+        _ => Vec::new(),
+    };
+    let p = load(&text, &[]);
+    let u = ("u".to_string(), vec![0.0, 0.5, 1.5]);
+    assert_eq!(tables(&p), [u.clone(), ("twice".to_string(), vec![0.0, 0.5, 3.0])]);
+    assert_eq!(p.data.len(), 1);
+    assert_eq!(p.data[0].rows, [vec![0.0, 0.5, 1.5]]);
+    let text = format!("{text}observe = [\"u\", \"u + T0\"]\nunit = \"K\"\n");
+    let sum = ("u + T0 in ref.csv".to_string(), vec![0.0, 0.5, 11.5]);
+    assert_eq!(tables(&load(&text, &[])), [u, sum]);
+}
+
+#[test]
+fn conditions_hold_at_each_place_of_a_list() {
+    let p = load(
+        &format!(
+            "{HEAT}\n[[conditions]]\nat = [\"x = 0\", \"x = L\"]\nequation = \"d(u, x) = 0\"\n\
+             [[conditions]]\nname = \"ends\"\nat = [\"x = 0\", \"t = 0, x = 1 m\"]\n\
+             equation = \"u = T0\"\n\
+             [[conditions]]\nat = \"t = 0, x = L\"\nequation = \"u = 0\"\n"
+        ),
+        &[],
+    );
+    let rows: Vec<_> = p.rows[2..].iter().map(|r| (r.name.as_str(), r.at.clone())).collect();
+    assert_eq!(
+        rows,
+        [
+            ("d(u, x) = 0 | x = 0", vec![(1, 0.0)]),
+            ("d(u, x) = 0 | x = L", vec![(1, 1.0)]),
+            ("ends (x = 0)", vec![(1, 0.0)]),
+            ("ends (t = 0, x = 1 m)", vec![(0, 0.0), (1, 1.0)]),
+            ("u = 0 | t = 0 | x = L", vec![(0, 0.0), (1, 1.0)]),
+        ]
+    );
 }
 
 #[test]

@@ -10,11 +10,7 @@ use crate::source::{Span, Text};
 use crate::units::{Dimension, parse_quantity, parse_unit};
 
 fn text(string: &str) -> Text {
-    Text {
-        string: string.to_string(),
-        span: Span::default(),
-        first: Some(0),
-    }
+    Text { string: string.to_string(), span: Span::default(), first: Some(0) }
 }
 
 /// The expression with every operation bracketed.
@@ -22,11 +18,7 @@ fn grouped(expr: &Expr) -> String {
     let list = |items: &[(bool, Expr)], signs: [&str; 2]| {
         let mut out = String::new();
         for (k, (inverse, e)) in items.iter().enumerate() {
-            let sign = if k == 0 {
-                ""
-            } else {
-                signs[usize::from(*inverse)]
-            };
+            let sign = if k == 0 { "" } else { signs[usize::from(*inverse)] };
             out.push_str(&format!("{sign}{}", grouped(e)));
         }
         format!("({out})")
@@ -43,10 +35,8 @@ fn grouped(expr: &Expr) -> String {
             format!("{name}({})", arguments.join(","))
         }
         Kind::At(a, places) => {
-            let places: Vec<String> = places
-                .iter()
-                .map(|p| format!("|{}={}", p.name, grouped(&p.value)))
-                .collect();
+            let places: Vec<String> =
+                places.iter().map(|p| format!("|{}={}", p.name, grouped(&p.value))).collect();
             format!("({}{})", grouped(a), places.concat())
         }
     }
@@ -72,9 +62,7 @@ fn operators_bind_as_documented() {
         ("(a + b)*c", "((a+b)*c)"),
         ("+a", "a"),
     ] {
-        let found = parse_expression(&text(written))
-            .map(|e| grouped(&e))
-            .unwrap_or_default();
+        let found = parse_expression(&text(written)).map(|e| grouped(&e)).unwrap_or_default();
         assert_eq!(found, wanted, "{written}");
     }
     let equation = parse_equation(&text("u | x = 0 = u | x = 1")).unwrap();
@@ -83,10 +71,7 @@ fn operators_bind_as_documented() {
 }
 
 fn expressions() -> impl Strategy<Value = Expr> {
-    let make = |kind| Expr {
-        kind,
-        span: Span::default(),
-    };
+    let make = |kind| Expr { kind, span: Span::default() };
     let name = prop_oneof![Just("u"), Just("x_1"), Just("R"), Just("pi")];
     let leaf = prop_oneof![
         (0.0..1e9f64).prop_map(Kind::Number),
@@ -109,11 +94,7 @@ fn expressions() -> impl Strategy<Value = Expr> {
             pair.prop_map(|(a, b)| Kind::Power(Box::new(a), Box::new(b))),
             prop::collection::vec(inner.clone(), 0..3).prop_map(|a| Kind::Call("f".into(), a)),
             (inner, places).prop_map(|(e, values)| {
-                let place = |value| Place {
-                    name: "x".into(),
-                    span: Span::default(),
-                    value,
-                };
+                let place = |value| Place { name: "x".into(), span: Span::default(), value };
                 Kind::At(Box::new(e), values.into_iter().map(place).collect())
             }),
         ]
@@ -239,10 +220,7 @@ fn dimensions_are_shown_as_people_write_them() {
     assert_eq!(shown("mol^0.5"), "mol^0.5");
     assert_eq!(parse_unit("1/m").unwrap().dimension.as_factor(), "1/m");
     assert_eq!(parse_unit("m^2/s").unwrap().dimension.as_factor(), "m^2/s");
-    assert_eq!(
-        Dimension::ONE,
-        parse_unit("m^0.1 m^0.2 m^-0.3").unwrap().dimension
-    );
+    assert_eq!(Dimension::ONE, parse_unit("m^0.1 m^0.2 m^-0.3").unwrap().dimension);
 }
 
 #[test]

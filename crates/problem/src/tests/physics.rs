@@ -58,10 +58,7 @@ fn single_particle_voltage_at_the_start() {
     let vt = 2.0 * 8.3145 * 303.15 / 96485.3321;
     let eta_n = vt * (1.5614587e-5_f64 * 96485.3321 / (2.0 * 0.5 * 6.46046)).asinh();
     let eta_p = vt * (-8.3874929e-6_f64 * 96485.3321 / (2.0 * 4.79925)).asinh();
-    assert!(
-        (found - (4.1874306 + eta_p - 0.0847789 - eta_n)).abs() < 2e-7,
-        "{found}"
-    );
+    assert!((found - (4.1874306 + eta_p - 0.0847789 - eta_n)).abs() < 2e-7, "{found}");
     assert_eq!(voltage.coordinates, [0]);
 }
 
@@ -171,12 +168,8 @@ fn single_particle_residual_is_that_of_the_kirchhoff_variable() {
         let s = (r / radius) * (r / radius);
         let y = 1.0 - s;
         let slope = -2.0 * r / (radius * radius);
-        let names: Vec<(String, u8)> = jet
-            .order
-            .0
-            .iter()
-            .map(|&(s, k)| (p.graph.symbol_name(s).to_string(), k))
-            .collect();
+        let names: Vec<(String, u8)> =
+            jet.order.0.iter().map(|&(s, k)| (p.graph.symbol_name(s).to_string(), k)).collect();
         let names: Vec<(&str, u8)> = names.iter().map(|(n, k)| (n.as_str(), *k)).collect();
         match names.as_slice() {
             [] => y * y * t / t_end,
@@ -241,26 +234,14 @@ fn averages_follow_the_geometry() {
             "#
         ));
         let at = [("r", 0.5)];
-        close(
-            value(&p, p.outputs[0].value, &at, &|_, _| 0.0),
-            wanted,
-            1e-13,
-        );
-        close(
-            value(&p, p.outputs[1].value, &at, &|_, _| 0.0),
-            1.0 / 3.0,
-            1e-13,
-        );
+        close(value(&p, p.outputs[0].value, &at, &|_, _| 0.0), wanted, 1e-13);
+        close(value(&p, p.outputs[1].value, &at, &|_, _| 0.0), 1.0 / 3.0, 1e-13);
         let dimensions = match geometry {
             "cartesian" => 1.0,
             "cylinder" => 2.0,
             _ => 3.0,
         };
-        close(
-            value(&p, p.outputs[2].value, &at, &|_, _| 0.0),
-            2.0 * dimensions,
-            1e-13,
-        );
+        close(value(&p, p.outputs[2].value, &at, &|_, _| 0.0), 2.0 * dimensions, 1e-13);
     }
 }
 
@@ -301,28 +282,16 @@ fn evolution(equation: &str) -> Option<Law> {
 fn evolution_laws_are_recognised() {
     let cases: [(&str, Option<Law>); 16] = [
         ("d(u, t) = alpha * d(u, x, 2)", Some((1.0, vec![30.0], 0.0))),
-        (
-            "alpha * d(u, x, x) = d(u, t)",
-            Some((-1.0, vec![-30.0], 0.0)),
-        ),
+        ("alpha * d(u, x, x) = d(u, t)", Some((-1.0, vec![-30.0], 0.0))),
         ("d(u, t) = div(u * grad(u))", Some((1.0, vec![6.0], 0.0))),
         ("d(u, t) = lap(u) - u^2", Some((1.0, vec![3.0], -4.0))),
-        (
-            "u * d(u, t) + 3 = -2 * (lap(u) + u)",
-            Some((2.0, vec![-6.0], -7.0)),
-        ),
-        (
-            "d(u, t) + u * d(u, x) = alpha * d(u, x, 2)",
-            Some((1.0, vec![30.0], -6.0)),
-        ),
+        ("u * d(u, t) + 3 = -2 * (lap(u) + u)", Some((2.0, vec![-6.0], -7.0))),
+        ("d(u, t) + u * d(u, x) = alpha * d(u, x, 2)", Some((1.0, vec![30.0], -6.0))),
         ("d(u, t) + d(u^2/2, x) = 0", Some((1.0, vec![-2.0], 0.0))),
         ("d(u, t) = x * d(u, x, 2)", Some((1.0, vec![], 2.5))),
         ("d(u, t) = -d(flux, x)", Some((1.0, vec![30.0], 0.0))),
         ("d(u, t) + div(flux) = x", Some((1.0, vec![30.0], 0.5))),
-        (
-            "d(u, t) = -6*u*d(u, x) - d(u, x, 3)",
-            Some((1.0, vec![-5.0], -36.0)),
-        ),
+        ("d(u, t) = -6*u*d(u, x) - d(u, x, 3)", Some((1.0, vec![-5.0], -36.0))),
         ("d(u^2, t) = 1", Some((4.0, vec![], 1.0))),
         ("d(u, t, 2) = d(u, x, 2)", None),
         ("d(u, x) * d(u, t) = 1", None),
@@ -335,10 +304,7 @@ fn evolution_laws_are_recognised() {
         let same = |a: &Law, b: &Law| {
             let sign = a.0 / b.0;
             let fluxes = a.1.len() == b.1.len()
-                && a.1
-                    .iter()
-                    .zip(&b.1)
-                    .all(|(p, q)| (p - sign * q).abs() < 1e-12);
+                && a.1.iter().zip(&b.1).all(|(p, q)| (p - sign * q).abs() < 1e-12);
             fluxes && (a.2 - sign * b.2).abs() < 1e-12
         };
         let equal = match (&found, &wanted) {
@@ -407,16 +373,8 @@ fn functions_can_be_differentiated_by_their_argument() {
         b = { expression = "spline(x) + d(spline(x), x) * m", unit = "V" }
         "#,
     );
-    close(
-        value(&p, p.outputs[0].value, &[("x", 1.5)], &|_, _| 0.0),
-        3.0 * 2.25 * 2.25,
-        1e-13,
-    );
-    close(
-        value(&p, p.outputs[1].value, &[("x", 1.5)], &|_, _| 0.0),
-        2.25 + 3.0,
-        1e-12,
-    );
+    close(value(&p, p.outputs[0].value, &[("x", 1.5)], &|_, _| 0.0), 3.0 * 2.25 * 2.25, 1e-13);
+    close(value(&p, p.outputs[1].value, &[("x", 1.5)], &|_, _| 0.0), 2.25 + 3.0, 1e-12);
 }
 
 proptest! {

@@ -307,11 +307,7 @@ fn an_ansatz_must_fit_its_field() {
 
 #[test]
 fn an_ansatz_needs_its_network() {
-    let found = mistakes_with(
-        r#"description = "temperature""#,
-        r#"ansatz = "T0*x/L""#,
-        r#""#,
-    );
+    let found = mistakes_with(r#"description = "temperature""#, r#"ansatz = "T0*x/L""#, r#""#);
     insta::assert_snapshot!(found, @r##"
     problem::not_allowed
 
@@ -322,5 +318,74 @@ fn an_ansatz_needs_its_network() {
         ·           ──────
      12 │ [[equations]]
         ╰────
+    "##);
+}
+
+#[test]
+fn lists_of_places_report_once() {
+    let found = mistakes_after(
+        r#"[[conditions]]
+at = "x = 0, x = L"
+equation = "u = 0"
+[[conditions]]
+at = ["x = 0", "x = 2 m", "t = 0, y = 0"]
+equation = "u = L"
+[[conditions]]
+at = []
+equation = "u = 0"
+"#,
+    );
+    insta::assert_snapshot!(found, @r##"
+    problem::place
+
+      × `at` names no place
+        ╭─[test.toml:21:6]
+     20 │ [[conditions]]
+     21 │ at = []
+        ·      ──
+     22 │ equation = "u = 0"
+        ╰────
+    problem::place
+
+      × the coordinate is fixed twice
+        ╭─[test.toml:15:14]
+     14 │ [[conditions]]
+     15 │ at = "x = 0, x = L"
+        ·              ─────
+     16 │ equation = "u = 0"
+        ╰────
+    problem::units
+
+      × left and right side have different units
+        ╭─[test.toml:19:13]
+     18 │ at = ["x = 0", "x = 2 m", "t = 0, y = 0"]
+     19 │ equation = "u = L"
+        ·             ┬   ┬
+        ·             │   ╰── m
+        ·             ╰── K
+     20 │ [[conditions]]
+        ╰────
+      help: a factor K/m is missing on the right
+    problem::place
+
+      × `x` runs from 0 to 1 m
+        ╭─[test.toml:18:21]
+     17 │ [[conditions]]
+     18 │ at = ["x = 0", "x = 2 m", "t = 0, y = 0"]
+        ·                     ─┬─
+        ·                      ╰── 2 is outside
+     19 │ equation = "u = L"
+        ╰────
+    problem::unknown_symbol
+
+      × `y` is not a coordinate
+        ╭─[test.toml:18:35]
+     17 │ [[conditions]]
+     18 │ at = ["x = 0", "x = 2 m", "t = 0, y = 0"]
+        ·                                   ┬
+        ·                                   ╰── unknown
+     19 │ equation = "u = L"
+        ╰────
+      help: coordinates: t, x
     "##);
 }
