@@ -19,8 +19,18 @@ fn best(folder: &Path, run: &str) -> Vec<u8> {
     fs::read(folder.join("runs").join(run).join("checkpoints/best.ckpt")).unwrap()
 }
 
+/// A copy of the single-particle model that does not change while a test runs.
+fn spm(folder: &Path) -> String {
+    for name in ["spm.toml", "spm-plain.toml"] {
+        if !folder.join(name).exists() {
+            fs::copy(problem(name), folder.join(name)).unwrap();
+        }
+    }
+    "spm.toml".to_string()
+}
+
 fn train(folder: &Path, name: &str, set: &str) -> Said {
-    let spm = problem("spm.toml");
+    let spm = spm(folder);
     surrogate(folder, &["train", &spm, "--threads", "1", "--name", name, "--set", set])
 }
 
@@ -44,7 +54,7 @@ fn nothing_is_half_written(run: &Path) {
 
 /// Starts or resumes a run, kills it after some seconds; true if it was still running.
 fn killed_after(folder: &Path, name: &str, set: &str, seconds: f64) -> bool {
-    let spm = problem("spm.toml");
+    let spm = spm(folder);
     let run = folder.join("runs").join(name);
     let mut child = if run.join("resolved.toml").exists() {
         command(folder, &["train", "--resume", name]).spawn().unwrap()
@@ -141,7 +151,7 @@ fn the_single_particle_model_killed_at_twenty_moments_comes_back_to_the_same_bit
 fn an_interrupt_leaves_a_run_that_is_resumed_to_the_same_bits() {
     let folder = tempdir().unwrap();
     train(folder.path(), "whole", SHORT).expect(0, &[]);
-    let spm = problem("spm.toml");
+    let spm = spm(folder.path());
     let all = ["--json", "train", &spm, "--threads", "1", "--name", "stopped", "--set", SHORT];
     let child = command(folder.path(), &all).spawn().unwrap();
     let run = folder.path().join("runs/stopped");
@@ -162,6 +172,8 @@ fn an_interrupt_leaves_a_run_that_is_resumed_to_the_same_bits() {
     let statuses: Vec<&str> =
         listed["runs"].as_array().unwrap().iter().map(|r| r["status"].as_str().unwrap()).collect();
     assert!(statuses.contains(&"interrupted"), "{statuses:?}");
+    // what a process killed while writing would have left
+    fs::write(run.join("checkpoints/.writing-x"), "half").unwrap();
     assert!(resumed(folder.path(), "stopped") == best(folder.path(), "whole"), "weights differ");
     // one line per step although part of it was trained twice
     let steps: Vec<u64> = fs::read_to_string(run.join("metrics.jsonl"))

@@ -790,8 +790,21 @@ fn reopen(run: &RunDirectory) -> Result<(Manifest, Option<Checkpoint>), Failure>
         JsonLines::append(&run.file("metrics.jsonl"))?;
         surrogate_run::truncate_after_step(&run.file("metrics.jsonl"), 0)?;
     }
+    remove_unfinished(run);
     manifest.status = Status::Running;
     manifest.process = Some(surrogate_run::Process::current());
     run.write_manifest(&manifest)?;
     Ok((manifest, saved))
+}
+
+/// Removes the temporary files of a process that was killed while it wrote.
+fn remove_unfinished(run: &RunDirectory) {
+    for folder in ["", "checkpoints", "figures", "inputs"] {
+        for entry in std::fs::read_dir(run.file(folder)).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(".writing-") {
+                // what cannot be removed does no harm
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
 }
