@@ -105,8 +105,8 @@ mod cuda {
         let outcome = panic::catch_unwind(|| {
             let device = Device::cuda(index);
             let ones: Tensor<1> = Tensor::ones([4], (&device, DType::F64));
-            let sum = (ones.clone() + ones).sum().into_data();
-            (sum.to_vec() == Ok(vec![8.0_f64])).then_some(device)
+            let sum = super::read((ones.clone() + ones).sum());
+            (sum == [8.0]).then_some(device)
         });
         panic::set_hook(hook);
         outcome.ok().flatten().ok_or(DeviceError::Unusable { index })
