@@ -132,7 +132,7 @@ fn the_single_particle_model_killed_at_twenty_moments_comes_back_to_the_same_bit
     let mut same = 0;
     for k in 0..20 {
         let name = format!("killed-{k}");
-        let moment = 0.02 + random(&mut state) * whole_s;
+        let moment = 0.02 + 0.8 * random(&mut state) * whole_s;
         let running = killed_after(folder.path(), &name, set, moment);
         if !folder.path().join("runs").join(&name).join("resolved.toml").exists() {
             train(folder.path(), &format!("{name}-anew"), set).expect(0, &[]);
