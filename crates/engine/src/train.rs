@@ -209,7 +209,8 @@ impl<'a> Training<'a> {
 
     /// Most iterations of all components.
     pub fn planned(&self) -> usize {
-        self.states.len() * self.stages.iter().map(|s| s.iterations).sum::<usize>()
+        let one = self.stages.iter().fold(0usize, |sum, s| sum.saturating_add(s.iterations));
+        self.states.len().saturating_mul(one)
     }
 
     /// One component until its points are renewed.
@@ -285,7 +286,12 @@ impl<'a> Training<'a> {
                         state.history[n - k] > PROGRESS * state.history[n - k - 2 * PATIENCE]
                     };
                     if n > 2 * PATIENCE + 1 && stuck(1) && stuck(2) {
-                        ended = ended.or(Some(Ending::Converged));
+                        if state.stage + 1 < stages.len() {
+                            next = true;
+                            state.history.clear();
+                        } else {
+                            ended = ended.or(Some(Ending::Converged));
+                        }
                     }
                 }
             }
