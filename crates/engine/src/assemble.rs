@@ -13,7 +13,7 @@ use crate::conservation::{self, Balance};
 use crate::error::EngineError;
 use crate::formulation::Formulation;
 use crate::lower::{QuadratureRule, lower};
-use crate::sampling::Region;
+use crate::sampling::{Region, Start};
 use crate::structure;
 
 /// Random starting networks used to find scales and rows that hold by construction.
@@ -64,6 +64,9 @@ impl Model {
         }
         for balance in balances(problem, &mut form) {
             drafts.push(draft_balance(problem, &mut form, &balance));
+        }
+        for weights in form.invariants.clone() {
+            drafts.push(draft_invariant(problem, &mut form, &weights));
         }
         for k in 0..problem.data.len() {
             drafts.push(draft_measurements(problem, &mut form, k)?);
@@ -134,7 +137,8 @@ impl Model {
             (Points::Region(region), Some(t)) => region.symbols.contains(&t),
             _ => false,
         });
-        let singular = component.fields.iter().any(|&f| self.form.fields[f].singular_start);
+        let regular = |&f: &usize| self.form.fields[f].start == Start::Regular;
+        let singular = !component.fields.iter().all(regular);
         component.marches = time.filter(|_| sampled && evolves && !singular);
         Ok(component)
     }
@@ -216,9 +220,8 @@ fn make_block(
         }
         None => {
             let mut region = Region::of_symbols(problem, &lowered.symbols);
-            if group.iter().flat_map(|d| &d.fields).any(|&f| form.fields[f].singular_start) {
-                region.crowd_at_start(problem);
-            }
+            let starts = group.iter().flat_map(|d| &d.fields).map(|&f| form.fields[f].start);
+            starts.for_each(|start| region.crowd_at_start(problem, start));
             Points::Region(region)
         }
     };
@@ -330,17 +333,46 @@ fn draft_balance(problem: &Problem, form: &mut Formulation, balance: &Balance) -
         Some(factor) => form.graph.div(expression, factor),
         None => expression,
     };
+    let points = problem.sampling.integral.unwrap_or(48);
+    draft_law(form, balance.name.clone(), expression, RowKind::Integral, points)
+}
+
+/// A weighted sum of fields is what it was at the start.
+fn draft_invariant(problem: &Problem, form: &mut Formulation, weights: &[(usize, f64)]) -> Draft {
+    let mut terms = Vec::new();
+    for &(field, weight) in weights {
+        let value = form.graph.function_value(problem.fields[field].function);
+        terms.push((value, weight));
+        if let Some(start) = structure::initial_value(problem, &mut form.graph, field) {
+            terms.push((start, -weight));
+        }
+    }
+    let change = form.graph.linear(0.0, &terms);
+    let expression = form.expand(change);
+    let names: Vec<&str> = weights.iter().map(|&(f, _)| problem.fields[f].name.as_str()).collect();
+    let name = format!("conservation of {}", names.join(", "));
+    draft_law(form, name, expression, RowKind::Condition, 256)
+}
+
+/// A row that the file implies.
+fn draft_law(
+    form: &Formulation,
+    name: String,
+    expression: Node,
+    kind: RowKind,
+    points: usize,
+) -> Draft {
     let symbols = point_symbols(form, expression);
     let (fields, unknowns) = members(form, expression);
     Draft {
-        name: balance.name.clone(),
+        name,
         expression,
         terms: Vec::new(),
         weight: 10.0,
         scale: None,
-        kind: RowKind::Integral,
+        kind,
         at: Vec::new(),
-        n: default_points(problem, RowKind::Integral, symbols.len()),
+        n: if symbols.is_empty() { 1 } else { points },
         rule: QuadratureRule { nodes: 20, graded: Graded::Both },
         symbols,
         fields,

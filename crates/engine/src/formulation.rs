@@ -6,7 +6,8 @@ use surrogate_symbolic::{FunctionId, Graph, Node, SymbolId};
 
 use crate::columns;
 use crate::error::EngineError;
-use crate::sampling::Region;
+use crate::kinetics::Kinetics;
+use crate::sampling::{Region, Start};
 use crate::structure;
 
 /// A field around its network.
@@ -29,8 +30,8 @@ pub struct FieldForm {
     /// Factor on the residuals of the field's equations, where the ansatz was chosen for the author
     /// and starts singular.
     pub residual_factor: Option<Node>,
-    /// The field starts like the square root of time: points crowd there.
-    pub singular_start: bool,
+    /// How the field starts, where its ansatz was chosen for the author: points crowd there.
+    pub start: Start,
     /// What was chosen for the author, in words.
     pub notes: Vec<String>,
 }
@@ -75,6 +76,8 @@ pub struct Formulation {
     pub fields: Vec<FieldForm>,
     /// Unknown scalars in problem order.
     pub unknowns: Vec<UnknownForm>,
+    /// Weighted sums of fields that their laws do not change.
+    pub(crate) invariants: Vec<Vec<(usize, f64)>>,
 }
 
 impl Formulation {
@@ -85,14 +88,16 @@ impl Formulation {
     /// [`EngineError::BadInput`] for inputs that are constant or not finite over the box.
     pub fn new(problem: &Problem) -> Result<Self, EngineError> {
         let mut graph = problem.graph.clone();
+        let kinetics = Kinetics::of(problem, &mut graph)?;
         let mut fields = Vec::new();
         for (k, field) in problem.fields.iter().enumerate() {
-            let defaults = structure::defaults(problem, &mut graph, k)?;
+            let defaults = structure::defaults(problem, &mut graph, k, &kinetics)?;
             let mut notes = Vec::new();
-            let mut residual_factor = None;
+            let (mut residual_factor, mut start) = (None, Start::Regular);
             let ansatz = field.ansatz.unwrap_or_else(|| {
                 notes.push(defaults.ansatz_note.clone());
                 residual_factor = defaults.residual_factor;
+                start = defaults.start;
                 defaults.ansatz
             });
             let inputs = match &field.inputs {
@@ -110,13 +115,13 @@ impl Formulation {
                 inputs,
                 mlp,
                 symbols: region.symbols.clone(),
-                singular_start: residual_factor.is_some(),
+                start,
                 residual_factor,
                 notes,
             });
         }
         let unknowns = problem.unknowns.iter().map(|u| unknown(&mut graph, u)).collect();
-        Ok(Self { graph, fields, unknowns })
+        Ok(Self { graph, fields, unknowns, invariants: kinetics.invariants })
     }
 
     /// An expression of fields, in terms of network jets and trained variables.
@@ -167,10 +172,12 @@ fn network(problem: &Problem, field: &model::Field, inputs: usize) -> Mlp {
     // fields trained together share one dense metric: keep their sum affordable
     let (width, depth) = match (several, problem.fields.len()) {
         (false, 1) => (20, 3),
-        (false, _) => (16, 3),
+        (false, 2..=4) => (16, 3),
+        (false, _) => (10, 3),
         (true, 1) => (24, 3),
         (true, 2) => (20, 3),
-        (true, _) => (16, 3),
+        (true, 3..=4) => (16, 3),
+        (true, _) => (12, 3),
     };
     let width = field.network.width.or(problem.network.width).unwrap_or(width);
     let depth = field.network.depth.or(problem.network.depth).unwrap_or(depth);

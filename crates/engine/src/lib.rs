@@ -12,6 +12,7 @@ mod conservation;
 mod directions;
 mod error;
 mod formulation;
+mod kinetics;
 mod lint;
 mod lower;
 pub mod optimize;

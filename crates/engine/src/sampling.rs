@@ -5,6 +5,20 @@ use rand_chacha::ChaCha8Rng;
 use surrogate_problem::model::{Problem, Role, Spread};
 use surrogate_symbolic::SymbolId;
 
+/// How a field behaves at the start of time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// Like a polynomial.
+    Regular,
+    /// Like the square root of time, away from the very start.
+    SquareRoot,
+    /// Over many decades of time, from the shortest time constant (s) on.
+    Logarithmic {
+        /// Shortest time constant, s.
+        shortest: f64,
+    },
+}
+
 /// One axis of a region.
 #[derive(Clone, Debug)]
 pub struct Axis {
@@ -14,6 +28,8 @@ pub struct Axis {
     pub upper: f64,
     /// How points are spread.
     pub spread: Spread,
+    /// Added to the place before a logarithmic spread takes its logarithm.
+    pub shift: f64,
     /// Points stay this fraction of the range away from the ends (a radius of zero is singular).
     pub margin: f64,
 }
@@ -31,8 +47,8 @@ impl Axis {
                 zero + (a + (b - a) * q).powi(2)
             }
             Spread::Logarithmic => {
-                let (a, b) = (self.lower.ln(), self.upper.ln());
-                (a + (b - a) * q).exp()
+                let (a, b) = ((self.lower + self.shift).ln(), (self.upper + self.shift).ln());
+                (a + (b - a) * q).exp() - self.shift
             }
         }
     }
@@ -54,6 +70,7 @@ pub fn axis(problem: &Problem, symbol: SymbolId) -> Option<Axis> {
             lower: c.sampled.0,
             upper: c.sampled.1,
             spread: c.spread,
+            shift: 0.0,
             margin: 1e-6,
         });
     }
@@ -61,6 +78,7 @@ pub fn axis(problem: &Problem, symbol: SymbolId) -> Option<Axis> {
         lower: p.lower,
         upper: p.upper,
         spread: if p.logarithmic { Spread::Logarithmic } else { Spread::Uniform },
+        shift: 0.0,
         margin: 0.0,
     })
 }
@@ -89,20 +107,31 @@ impl Region {
         let mut region = Self::of_symbols(problem, symbols);
         for (symbol, axis) in region.symbols.iter().zip(&mut region.axes) {
             if let Some(c) = problem.coordinates.iter().find(|c| c.symbol == *symbol) {
-                *axis =
-                    Axis { lower: c.lower, upper: c.upper, spread: Spread::Uniform, margin: 0.0 };
+                let (lower, upper) = (c.lower, c.upper);
+                *axis = Axis { lower, upper, spread: Spread::Uniform, shift: 0.0, margin: 0.0 };
             }
         }
         region
     }
 
-    /// Spreads times that the file leaves uniform by the square root, away from the very start.
-    pub(crate) fn crowd_at_start(&mut self, problem: &Problem) {
+    /// Spreads times that the file leaves uniform as the start asks for.
+    pub(crate) fn crowd_at_start(&mut self, problem: &Problem, start: Start) {
         for (symbol, axis) in self.symbols.iter().zip(&mut self.axes) {
             let found = problem.coordinates.iter().find(|c| c.symbol == *symbol);
-            if found.is_some_and(|c| c.role == Role::Time && c.spread == Spread::Uniform) {
-                axis.spread = Spread::SquareRoot;
-                axis.margin = axis.margin.max(1e-3);
+            if !found.is_some_and(|c| c.role == Role::Time && c.spread == Spread::Uniform) {
+                continue;
+            }
+            match start {
+                Start::Regular => {}
+                Start::SquareRoot => {
+                    axis.spread = Spread::SquareRoot;
+                    axis.margin = axis.margin.max(1e-3);
+                }
+                Start::Logarithmic { shortest } => {
+                    axis.spread = Spread::Logarithmic;
+                    axis.shift = shortest - axis.lower;
+                    axis.margin = 0.0;
+                }
             }
         }
     }
@@ -165,7 +194,7 @@ mod tests {
     use super::*;
 
     fn axis(spread: Spread) -> Axis {
-        Axis { lower: 1.0, upper: 100.0, spread, margin: 0.0 }
+        Axis { lower: 1.0, upper: 100.0, spread, shift: 0.0, margin: 0.0 }
     }
 
     #[test]

@@ -11,7 +11,8 @@ use surrogate_symbolic::{Call, Expr, FunctionId, Graph, Jet, Node, SymbolId};
 
 use crate::columns;
 use crate::error::EngineError;
-use crate::sampling::Region;
+use crate::kinetics::{Kinetics, Stiff};
+use crate::sampling::{Region, Start};
 
 /// What is used where the file says nothing.
 pub(crate) struct Defaults {
@@ -20,6 +21,8 @@ pub(crate) struct Defaults {
     pub(crate) inputs: Vec<Input>,
     /// Factor on the residuals of the field's equations that keeps them bounded at the start.
     pub(crate) residual_factor: Option<Node>,
+    /// How the field starts.
+    pub(crate) start: Start,
 }
 
 /// A residual that is linear in jets: `Σ coefficient·jet + constant`.
@@ -39,6 +42,7 @@ pub(crate) fn defaults(
     problem: &Problem,
     graph: &mut Graph,
     field: usize,
+    kinetics: &Kinetics,
 ) -> Result<Defaults, EngineError> {
     let region = Region::of_field(problem, field);
     let time = problem.fields[field]
@@ -56,7 +60,7 @@ pub(crate) fn defaults(
     let mut known = initial.unwrap_or_else(|| graph.constant(0.0));
     let mut factor = graph.constant(1.0);
     let mut residual_factor = None;
-    let mut start = None;
+    let (mut start, mut first_input) = (Start::Regular, None);
     if let (Some(t), Some(_)) = (time, initial) {
         let fraction = fraction(problem, graph, t);
         if let Some(rate) = rate {
@@ -69,7 +73,13 @@ pub(crate) fn defaults(
         } else if singular {
             factor = graph.sqrt(fraction);
             residual_factor = Some(factor);
-            start = Some(factor);
+            start = Start::SquareRoot;
+            first_input = Some(factor);
+        } else if let Some(stiff) = &kinetics.stiff {
+            factor = decades(problem, graph, t, stiff);
+            residual_factor = Some(pace(problem, graph, t, stiff, field));
+            start = Start::Logarithmic { shortest: stiff.shortest };
+            first_input = Some(factor);
         } else {
             factor = fraction;
         }
@@ -92,7 +102,7 @@ pub(crate) fn defaults(
         }
         notes.push(format!("boundary values exact in {}", c.name));
     }
-    let scale = match problem.fields[field].scale {
+    let scale = match problem.fields[field].scale.or(kinetics.scales[field]) {
         Some(scale) => scale,
         None => scale_of(graph, &region, known, flux.as_ref())?,
     };
@@ -103,7 +113,11 @@ pub(crate) fn defaults(
     if singular {
         notes.push("square root of time, since a flux starts at once".to_string());
     }
-    let mut inputs = default_inputs(problem, graph, field, time, start);
+    if let Start::Logarithmic { shortest } = start {
+        notes
+            .push(format!("logarithm of time, since the system is stiff from {shortest:.1e} s on"));
+    }
+    let mut inputs = default_inputs(problem, graph, field, time, first_input);
     if singular {
         for (coordinate, place) in corners {
             if let Some(input) = corner_feature(problem, graph, field, coordinate, place, initial) {
@@ -115,7 +129,26 @@ pub(crate) fn defaults(
             }
         }
     }
-    Ok(Defaults { ansatz, ansatz_note: notes.join(", "), inputs, residual_factor })
+    Ok(Defaults { ansatz, ansatz_note: notes.join(", "), inputs, residual_factor, start })
+}
+
+/// Decades of time since the start, `ln(1 + t/τ)` over its largest value, τ the shortest constant.
+fn decades(problem: &Problem, graph: &mut Graph, time: usize, stiff: &Stiff) -> Node {
+    let c = &problem.coordinates[time];
+    let now = graph.symbol(c.symbol);
+    let ratio = graph.linear(1.0 - c.lower / stiff.shortest, &[(now, 1.0 / stiff.shortest)]);
+    let log = graph.call(Call::Ln, ratio);
+    graph.scale(1.0 / (1.0 + (c.upper - c.lower) / stiff.shortest).ln(), log)
+}
+
+/// Factor on the residual of a field's law that makes it a change per decade of time or, where the
+/// field follows its sources, a distance from equilibrium: `1/(1/(t + τ) + rate)`.
+fn pace(problem: &Problem, graph: &mut Graph, time: usize, stiff: &Stiff, field: usize) -> Node {
+    let c = &problem.coordinates[time];
+    let now = graph.symbol(c.symbol);
+    let age = graph.linear(stiff.shortest - c.lower, &[(now, 1.0)]);
+    let slowed = graph.linear(1.0, &[(age, stiff.rates[field])]);
+    graph.div(age, slowed)
 }
 
 /// `(c - lower)/(upper - lower)`.
@@ -131,7 +164,7 @@ fn default_inputs(
     graph: &mut Graph,
     field: usize,
     time: Option<usize>,
-    start: Option<Node>,
+    first_input: Option<Node>,
 ) -> Vec<Input> {
     let mut out = Vec::new();
     let mut push = |text: String, node: Node| out.push(Input { text, node });
@@ -149,8 +182,8 @@ fn default_inputs(
         } else if c.geometry != Geometry::Cartesian {
             let square = graph.powf(symbol, 2.0);
             push(format!("{}^2", c.name), square);
-        } else if Some(k) == time && start.is_some() {
-            push(format!("sqrt({})", c.name), start.unwrap_or(symbol));
+        } else if Some(k) == time && first_input.is_some() {
+            push(format!("start of {}", c.name), first_input.unwrap_or(symbol));
         } else {
             push(c.name.clone(), symbol);
         }
