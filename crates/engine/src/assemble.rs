@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use surrogate_problem::model::{Graded, Place, Problem, Role, Row, RowKind};
-use surrogate_symbolic::{Expr, Node, SymbolId};
+use surrogate_symbolic::{Expr, Graph, Node, SymbolId};
 
 use crate::block::{Block, PointSet, RowForm, Worker};
 use crate::component::{BlockForm, Component, Points};
@@ -220,8 +220,9 @@ fn make_block(
         }
         None => {
             let mut region = Region::of_symbols(problem, &lowered.symbols);
-            let starts = group.iter().flat_map(|d| &d.fields).map(|&f| form.fields[f].start);
-            starts.for_each(|start| region.crowd_at_start(problem, start));
+            for field in group.iter().flat_map(|d| &d.fields).map(|&f| &form.fields[f]) {
+                region.crowd_at_start(problem, field.start, &field.layers);
+            }
             Points::Region(region)
         }
     };
@@ -278,6 +279,7 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
     factors.extend(row.scale.map(|s| (s, -1.0)));
     let at: Vec<(SymbolId, Node)> =
         row.at.iter().map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v))).collect();
+    let terms = terms_of(graph, row.residual);
     let mut placed = |node: Node| {
         let mut list = factors.clone();
         list.push((node, 1.0));
@@ -286,7 +288,7 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
         form.expand(there)
     };
     let expression = placed(row.residual);
-    let terms: Vec<Node> = terms_of(problem, row.residual).into_iter().map(&mut placed).collect();
+    let terms: Vec<Node> = terms.into_iter().map(&mut placed).collect();
     let symbols = point_symbols(form, expression);
     let d = symbols.len();
     let n = row.points.unwrap_or_else(|| default_points(problem, row.kind, d));
@@ -313,9 +315,14 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
 }
 
 /// Summands of a residual before its fields are expanded.
-fn terms_of(problem: &Problem, residual: Node) -> Vec<Node> {
-    match problem.graph.expr(residual) {
-        Expr::Sum(_, terms) => terms.iter().map(|&(n, _)| n).collect(),
+fn terms_of(graph: &mut Graph, residual: Node) -> Vec<Node> {
+    match graph.expr(residual).clone() {
+        Expr::Sum(constant, terms) => {
+            let numbers = terms.iter().map(|&(n, c)| (n, f64::from_bits(c)));
+            let mut out: Vec<Node> = numbers.map(|(n, c)| graph.scale(c, n)).collect();
+            out.push(graph.constant(f64::from_bits(constant)));
+            out
+        }
         _ => vec![residual],
     }
 }
@@ -373,7 +380,7 @@ fn draft_law(
         kind,
         at: Vec::new(),
         n: if symbols.is_empty() { 1 } else { points },
-        rule: QuadratureRule { nodes: 20, graded: Graded::Both },
+        rule: QuadratureRule { nodes: 32, graded: Graded::Both },
         symbols,
         fields,
         unknowns,

@@ -32,6 +32,8 @@ pub struct FieldForm {
     pub residual_factor: Option<Node>,
     /// How the field starts, where its ansatz was chosen for the author: points crowd there.
     pub start: Start,
+    /// Ends of space at which a layer begins (coordinate position, upper end), likewise.
+    pub layers: Vec<(usize, bool)>,
     /// What was chosen for the author, in words.
     pub notes: Vec<String>,
 }
@@ -93,11 +95,12 @@ impl Formulation {
         for (k, field) in problem.fields.iter().enumerate() {
             let defaults = structure::defaults(problem, &mut graph, k, &kinetics)?;
             let mut notes = Vec::new();
-            let (mut residual_factor, mut start) = (None, Start::Regular);
+            let (mut residual_factor, mut start, mut layers) = (None, Start::Regular, Vec::new());
             let ansatz = field.ansatz.unwrap_or_else(|| {
                 notes.push(defaults.ansatz_note.clone());
                 residual_factor = defaults.residual_factor;
                 start = defaults.start;
+                layers = defaults.layers;
                 defaults.ansatz
             });
             let inputs = match &field.inputs {
@@ -116,6 +119,7 @@ impl Formulation {
                 mlp,
                 symbols: region.symbols.clone(),
                 start,
+                layers,
                 residual_factor,
                 notes,
             });

@@ -46,6 +46,8 @@ impl Axis {
                 let (a, b) = ((self.lower - zero).sqrt(), (self.upper - zero).sqrt());
                 zero + (a + (b - a) * q).powi(2)
             }
+            Spread::End => self.upper - (self.upper - self.lower) * (1.0 - q).powi(2),
+            Spread::Ends => self.lower + (self.upper - self.lower) * q * q * (3.0 - 2.0 * q),
             Spread::Logarithmic => {
                 let (a, b) = ((self.lower + self.shift).ln(), (self.upper + self.shift).ln());
                 (a + (b - a) * q).exp() - self.shift
@@ -114,11 +116,28 @@ impl Region {
         region
     }
 
-    /// Spreads times that the file leaves uniform as the start asks for.
-    pub(crate) fn crowd_at_start(&mut self, problem: &Problem, start: Start) {
+    /// Spreads coordinates that the file leaves uniform as the start of a field asks for: towards
+    /// the start of time, and towards the ends of space at which a layer begins.
+    pub(crate) fn crowd_at_start(
+        &mut self,
+        problem: &Problem,
+        start: Start,
+        layers: &[(usize, bool)],
+    ) {
         for (symbol, axis) in self.symbols.iter().zip(&mut self.axes) {
-            let found = problem.coordinates.iter().find(|c| c.symbol == *symbol);
-            if !found.is_some_and(|c| c.role == Role::Time && c.spread == Spread::Uniform) {
+            let found = problem.coordinates.iter().position(|c| c.symbol == *symbol);
+            let free = |k: &usize| problem.coordinates[*k].spread == Spread::Uniform;
+            let Some(k) = found.filter(free) else {
+                continue;
+            };
+            if problem.coordinates[k].role != Role::Time {
+                let (lower, upper) = (layers.contains(&(k, false)), layers.contains(&(k, true)));
+                axis.spread = match (lower, upper) {
+                    (false, false) => continue,
+                    (true, false) => Spread::SquareRoot,
+                    (false, true) => Spread::End,
+                    (true, true) => Spread::Ends,
+                };
                 continue;
             }
             match start {
@@ -199,11 +218,15 @@ mod tests {
 
     #[test]
     fn spreads_reach_both_ends() {
-        for spread in [Spread::Uniform, Spread::SquareRoot, Spread::Logarithmic] {
+        let spreads =
+            [Spread::Uniform, Spread::SquareRoot, Spread::End, Spread::Ends, Spread::Logarithmic];
+        for spread in spreads {
             assert!((axis(spread).place(0.0) - 1.0).abs() < 1e-12);
             assert!((axis(spread).place(1.0) - 100.0).abs() < 1e-10);
         }
         assert!((axis(Spread::Logarithmic).place(0.5) - 10.0).abs() < 1e-12);
+        assert!((axis(Spread::End).place(0.9) - 99.01).abs() < 1e-12);
+        assert!((axis(Spread::Ends).place(0.5) - 50.5).abs() < 1e-12);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Defaults {
     pub(crate) residual_factor: Option<Node>,
     /// How the field starts.
     pub(crate) start: Start,
+    /// Where layers begin: coordinate position, upper end.
+    pub(crate) layers: Vec<(usize, bool)>,
 }
 
 /// A residual that is linear in jets: `Σ coefficient·jet + constant`.
@@ -118,8 +120,10 @@ pub(crate) fn defaults(
             .push(format!("logarithm of time, since the system is stiff from {shortest:.1e} s on"));
     }
     let mut inputs = default_inputs(problem, graph, field, time, first_input);
+    let mut layers = Vec::new();
     if singular {
         for (coordinate, place) in corners {
+            layers.push((coordinate, place == problem.coordinates[coordinate].upper));
             if let Some(input) = corner_feature(problem, graph, field, coordinate, place, initial) {
                 notes.push(format!(
                     "corner feature at {} = {place:.3e}",
@@ -129,7 +133,7 @@ pub(crate) fn defaults(
             }
         }
     }
-    Ok(Defaults { ansatz, ansatz_note: notes.join(", "), inputs, residual_factor, start })
+    Ok(Defaults { ansatz, ansatz_note: notes.join(", "), inputs, residual_factor, start, layers })
 }
 
 /// Decades of time since the start, `ln(1 + t/τ)` over its largest value, τ the shortest constant.

@@ -189,6 +189,8 @@ impl Session {
         let spreads = [
             ("uniform", Spread::Uniform),
             ("sqrt", Spread::SquareRoot),
+            ("end", Spread::End),
+            ("ends", Spread::Ends),
             ("log", Spread::Logarithmic),
         ];
         let spread = section.choice(&mut self.reporter, "spread", &spreads);

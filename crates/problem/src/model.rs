@@ -89,6 +89,10 @@ pub enum Spread {
     Uniform,
     /// Uniform in the square root of the distance from the lower end (dense there).
     SquareRoot,
+    /// Quadratically towards the upper end: layers below a surface.
+    End,
+    /// Quadratically towards both ends.
+    Ends,
     /// Uniform in the logarithm (the range must be positive).
     Logarithmic,
 }

@@ -120,6 +120,8 @@ fn coordinate(c: &Coordinate) -> [String; 3] {
     words.extend(match c.spread {
         Spread::Uniform => None,
         Spread::SquareRoot => Some("points dense at the lower end"),
+        Spread::End => Some("points dense at the upper end"),
+        Spread::Ends => Some("points dense at both ends"),
         Spread::Logarithmic => Some("points spread by logarithm"),
     });
     [c.name.clone(), range(c.lower, c.upper, &c.unit), words.join(", ")]
