@@ -2,6 +2,7 @@
 
 use surrogate_engine::EngineError;
 use surrogate_problem::Diagnostics;
+use surrogate_report::ReportError;
 use surrogate_run::RunError;
 use surrogate_solve::SolveError;
 use thiserror::Error;
@@ -31,7 +32,7 @@ pub enum Failure {
     Run(#[from] RunError),
     /// Report.
     #[error(transparent)]
-    Report(#[from] surrogate_report::ReportError),
+    Report(#[from] ReportError),
     /// Meter.
     #[error(transparent)]
     Meter(#[from] surrogate_meter::MeterError),
@@ -54,8 +55,15 @@ impl Failure {
     /// Exit code: 1 the user can fix it, 2 ours.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Internal(_) | Self::Meter(_) | Self::Report(_) => 2,
-            Self::Engine(EngineError::Program(_)) => 2,
+            Self::Internal(_) | Self::Meter(_) | Self::Engine(EngineError::Program(_)) => 2,
+            Self::Run(error) | Self::Report(ReportError::Run(error)) => {
+                if error.is_for_the_user() {
+                    1
+                } else {
+                    2
+                }
+            }
+            Self::Report(ReportError::Template(_)) => 2,
             _ => 1,
         }
     }

@@ -19,11 +19,17 @@ pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, F
         return parameter_rows(problem, path, &nominal);
     }
     let mut point = nominal;
+    let mut given = Vec::new();
     for part in places.params.iter().flat_map(|s| s.split(',')).filter(|p| !p.trim().is_empty()) {
         let (name, text) = part.split_once('=').ok_or_else(|| {
             Failure::helped(format!("`{part}` in --params is not NAME=VALUE"), "--params a=1,b=2")
         })?;
-        let k = position(problem, name.trim())?;
+        let name = name.trim();
+        let k = position(problem, name)?;
+        if given.contains(&k) {
+            return Err(Failure::user(format!("--params gives `{name}` twice")));
+        }
+        given.push(k);
         let value: f64 = text.trim().parse().map_err(|_| {
             let unit = &problem.parameters[k].unit.text;
             Failure::user(format!(
@@ -42,6 +48,12 @@ pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, F
 fn position(problem: &Problem, name: &str) -> Result<usize, Failure> {
     problem.parameters.iter().position(|p| p.name == name).ok_or_else(|| {
         let known: Vec<&str> = problem.parameters.iter().map(|p| p.name.as_str()).collect();
+        if problem.unknowns.iter().any(|u| u.name == name) {
+            return Failure::helped(
+                format!("`{name}` is an unknown scalar of the problem, not a parameter"),
+                format!("`surrogate solve` takes its value by --set unknowns.{name}=…"),
+            );
+        }
         let help = if known.is_empty() {
             "this problem has no parameters".to_string()
         } else {
@@ -109,7 +121,10 @@ pub fn times(problem: &Problem, text: &str) -> Result<Vec<f64>, Failure> {
     };
     let factor = problem.coordinates[t].unit.factor;
     let bad = |part: &str| {
-        Failure::helped(format!("`{part}` in --times is not a number"), "0,10,20 or 0:1350:100")
+        Failure::helped(
+            format!("`{part}` in --times is not a finite number"),
+            "0,10,20 or 0:1350:100",
+        )
     };
     let number = |part: &str| part.trim().parse::<f64>().ok().filter(|v| v.is_finite());
     let parts: Vec<&str> = text.split(':').collect();
@@ -121,7 +136,12 @@ pub fn times(problem: &Problem, text: &str) -> Result<Vec<f64>, Failure> {
         [from, to, count] => {
             let (from, to) =
                 (number(from).ok_or_else(|| bad(from))?, number(to).ok_or_else(|| bad(to))?);
-            let n: usize = count.trim().parse().map_err(|_| bad(count))?;
+            let n: usize = count.trim().parse().map_err(|_| {
+                Failure::helped(
+                    format!("`{count}` in --times is not a number of times"),
+                    "FROM:TO:COUNT, such as 0:1350:100",
+                )
+            })?;
             if n < 2 {
                 return Err(Failure::user("FROM:TO:COUNT needs at least two times"));
             }

@@ -26,7 +26,11 @@ pub struct Loaded {
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         Failure::helped(
-            format!("cannot read the problem file {}: {}", path.display(), plain(&e)),
+            format!(
+                "cannot read the problem file {}: {}",
+                path.display(),
+                surrogate_run::words(&e)
+            ),
             "give the path of a TOML file, such as problems/spm.toml",
         )
     })?;
@@ -34,15 +38,6 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
     read(&path.to_string_lossy(), text, overrides, &|name| {
         std::fs::read_to_string(folder.join(name))
     })
-}
-
-fn plain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "it does not exist".to_string(),
-        io::ErrorKind::PermissionDenied => "no permission".to_string(),
-        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_string(),
-        _ => error.to_string(),
-    }
 }
 
 fn read(

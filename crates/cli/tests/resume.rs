@@ -196,8 +196,9 @@ fn interrupted_rod(folder: &Path) {
         assert!(begun.elapsed() < Duration::from_secs(60), "no metrics");
         sleep(Duration::from_millis(5));
     }
-    signal(&child, "INT");
-    finish(child).expect(130, &[]);
+    // a scheduler's way of saying Ctrl-C
+    signal(&child, "TERM");
+    finish(child).expect(130, &["interrupted", "train --resume"]);
 }
 
 #[cfg(unix)]
@@ -216,6 +217,7 @@ fn resume_with_other_settings_is_refused_and_says_which() {
     rod(folder.path());
     resume(&["rod.toml"]).expect(1, &["other settings", "adam", "ssbroyden"]);
     resume(&["--threads", "1", "--set", "widht=9"]).expect(1, &["widht"]);
+    resume(&["--threads", "1001"]).expect(1, &["threads", "last bits", "without --threads"]);
     assert_eq!(files(&folder.path().join("runs")), before, "a refusal changed the run");
 }
 
@@ -250,6 +252,16 @@ fn a_checkpoint_that_is_not_ours_is_refused_by_name_and_reason() {
     fs::write(&last, &good).unwrap();
     surrogate(folder.path(), &["train", "--resume", "rod", "--max-time", "1h", "--dry-run"])
         .expect(0, &[]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_stopped_before_training_says_start_anew() {
+    let folder = tempdir().unwrap();
+    interrupted_rod(folder.path());
+    fs::remove_file(folder.path().join("runs/rod/resolved.toml")).unwrap();
+    let said = surrogate(folder.path(), &["train", "--resume", "rod"]);
+    said.expect(1, &["nothing to resume", "start anew with `surrogate train PROBLEM`"]);
 }
 
 #[test]
@@ -293,6 +305,13 @@ fn training_that_diverges_keeps_the_best_weights_and_says_why_it_stopped() {
     // the step was reduced until values were finite again; the fit is what it is, and called so
     said.expect(0, &["poor fit"]);
     assert_eq!(said.json()["verdict"], "poor");
+    let reason = "because the loss was not a number";
+    assert!(said.json()["reason"].as_str().unwrap().contains(reason), "{}", said.stdout);
+    let run = folder.path().join("runs/rod");
+    let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    assert!(metrics.contains(reason), "metrics do not say it");
+    let manifest = json_file(&run, "manifest.json");
+    assert!(manifest["reason"].as_str().unwrap().contains(reason));
 }
 
 #[test]
@@ -308,10 +327,5 @@ fn a_residual_that_is_not_a_number_is_an_error_that_names_it() {
     fs::write(folder.path().join(&file), text).unwrap();
     let said = surrogate(folder.path(), &["--json", "train", &file, "--name", "rod"]);
     said.expect(1, &["`heat` is not a number"]);
-    let run = folder.path().join("runs/rod");
-    if run.exists() {
-        let manifest = json_file(&run, "manifest.json");
-        assert_eq!(manifest["status"], "failed");
-        assert!(manifest["reason"].as_str().unwrap().contains("not a number"));
-    }
+    assert!(!folder.path().join("runs").exists(), "a run was made");
 }

@@ -68,14 +68,10 @@ impl RunDirectory {
         now: &Zoned,
         manifest: &mut Manifest,
     ) -> Result<Self, RunError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |reason| RunError::writing(&path, reason)
-        };
         if let FolderName::Exact(name) = name {
             check_name(name)?;
         }
-        fs::create_dir_all(parent).map_err(failed(parent))?;
+        fs::create_dir_all(parent).map_err(|reason| RunError::writing(parent, reason))?;
         let tries: u32 = if matches!(name, FolderName::Exact(_)) { 1 } else { 64 };
         let mut path = parent.to_owned();
         for salt in 0..tries {
@@ -85,10 +81,15 @@ impl RunDirectory {
                 Ok(()) => {
                     manifest.id = id;
                     let run = Self { path };
-                    let checkpoints = run.file("checkpoints");
-                    fs::create_dir(&checkpoints).map_err(failed(&checkpoints))?;
-                    run.write_manifest(manifest)?;
-                    return Ok(run);
+                    let begun = run.make_folder("checkpoints");
+                    return match begun.and_then(|()| run.write_manifest(manifest)) {
+                        Ok(()) => Ok(run),
+                        Err(error) => {
+                            // ours and empty: half a run helps nobody
+                            let _ = fs::remove_dir_all(run.path());
+                            Err(error)
+                        }
+                    };
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(RunError::writing(&path, error)),
@@ -154,6 +155,15 @@ impl RunDirectory {
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Makes a folder in the directory.
+    ///
+    /// # Errors
+    /// [`RunError::NotWritable`], [`RunError::DiskFull`], [`RunError::Io`].
+    pub fn make_folder(&self, name: &str) -> Result<(), RunError> {
+        let path = self.file(name);
+        fs::create_dir_all(&path).map_err(|reason| RunError::writing(&path, reason))
     }
 
     /// Reads `manifest.json`.
