@@ -1,5 +1,7 @@
 //! Errors of commands, with their exit codes.
 
+use std::path::Path;
+
 use surrogate_engine::EngineError;
 use surrogate_problem::Diagnostics;
 use surrogate_report::ReportError;
@@ -50,6 +52,17 @@ impl Failure {
     /// A mistake the user can fix, with a way out.
     pub fn helped(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::User { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// The same mistake, found in a file.
+    #[must_use]
+    pub fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::User { message, help } => {
+                Self::User { message: format!("{}: {message}", path.display()), help }
+            }
+            other => other,
+        }
     }
 
     /// Exit code: 1 the user can fix it, 2 ours.

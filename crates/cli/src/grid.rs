@@ -83,7 +83,7 @@ impl Grid {
         let time = time_coordinate(problem);
         let mut columns = vec![Vec::new(); problem.coordinates.len()];
         if let Some(path) = &places.points {
-            let (found, _) = points(problem, path)?;
+            let found = points(problem, path)?;
             for (column, values) in columns.iter_mut().zip(found) {
                 *column = values.unwrap_or_default();
             }

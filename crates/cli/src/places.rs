@@ -69,6 +69,10 @@ fn parameter_rows(
     nominal: &[f64],
 ) -> Result<Vec<Vec<f64>>, Failure> {
     let table = Table::read_csv(path)?;
+    no_column_twice(&table, path)?;
+    if table.rows() == 0 {
+        return Err(Failure::user(format!("{}: no rows under the header", path.display())));
+    }
     let mut points = vec![nominal.to_vec(); table.rows()];
     for column in &table.columns {
         let name = column.header.as_str();
@@ -77,7 +81,7 @@ fn parameter_rows(
         };
         let k = match problem.parameters.iter().position(fits) {
             Some(k) => k,
-            None => position(problem, name)?,
+            None => position(problem, name).map_err(|f| f.in_file(path))?,
         };
         let values = numbers(&table, name, path)?;
         for (point, value) in points.iter_mut().zip(values) {
@@ -85,6 +89,17 @@ fn parameter_rows(
         }
     }
     Ok(points)
+}
+
+/// One of two columns of a name would be dropped without a word.
+fn no_column_twice(table: &Table, path: &Path) -> Result<(), Failure> {
+    for (k, column) in table.columns.iter().enumerate() {
+        if table.columns[..k].iter().any(|c| c.header == column.header) {
+            let header = &column.header;
+            return Err(Failure::user(format!("{}: two columns `{header}`", path.display())));
+        }
+    }
+    Ok(())
 }
 
 fn numbers<'a>(table: &'a Table, name: &str, path: &Path) -> Result<&'a [f64], Failure> {
@@ -156,8 +171,9 @@ pub fn times(problem: &Problem, text: &str) -> Result<Vec<f64>, Failure> {
 }
 
 /// Points of `--points`: SI values by coordinate position, `None` where the file has no column.
-pub fn points(problem: &Problem, path: &Path) -> Result<(Vec<Option<Vec<f64>>>, Table), Failure> {
+pub fn points(problem: &Problem, path: &Path) -> Result<Vec<Option<Vec<f64>>>, Failure> {
     let table = Table::read_csv(path)?;
+    no_column_twice(&table, path)?;
     let mut out = Vec::new();
     let mut known = Vec::new();
     for c in &problem.coordinates {
@@ -177,15 +193,23 @@ pub fn points(problem: &Problem, path: &Path) -> Result<(Vec<Option<Vec<f64>>>, 
             None => None,
         });
     }
-    let unknown = table.columns.iter().find(|c| {
-        !known.contains(&c.header) && !problem.parameters.iter().any(|p| p.name == c.header)
-    });
-    if let Some(column) = unknown {
+    for column in table.columns.iter().filter(|c| !known.contains(&c.header)) {
+        let header = &column.header;
+        let parameter = problem
+            .parameters
+            .iter()
+            .find(|p| p.name == *header || surrogate_run::header(&p.name, &p.unit.text) == *header);
+        if let Some(p) = parameter {
+            return Err(Failure::helped(
+                format!("{}: `{}` is a parameter, not a coordinate", path.display(), p.name),
+                "give it by --params or --params-file: every parameter point is taken at all places",
+            ));
+        }
         let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
         return Err(Failure::helped(
-            format!("{}: `{}` is no coordinate of this problem", path.display(), column.header),
+            format!("{}: `{header}` is no coordinate of this problem", path.display()),
             format!("its coordinates are: {}", names.join(", ")),
         ));
     }
-    Ok((out, table))
+    Ok(out)
 }

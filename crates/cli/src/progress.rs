@@ -15,7 +15,7 @@ pub struct Progress<'a> {
     terminal: &'a Terminal,
     bar: Option<ProgressBar>,
     last_line: Instant,
-    held_out: f64,
+    held_out: Option<f64>,
     /// Name, rms and unit of the last comparison with the reference, and when that was, s.
     error: Option<(String, f64)>,
     note: String,
@@ -30,7 +30,7 @@ impl<'a> Progress<'a> {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        let (held_out, note) = (f64::NAN, String::new());
+        let (held_out, note) = (None, String::new());
         Self { terminal, bar, last_line: Instant::now(), held_out, error: None, note }
     }
 
@@ -56,9 +56,7 @@ impl<'a> Progress<'a> {
         joules: f64,
         limit_s: Option<f64>,
     ) {
-        if let Some(h) = event.held_out {
-            self.held_out = h;
-        }
+        self.held_out = event.held_out.or(self.held_out);
         let rate = done as f64 / elapsed.max(1e-9);
         let left = planned.saturating_sub(done) as f64 / rate.max(1e-9);
         let left = limit_s.map_or(left, |limit| left.min(limit - elapsed)).max(0.0);
@@ -67,9 +65,9 @@ impl<'a> Progress<'a> {
             None => String::new(),
         };
         let text = format!(
-            "loss {:.1e}  held-out {:.1e}  {error}{joules:.0} J  at most {} left{}",
+            "loss {:.1e}  held-out {}  {error}{joules:.0} J  at most {} left{}",
             event.loss,
-            self.held_out,
+            self.held_out.map_or("?".to_string(), |h| format!("{h:.1e}")),
             duration(left),
             self.note
         );

@@ -232,7 +232,7 @@ fn a_full_disk_is_named_and_leaves_no_half_file() {
 fn a_disk_that_fills_up_while_training_leaves_a_run_that_can_be_resumed() {
     let folder = tempdir().unwrap();
     rod(folder.path());
-    let fill = "head -c 10000000 /dev/zero > disk/filler 2>/dev/null";
+    let fill = "head -c 100000000 /dev/zero > disk/filler 2>/dev/null";
     let train = "train rod.toml --out disk --name rod --threads 1 \
                  --set 'train.stages=[{optimizer=\"ssbroyden\", iterations=20000}]'";
     let script = format!(
@@ -241,7 +241,7 @@ fn a_disk_that_fills_up_while_training_leaves_a_run_that_can_be_resumed() {
          '{binary}' train --resume disk/rod --max-time 1s >&2 || code=9; (exit $code)",
         binary = env!("CARGO_BIN_EXE_surrogate")
     );
-    let Some((code, text)) = on_small_disk(folder.path(), "4m", &script) else { return };
+    let Some((code, text)) = on_small_disk(folder.path(), "32m", &script) else { return };
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("no space left") && text.contains("train --resume disk/rod"), "{text}");
     assert!(folder.path().join("last.ckpt").exists());
@@ -278,6 +278,9 @@ fn points_of_predict_and_solve_are_checked_by_column_and_value() {
     };
     solve("t,x\n1,0.5\n").expect(0, &[]);
     solve("t,z\n1,0.5\n").expect(1, &["p.csv", "`z`"]);
+    solve("t,t,x\n1,2,0.5\n").expect(1, &["p.csv", "two columns `t`"]);
+    solve("t,x,alpha\n1,0.5,0.05\n").expect(1, &["p.csv", "`alpha` is a parameter"]);
+    solve("t,x\n").expect(1, &["p.csv", "no points"]);
     solve("t,x\n1,hot\n").expect(1, &["p.csv", "`x`"]);
     solve("t,x\n1,\n").expect(1, &["p.csv", "`x`"]);
     solve("").expect(1, &["p.csv"]);
@@ -331,6 +334,34 @@ fn a_folder_in_place_of_a_file_is_named() {
     surrogate(at, &["solve", &file, "--params-file", "sub"]).expect(1, &["sub", "it is a folder"]);
     surrogate(at, &["solve", &file, "--out", "sub"]).expect(1, &["sub", "it is a folder"]);
     surrogate(at, &["solve", &file, "--out", "no/a.csv"]).expect(1, &["no/a.csv", "its folder"]);
+}
+
+#[test]
+fn a_parameter_file_is_checked_by_column_and_value_and_read_as_spreadsheets_write_it() {
+    let folder = tempdir().unwrap();
+    let file = rod(folder.path());
+    let solve = |text: &str| {
+        fs::write(folder.path().join("a.csv"), text).unwrap();
+        surrogate(folder.path(), &["solve", &file, "--params-file", "a.csv", "--times", "0,10"])
+    };
+    let plain = solve("alpha\n0.05\n0.02\n");
+    plain.expect(0, &[]);
+    assert_eq!(solve("\u{feff}alpha\r\n0.05\r\n\r\n0.02\r\n").stdout, plain.stdout);
+    solve("alpha\nnan\n").expect(1, &["a.csv", "`alpha`", "finite"]);
+    solve("alpha\n").expect(1, &["a.csv", "no rows"]);
+    solve("alpha,alpha\n0.05,0.02\n").expect(1, &["a.csv", "two columns `alpha`"]);
+    solve("beta\n1\n").expect(1, &["a.csv", "`beta`", "alpha"]);
+    solve("alpha\n0,05\n").expect(1, &["a.csv", "line 2", "2 cells"]);
+}
+
+#[test]
+fn a_derivative_beyond_what_networks_carry_is_refused() {
+    let by = "alpha * d(u, x, 2) + L^4 * alpha * d(u, x, 6)";
+    let folder = tempdir().unwrap();
+    let file = rod_with(folder.path(), "alpha * d(u, x, 2)", by);
+    surrogate(folder.path(), &["check", &file]).expect(1, &["order 6", "highest is 4"]);
+    surrogate(folder.path(), &["train", &file]).expect(1, &["order 6", "highest is 4"]);
+    assert_eq!(files(folder.path()).len(), 1, "something was written");
 }
 
 #[test]

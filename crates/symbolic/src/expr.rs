@@ -84,7 +84,7 @@ impl MultiIndex {
     pub fn raised(&self, symbol: SymbolId) -> Self {
         let mut out = self.clone();
         match out.0.binary_search_by_key(&symbol, |&(s, _)| s) {
-            Ok(i) => out.0[i].1 += 1,
+            Ok(i) => out.0[i].1 = out.0[i].1.saturating_add(1),
             Err(i) => out.0.insert(i, (symbol, 1)),
         }
         out

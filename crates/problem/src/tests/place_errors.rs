@@ -106,7 +106,7 @@ h = "d(u, t, u^2)"
         ·      ────
      24 │ h = "d(u, t, u^2)"
         ╰────
-      help: write `d(u, x)`, `d(u, x, 2)` or `d(u, x, t)`; orders are 1 to 8
+      help: write `d(u, x)`, `d(u, x, 2)` or `d(u, x, t)`
     problem::arguments
 
       × after the expression, `d` takes coordinates and orders
