@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use surrogate_engine::{Model, Predictor};
 use surrogate_problem::Problem;
-use surrogate_run::{Checkpoint, RunDirectory, runs_folder};
+use surrogate_run::{Checkpoint, RunDirectory, Status, runs_folder};
 use surrogate_symbolic::{Node, SymbolId};
 
 use crate::failure::Failure;
@@ -96,10 +96,7 @@ impl Trained {
         let mut problem = load_run(&run)?.problem;
         let model = Model::new(&problem)?;
         let checkpoint = run.checkpoint("best").map_err(|error| match error {
-            surrogate_run::RunError::Missing { .. } => Failure::helped(
-                format!("run {} has no trained weights yet", run.name()),
-                format!("surrogate train --resume {}", run.path().display()),
-            ),
+            surrogate_run::RunError::Missing { .. } => no_weights(&run),
             other => other.into(),
         })?;
         let weights = weights(&model, &checkpoint)?;
@@ -122,6 +119,18 @@ impl Trained {
     ) -> Result<Predictor, Failure> {
         Ok(Predictor::new(&mut self.model, &self.weights, expressions, by)?)
     }
+}
+
+fn no_weights(run: &RunDirectory) -> Failure {
+    let finished = run.manifest().is_ok_and(|m| m.status_now() == Status::Finished);
+    if finished {
+        let message = format!("run {} has lost its checkpoints/best.ckpt", run.name());
+        return Failure::helped(message, "restore the file from a copy, or train anew");
+    }
+    Failure::helped(
+        format!("run {} has no trained weights yet", run.name()),
+        format!("surrogate train --resume {}", run.path().display()),
+    )
 }
 
 /// Checkpoint of trained weights.

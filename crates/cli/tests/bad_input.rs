@@ -374,6 +374,9 @@ fn a_run_that_does_not_exist_is_named() {
     fs::create_dir(folder.path().join("plain")).unwrap();
     surrogate(folder.path(), &["predict", "plain"]).expect(1, &["plain", "not a run"]);
     surrogate(folder.path(), &["evaluate", "nowhere", "--points", "0"]).expect(1, &["--points"]);
+    let many = ["evaluate", "nowhere", "--points", "1000000000"];
+    surrogate(folder.path(), &many).expect(1, &["--points must be at most"]);
+    surrogate(folder.path(), &["train", "--resume", ""]).expect(1, &["does not exist"]);
 }
 
 #[test]

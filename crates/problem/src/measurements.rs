@@ -42,7 +42,7 @@ fn header(name: &str, unit: &str) -> String {
 /// Relative slack of measured places at the ends of a range.
 const EDGE: f64 = 1e-6;
 /// Most cells of the reference solver.
-const MOST_CELLS: usize = 100_000;
+const MOST_CELLS: usize = 10_000;
 
 impl Session {
     fn csv(&mut self, file: &Text, read: ReadFile<'_>) -> Option<Csv> {

@@ -127,7 +127,7 @@ impl RunDirectory {
             .into_iter()
             .flatten()
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| name.starts_with(text) || name.ends_with(text))
+            .filter(|name| !text.is_empty() && (name.starts_with(text) || name.ends_with(text)))
             .filter(|name| parent.join(name).join("manifest.json").is_file())
             .collect();
         found.sort();
