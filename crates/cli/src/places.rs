@@ -193,23 +193,26 @@ pub fn points(problem: &Problem, path: &Path) -> Result<Vec<Option<Vec<f64>>>, F
             None => None,
         });
     }
-    for column in table.columns.iter().filter(|c| !known.contains(&c.header)) {
-        let header = &column.header;
-        let parameter = problem
-            .parameters
-            .iter()
-            .find(|p| p.name == *header || surrogate_run::header(&p.name, &p.unit.text) == *header);
-        if let Some(p) = parameter {
-            return Err(Failure::helped(
-                format!("{}: `{}` is a parameter, not a coordinate", path.display(), p.name),
-                "give it by --params or --params-file: every parameter point is taken at all places",
-            ));
-        }
-        let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
-        return Err(Failure::helped(
-            format!("{}: `{header}` is no coordinate of this problem", path.display()),
-            format!("its coordinates are: {}", names.join(", ")),
-        ));
+    match table.columns.iter().find(|c| !known.contains(&c.header)) {
+        Some(column) => Err(no_coordinate(problem, path, &column.header)),
+        None => Ok(out),
     }
-    Ok(out)
+}
+
+fn no_coordinate(problem: &Problem, path: &Path, header: &str) -> Failure {
+    let parameter = problem
+        .parameters
+        .iter()
+        .find(|p| p.name == header || surrogate_run::header(&p.name, &p.unit.text) == header);
+    if let Some(p) = parameter {
+        return Failure::helped(
+            format!("{}: `{}` is a parameter, not a coordinate", path.display(), p.name),
+            "give it by --params or --params-file: every parameter point is taken at all places",
+        );
+    }
+    let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
+    Failure::helped(
+        format!("{}: `{header}` is no coordinate of this problem", path.display()),
+        format!("its coordinates are: {}", names.join(", ")),
+    )
 }

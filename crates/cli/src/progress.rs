@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn durations_are_worded() {
-        assert_eq!(duration(3.14), "3.1 s");
+        assert_eq!(duration(3.12), "3.1 s");
         assert_eq!(duration(125.0), "2 min 05 s");
         assert_eq!(duration(7500.0), "2 h 05 min");
     }
