@@ -342,7 +342,8 @@ mod tests {
         assert_eq!(find("1f3a").unwrap(), run);
         assert_eq!(find(&run.path().display().to_string()).unwrap(), run);
         assert!(matches!(find("c"), Err(RunError::Missing { .. })));
-        assert!(matches!(find(""), Err(RunError::Ambiguous { .. })));
+        // not all runs, and not the only one
+        assert!(matches!(find(""), Err(RunError::Missing { .. })));
     }
 
     #[test]
