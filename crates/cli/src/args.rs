@@ -65,12 +65,12 @@ pub struct Train {
     #[arg(long)]
     pub name: Option<String>,
     /// Seed of weights and points [default: the file's, or 0].
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub seed: Option<u64>,
     /// auto, cpu or cuda[:N].
     #[arg(long, default_value = "auto")]
     pub device: String,
-    /// Threads [default: one per core].
+    /// Threads [default: one per core, or as the resumed run had].
     #[arg(long)]
     pub threads: Option<usize>,
     /// Override a key of the file, such as network.width=32.
@@ -80,10 +80,10 @@ pub struct Train {
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
     /// Stop training after this time, such as 90s, 30m, 2h.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub max_time: Option<String>,
     /// Stop training after this energy, such as 500J, 5Wh.
-    #[arg(long, value_name = "ENERGY")]
+    #[arg(long, value_name = "ENERGY", allow_hyphen_values = true)]
     pub max_energy: Option<String>,
     /// Check and show what would be trained, then stop.
     #[arg(long)]

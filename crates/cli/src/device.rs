@@ -32,15 +32,27 @@ impl Device {
             Some(rest) => rest.strip_prefix(':').and_then(|n| n.parse().ok()),
             None => None,
         };
-        match (text, number) {
-            ("cpu", _) => Ok(Self::Cpu),
-            ("auto", _) => Ok(automatic(terminal)),
+        let device = match (text, number) {
+            ("cpu", _) => Self::Cpu,
+            ("auto", _) => automatic(terminal),
             (_, Some(index)) => gpu(index).map_err(|reason| {
                 let message = format!("device `{text}` is not available: {reason}");
                 Failure::helped(message, "use --device cpu or auto")
-            }),
-            _ => Err(Failure::helped(format!("no device `{text}`"), "auto, cpu or cuda[:N]")),
+            })?,
+            _ => {
+                return Err(Failure::helped(
+                    format!("no device `{text}`"),
+                    "auto, cpu or cuda[:N]",
+                ));
+            }
+        };
+        if let Some(before) = recorded.filter(|before| *before != device.name()) {
+            terminal.warn(format!(
+                "the run was on {before}: on {} its last bits will differ",
+                device.name()
+            ));
         }
+        Ok(device)
     }
 
     /// Name for the manifest.

@@ -1,7 +1,10 @@
 //! Errors of commands, with their exit codes.
 
+use std::path::Path;
+
 use surrogate_engine::EngineError;
 use surrogate_problem::Diagnostics;
+use surrogate_report::ReportError;
 use surrogate_run::RunError;
 use surrogate_solve::SolveError;
 use thiserror::Error;
@@ -31,7 +34,7 @@ pub enum Failure {
     Run(#[from] RunError),
     /// Report.
     #[error(transparent)]
-    Report(#[from] surrogate_report::ReportError),
+    Report(#[from] ReportError),
     /// Meter.
     #[error(transparent)]
     Meter(#[from] surrogate_meter::MeterError),
@@ -51,11 +54,29 @@ impl Failure {
         Self::User { message: message.into(), help: Some(help.into()) }
     }
 
+    /// The same mistake, found in a file.
+    #[must_use]
+    pub fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::User { message, help } => {
+                Self::User { message: format!("{}: {message}", path.display()), help }
+            }
+            other => other,
+        }
+    }
+
     /// Exit code: 1 the user can fix it, 2 ours.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Internal(_) | Self::Meter(_) | Self::Report(_) => 2,
-            Self::Engine(EngineError::Program(_)) => 2,
+            Self::Internal(_) | Self::Meter(_) | Self::Engine(EngineError::Program(_)) => 2,
+            Self::Run(error) | Self::Report(ReportError::Run(error)) => {
+                if error.is_for_the_user() {
+                    1
+                } else {
+                    2
+                }
+            }
+            Self::Report(ReportError::Template(_)) => 2,
             _ => 1,
         }
     }

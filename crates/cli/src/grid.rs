@@ -83,7 +83,7 @@ impl Grid {
         let time = time_coordinate(problem);
         let mut columns = vec![Vec::new(); problem.coordinates.len()];
         if let Some(path) = &places.points {
-            let (found, _) = points(problem, path)?;
+            let found = points(problem, path)?;
             for (column, values) in columns.iter_mut().zip(found) {
                 *column = values.unwrap_or_default();
             }
@@ -191,7 +191,11 @@ impl Grid {
                 // a rename would put a file in the place of a link or a device such as /dev/stdout
                 if std::fs::symlink_metadata(path).is_ok_and(|m| !m.is_file()) {
                     std::fs::write(path, table.to_csv()).map_err(|e| {
-                        Failure::user(format!("cannot write {}: {e}", path.display()))
+                        let why = surrogate_run::words(&e);
+                        Failure::helped(
+                            format!("cannot write {}: {why}", path.display()),
+                            "--out FILE.csv names the file of the table",
+                        )
                     })?;
                 } else {
                     table.write_csv(path)?;

@@ -8,6 +8,7 @@ mod device;
 mod energy;
 mod failure;
 mod grid;
+mod interrupts;
 mod places;
 mod progress;
 mod record;

@@ -19,11 +19,17 @@ pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, F
         return parameter_rows(problem, path, &nominal);
     }
     let mut point = nominal;
+    let mut given = Vec::new();
     for part in places.params.iter().flat_map(|s| s.split(',')).filter(|p| !p.trim().is_empty()) {
         let (name, text) = part.split_once('=').ok_or_else(|| {
             Failure::helped(format!("`{part}` in --params is not NAME=VALUE"), "--params a=1,b=2")
         })?;
-        let k = position(problem, name.trim())?;
+        let name = name.trim();
+        let k = position(problem, name)?;
+        if given.contains(&k) {
+            return Err(Failure::user(format!("--params gives `{name}` twice")));
+        }
+        given.push(k);
         let value: f64 = text.trim().parse().map_err(|_| {
             let unit = &problem.parameters[k].unit.text;
             Failure::user(format!(
@@ -42,6 +48,12 @@ pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, F
 fn position(problem: &Problem, name: &str) -> Result<usize, Failure> {
     problem.parameters.iter().position(|p| p.name == name).ok_or_else(|| {
         let known: Vec<&str> = problem.parameters.iter().map(|p| p.name.as_str()).collect();
+        if problem.unknowns.iter().any(|u| u.name == name) {
+            return Failure::helped(
+                format!("`{name}` is an unknown scalar of the problem, not a parameter"),
+                format!("`surrogate solve` takes its value by --set unknowns.{name}=…"),
+            );
+        }
         let help = if known.is_empty() {
             "this problem has no parameters".to_string()
         } else {
@@ -57,6 +69,10 @@ fn parameter_rows(
     nominal: &[f64],
 ) -> Result<Vec<Vec<f64>>, Failure> {
     let table = Table::read_csv(path)?;
+    no_column_twice(&table, path)?;
+    if table.rows() == 0 {
+        return Err(Failure::user(format!("{}: no rows under the header", path.display())));
+    }
     let mut points = vec![nominal.to_vec(); table.rows()];
     for column in &table.columns {
         let name = column.header.as_str();
@@ -65,7 +81,7 @@ fn parameter_rows(
         };
         let k = match problem.parameters.iter().position(fits) {
             Some(k) => k,
-            None => position(problem, name)?,
+            None => position(problem, name).map_err(|f| f.in_file(path))?,
         };
         let values = numbers(&table, name, path)?;
         for (point, value) in points.iter_mut().zip(values) {
@@ -73,6 +89,17 @@ fn parameter_rows(
         }
     }
     Ok(points)
+}
+
+/// One of two columns of a name would be dropped without a word.
+fn no_column_twice(table: &Table, path: &Path) -> Result<(), Failure> {
+    for (k, column) in table.columns.iter().enumerate() {
+        if table.columns[..k].iter().any(|c| c.header == column.header) {
+            let header = &column.header;
+            return Err(Failure::user(format!("{}: two columns `{header}`", path.display())));
+        }
+    }
+    Ok(())
 }
 
 fn numbers<'a>(table: &'a Table, name: &str, path: &Path) -> Result<&'a [f64], Failure> {
@@ -109,7 +136,10 @@ pub fn times(problem: &Problem, text: &str) -> Result<Vec<f64>, Failure> {
     };
     let factor = problem.coordinates[t].unit.factor;
     let bad = |part: &str| {
-        Failure::helped(format!("`{part}` in --times is not a number"), "0,10,20 or 0:1350:100")
+        Failure::helped(
+            format!("`{part}` in --times is not a finite number"),
+            "0,10,20 or 0:1350:100",
+        )
     };
     let number = |part: &str| part.trim().parse::<f64>().ok().filter(|v| v.is_finite());
     let parts: Vec<&str> = text.split(':').collect();
@@ -121,7 +151,12 @@ pub fn times(problem: &Problem, text: &str) -> Result<Vec<f64>, Failure> {
         [from, to, count] => {
             let (from, to) =
                 (number(from).ok_or_else(|| bad(from))?, number(to).ok_or_else(|| bad(to))?);
-            let n: usize = count.trim().parse().map_err(|_| bad(count))?;
+            let n: usize = count.trim().parse().map_err(|_| {
+                Failure::helped(
+                    format!("`{count}` in --times is not a number of times"),
+                    "FROM:TO:COUNT, such as 0:1350:100",
+                )
+            })?;
             if n < 2 {
                 return Err(Failure::user("FROM:TO:COUNT needs at least two times"));
             }
@@ -136,8 +171,9 @@ pub fn times(problem: &Problem, text: &str) -> Result<Vec<f64>, Failure> {
 }
 
 /// Points of `--points`: SI values by coordinate position, `None` where the file has no column.
-pub fn points(problem: &Problem, path: &Path) -> Result<(Vec<Option<Vec<f64>>>, Table), Failure> {
+pub fn points(problem: &Problem, path: &Path) -> Result<Vec<Option<Vec<f64>>>, Failure> {
     let table = Table::read_csv(path)?;
+    no_column_twice(&table, path)?;
     let mut out = Vec::new();
     let mut known = Vec::new();
     for c in &problem.coordinates {
@@ -157,15 +193,26 @@ pub fn points(problem: &Problem, path: &Path) -> Result<(Vec<Option<Vec<f64>>>, 
             None => None,
         });
     }
-    let unknown = table.columns.iter().find(|c| {
-        !known.contains(&c.header) && !problem.parameters.iter().any(|p| p.name == c.header)
-    });
-    if let Some(column) = unknown {
-        let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
-        return Err(Failure::helped(
-            format!("{}: `{}` is no coordinate of this problem", path.display(), column.header),
-            format!("its coordinates are: {}", names.join(", ")),
-        ));
+    match table.columns.iter().find(|c| !known.contains(&c.header)) {
+        Some(column) => Err(no_coordinate(problem, path, &column.header)),
+        None => Ok(out),
     }
-    Ok((out, table))
+}
+
+fn no_coordinate(problem: &Problem, path: &Path, header: &str) -> Failure {
+    let parameter = problem
+        .parameters
+        .iter()
+        .find(|p| p.name == header || surrogate_run::header(&p.name, &p.unit.text) == header);
+    if let Some(p) = parameter {
+        return Failure::helped(
+            format!("{}: `{}` is a parameter, not a coordinate", path.display(), p.name),
+            "give it by --params or --params-file: every parameter point is taken at all places",
+        );
+    }
+    let names: Vec<&str> = problem.coordinates.iter().map(|c| c.name.as_str()).collect();
+    Failure::helped(
+        format!("{}: `{header}` is no coordinate of this problem", path.display()),
+        format!("its coordinates are: {}", names.join(", ")),
+    )
 }

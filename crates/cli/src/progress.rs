@@ -15,8 +15,10 @@ pub struct Progress<'a> {
     terminal: &'a Terminal,
     bar: Option<ProgressBar>,
     last_line: Instant,
-    held_out: f64,
-    error: String,
+    held_out: Option<f64>,
+    /// Name, rms and unit of the last comparison with the reference, and when that was, s.
+    error: Option<(String, f64)>,
+    note: String,
 }
 
 impl<'a> Progress<'a> {
@@ -28,14 +30,20 @@ impl<'a> Progress<'a> {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Self { terminal, bar, last_line: Instant::now(), held_out: f64::NAN, error: String::new() }
+        let (held_out, note) = (None, String::new());
+        Self { terminal, bar, last_line: Instant::now(), held_out, error: None, note }
     }
 
-    /// The error of the first output against the reference.
-    pub fn error(&mut self, errors: &[(String, f64, String)]) {
+    /// The error of the first output against the reference, worked out after some seconds.
+    pub fn error(&mut self, errors: &[(String, f64, String)], elapsed: f64) {
         if let Some((name, rms, unit)) = errors.first() {
-            self.error = format!("{name} {rms:.1e} {unit}  ");
+            self.error = Some((format!("{name} {rms:.1e} {unit}"), elapsed));
         }
+    }
+
+    /// What goes wrong on the way; shown from here on.
+    pub fn note(&mut self, note: &str) {
+        self.note = format!("  {note}");
     }
 
     /// One event, with the position over all components.
@@ -48,18 +56,20 @@ impl<'a> Progress<'a> {
         joules: f64,
         limit_s: Option<f64>,
     ) {
-        if let Some(h) = event.held_out {
-            self.held_out = h;
-        }
+        self.held_out = event.held_out.or(self.held_out);
         let rate = done as f64 / elapsed.max(1e-9);
         let left = planned.saturating_sub(done) as f64 / rate.max(1e-9);
         let left = limit_s.map_or(left, |limit| left.min(limit - elapsed)).max(0.0);
+        let error = match &self.error {
+            Some((words, at)) => format!("{words} ({} ago)  ", duration((elapsed - at).max(0.0))),
+            None => String::new(),
+        };
         let text = format!(
-            "loss {:.1e}  held-out {:.1e}  {}{joules:.0} J  at most {} left",
+            "loss {:.1e}  held-out {}  {error}{joules:.0} J  at most {} left{}",
             event.loss,
-            self.held_out,
-            self.error,
-            duration(left)
+            self.held_out.map_or("?".to_string(), |h| format!("{h:.1e}")),
+            duration(left),
+            self.note
         );
         let fields = event.fields.join(",");
         if let Some(bar) = &self.bar {
@@ -142,7 +152,7 @@ mod tests {
 
     #[test]
     fn durations_are_worded() {
-        assert_eq!(duration(3.14), "3.1 s");
+        assert_eq!(duration(3.12), "3.1 s");
         assert_eq!(duration(125.0), "2 min 05 s");
         assert_eq!(duration(7500.0), "2 h 05 min");
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use surrogate_engine::{Model, Predictor};
 use surrogate_problem::Problem;
-use surrogate_run::{Checkpoint, RunDirectory, runs_folder};
+use surrogate_run::{Checkpoint, RunDirectory, Status, runs_folder};
 use surrogate_symbolic::{Node, SymbolId};
 
 use crate::failure::Failure;
@@ -26,7 +26,11 @@ pub struct Loaded {
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         Failure::helped(
-            format!("cannot read the problem file {}: {}", path.display(), plain(&e)),
+            format!(
+                "cannot read the problem file {}: {}",
+                path.display(),
+                surrogate_run::words(&e)
+            ),
             "give the path of a TOML file, such as problems/spm.toml",
         )
     })?;
@@ -34,15 +38,6 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
     read(&path.to_string_lossy(), text, overrides, &|name| {
         std::fs::read_to_string(folder.join(name))
     })
-}
-
-fn plain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "it does not exist".to_string(),
-        io::ErrorKind::PermissionDenied => "no permission".to_string(),
-        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_string(),
-        _ => error.to_string(),
-    }
 }
 
 fn read(
@@ -101,10 +96,7 @@ impl Trained {
         let mut problem = load_run(&run)?.problem;
         let model = Model::new(&problem)?;
         let checkpoint = run.checkpoint("best").map_err(|error| match error {
-            surrogate_run::RunError::Missing { .. } => Failure::helped(
-                format!("run {} has no trained weights yet", run.name()),
-                format!("surrogate train --resume {}", run.path().display()),
-            ),
+            surrogate_run::RunError::Missing { .. } => no_weights(&run),
             other => other.into(),
         })?;
         let weights = weights(&model, &checkpoint)?;
@@ -127,6 +119,18 @@ impl Trained {
     ) -> Result<Predictor, Failure> {
         Ok(Predictor::new(&mut self.model, &self.weights, expressions, by)?)
     }
+}
+
+fn no_weights(run: &RunDirectory) -> Failure {
+    let finished = run.manifest().is_ok_and(|m| m.status_now() == Status::Finished);
+    if finished {
+        let message = format!("run {} has lost its checkpoints/best.ckpt", run.name());
+        return Failure::helped(message, "restore the file from a copy, or train anew");
+    }
+    Failure::helped(
+        format!("run {} has no trained weights yet", run.name()),
+        format!("surrogate train --resume {}", run.path().display()),
+    )
 }
 
 /// Checkpoint of trained weights.

@@ -54,6 +54,22 @@ fn nothing_is_half_written(run: &Path) {
 
 /// Starts or resumes a run, kills it after some seconds; true if it was still running.
 fn killed_after(folder: &Path, name: &str, set: &str, seconds: f64) -> bool {
+    killed_when(folder, name, set, &mut |begun| begun.elapsed().as_secs_f64() >= seconds)
+}
+
+/// Number of lines in the metrics of a run.
+fn metrics_lines(folder: &Path, name: &str) -> usize {
+    let metrics = folder.join("runs").join(name).join("metrics.jsonl");
+    fs::read_to_string(metrics).map_or(0, |t| t.lines().count())
+}
+
+/// Starts or resumes a run, kills it at a moment; true if it was still running.
+fn killed_when(
+    folder: &Path,
+    name: &str,
+    set: &str,
+    moment: &mut dyn FnMut(Instant) -> bool,
+) -> bool {
     let spm = spm(folder);
     let run = folder.join("runs").join(name);
     let mut child = if run.join("resolved.toml").exists() {
@@ -64,7 +80,10 @@ fn killed_after(folder: &Path, name: &str, set: &str, seconds: f64) -> bool {
         let first = ["train", &spm, "--threads", "1", "--name", name, "--set", set];
         command(folder, &first).spawn().unwrap()
     };
-    sleep(Duration::from_secs_f64(seconds));
+    let begun = Instant::now();
+    while !moment(begun) && child.try_wait().unwrap().is_none() {
+        sleep(Duration::from_millis(1));
+    }
     let running = child.try_wait().unwrap().is_none();
     child.kill().unwrap();
     let said = finish(child);
@@ -103,14 +122,15 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_does_not() {
 #[test]
 fn a_run_killed_at_several_moments_is_resumed_to_the_same_bits() {
     let folder = tempdir().unwrap();
-    let begun = Instant::now();
     train(folder.path(), "whole", SHORT).expect(0, &[]);
-    let whole_s = begun.elapsed().as_secs_f64();
+    let whole = metrics_lines(folder.path(), "whole");
     let mut state = 0x9e37_79b9_7f4a_7c15;
     let mut hit = 0;
     for _ in 0..4 {
-        let moment = (0.1 + 0.7 * random(&mut state)) * whole_s;
-        if !killed_after(folder.path(), "killed", SHORT, moment) {
+        // by progress, not by the clock: how fast the machine is changes with what else it does
+        let lines = ((0.1 + 0.7 * random(&mut state)) * whole as f64) as usize;
+        let mut moment = |_| metrics_lines(folder.path(), "killed") >= lines;
+        if !killed_when(folder.path(), "killed", SHORT, &mut moment) {
             break;
         }
         hit += 1;
@@ -196,8 +216,9 @@ fn interrupted_rod(folder: &Path) {
         assert!(begun.elapsed() < Duration::from_secs(60), "no metrics");
         sleep(Duration::from_millis(5));
     }
-    signal(&child, "INT");
-    finish(child).expect(130, &[]);
+    // a scheduler's way of saying Ctrl-C
+    signal(&child, "TERM");
+    finish(child).expect(130, &["interrupted", "train --resume"]);
 }
 
 #[cfg(unix)]
@@ -216,6 +237,7 @@ fn resume_with_other_settings_is_refused_and_says_which() {
     rod(folder.path());
     resume(&["rod.toml"]).expect(1, &["other settings", "adam", "ssbroyden"]);
     resume(&["--threads", "1", "--set", "widht=9"]).expect(1, &["widht"]);
+    resume(&["--threads", "1001"]).expect(1, &["threads", "last bits", "without --threads"]);
     assert_eq!(files(&folder.path().join("runs")), before, "a refusal changed the run");
 }
 
@@ -250,6 +272,16 @@ fn a_checkpoint_that_is_not_ours_is_refused_by_name_and_reason() {
     fs::write(&last, &good).unwrap();
     surrogate(folder.path(), &["train", "--resume", "rod", "--max-time", "1h", "--dry-run"])
         .expect(0, &[]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_stopped_before_training_says_start_anew() {
+    let folder = tempdir().unwrap();
+    interrupted_rod(folder.path());
+    fs::remove_file(folder.path().join("runs/rod/resolved.toml")).unwrap();
+    let said = surrogate(folder.path(), &["train", "--resume", "rod"]);
+    said.expect(1, &["nothing to resume", "start anew with `surrogate train PROBLEM`"]);
 }
 
 #[test]
@@ -293,6 +325,13 @@ fn training_that_diverges_keeps_the_best_weights_and_says_why_it_stopped() {
     // the step was reduced until values were finite again; the fit is what it is, and called so
     said.expect(0, &["poor fit"]);
     assert_eq!(said.json()["verdict"], "poor");
+    let reason = "because the loss was not a number";
+    assert!(said.json()["reason"].as_str().unwrap().contains(reason), "{}", said.stdout);
+    let run = folder.path().join("runs/rod");
+    let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    assert!(metrics.contains(reason), "metrics do not say it");
+    let manifest = json_file(&run, "manifest.json");
+    assert!(manifest["reason"].as_str().unwrap().contains(reason));
 }
 
 #[test]
@@ -308,10 +347,5 @@ fn a_residual_that_is_not_a_number_is_an_error_that_names_it() {
     fs::write(folder.path().join(&file), text).unwrap();
     let said = surrogate(folder.path(), &["--json", "train", &file, "--name", "rod"]);
     said.expect(1, &["`heat` is not a number"]);
-    let run = folder.path().join("runs/rod");
-    if run.exists() {
-        let manifest = json_file(&run, "manifest.json");
-        assert_eq!(manifest["status"], "failed");
-        assert!(manifest["reason"].as_str().unwrap().contains("not a number"));
-    }
+    assert!(!folder.path().join("runs").exists(), "a run was made");
 }

@@ -13,6 +13,16 @@ pub enum EngineError {
     /// A compiled program is malformed: a bug of ours.
     #[error("internal: malformed program: {0}")]
     Program(#[from] ProgramError),
+    /// A derivative of a field of too high an order.
+    #[error(
+        "a derivative of order {order} of a field is not supported, the highest is {most}; write the equation as several of lower order with a field of its own for a derivative"
+    )]
+    Order {
+        /// Total order.
+        order: u32,
+        /// Highest that the network kernel carries.
+        most: u32,
+    },
     /// Integrals may not be nested.
     #[error("an integral inside an integral is not supported")]
     NestedIntegral,

@@ -18,6 +18,9 @@ use crate::error::EngineError;
 use crate::formulation::Formulation;
 use crate::quadrature;
 
+/// Highest total order of a derivative: what the network kernel carries along a direction.
+const MOST_ORDER: u32 = 4;
+
 /// One evaluation of one network: where, and which streams.
 #[derive(Debug)]
 pub struct Instance {
@@ -98,6 +101,12 @@ pub(crate) fn lower(
     integrals_allowed: bool,
 ) -> Result<Lowered, EngineError> {
     let (outer, integrals) = extract_integrals(&mut form.graph, expressions);
+    for id in form.graph.jets_in(&outer) {
+        let order = form.graph.jet(id).order.order();
+        if order > MOST_ORDER {
+            return Err(EngineError::Order { order, most: MOST_ORDER });
+        }
+    }
     if !integrals.is_empty() && !integrals_allowed {
         return Err(EngineError::NestedIntegral);
     }

@@ -61,6 +61,8 @@ pub struct Event {
     pub held_out: Option<f64>,
     /// Mean square of each row's scaled residual.
     pub rows: Vec<(String, f64)>,
+    /// Times a step of this component was cut because the loss was not a number.
+    pub cuts: usize,
     /// Why the component ends, if it does.
     pub ended: Option<Ending>,
 }
@@ -87,6 +89,8 @@ pub enum Ending {
     Target,
     /// No descent step could be found.
     Stalled,
+    /// The loss is not a number, and no step leads away from there.
+    NotFinite,
 }
 
 struct State {
@@ -104,8 +108,22 @@ struct State {
     best_loss: f64,
     history: Vec<f64>,
     points: Vec<PointSet>,
+    /// Steps cut in the stages before this one.
+    cuts: usize,
     ended: Option<Ending>,
     x: Vec<f64>,
+}
+
+impl State {
+    /// Steps cut so far because the loss was not a number.
+    fn cuts(&self) -> usize {
+        self.cuts + self.optimizer.as_ref().map_or(0, |o| o.cuts())
+    }
+
+    fn drop_optimizer(&mut self) {
+        self.cuts = self.cuts();
+        self.optimizer = None;
+    }
 }
 
 /// A training in progress.
@@ -156,6 +174,7 @@ impl<'a> Training<'a> {
                     best_loss: f64::INFINITY,
                     history: Vec::new(),
                     points: draw_all(c, point_seed(seed, 0), window, 1.0),
+                    cuts: 0,
                     ended: None,
                     x,
                 }
@@ -205,6 +224,11 @@ impl<'a> Training<'a> {
     /// Iterations in all.
     pub fn iterations(&self) -> usize {
         self.states.iter().map(|s| s.iteration).sum()
+    }
+
+    /// Times a step was cut because the loss was not a number, over all components.
+    pub fn cuts(&self) -> usize {
+        self.states.iter().map(State::cuts).sum()
     }
 
     /// Most iterations of all components.
@@ -262,6 +286,7 @@ impl<'a> Training<'a> {
             let reached = value <= target && !marching;
             let mut ended = match (reached, step, last) {
                 (true, ..) => Some(Ending::Target),
+                (_, Step::Stalled, true) if !value.is_finite() => Some(Ending::NotFinite),
                 (_, Step::Stalled, true) => Some(Ending::Stalled),
                 (_, _, true) => Some(Ending::Planned),
                 _ => None,
@@ -309,17 +334,18 @@ impl<'a> Training<'a> {
                     loss: value,
                     held_out: held,
                     rows,
+                    cuts: state.cuts(),
                     ended,
                 });
             }
             if ended.is_some() {
                 state.ended = ended;
-                state.optimizer = None;
+                state.drop_optimizer();
                 return control;
             }
             next |= control == Control::NextStage;
             if next {
-                state.optimizer = None;
+                state.drop_optimizer();
                 if state.stage + 1 < stages.len() {
                     state.stage += 1;
                     state.in_stage = 0;
@@ -371,6 +397,7 @@ impl<'a> Training<'a> {
             put("x", s.x.clone());
             put("best", s.best.clone());
             put("history", s.history.clone());
+            put("cuts", vec![s.cuts as f64]);
             for (b, set) in s.points.iter().enumerate() {
                 put(&format!("points {b}"), set.columns.concat());
                 put(&format!("count {b}"), vec![set.n as f64]);
@@ -414,11 +441,13 @@ impl<'a> Training<'a> {
                 1 => Some(Ending::Converged),
                 2 => Some(Ending::Target),
                 3 => Some(Ending::Stalled),
+                4 => Some(Ending::NotFinite),
                 _ => None,
             };
             s.x = get("x", Some(component.n))?.clone();
             s.best = get("best", Some(component.n))?.clone();
             s.history = get("history", None)?.clone();
+            s.cuts = get("cuts", Some(1))?[0] as usize;
             for (b, form) in component.blocks.iter().enumerate() {
                 let n = get(&format!("count {b}"), Some(1))?[0] as usize;
                 let symbols = form.block.lowered.symbols.len();

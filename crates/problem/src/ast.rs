@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::source::Span;
 
+/// Stronger than every expression: always bracketed.
+const BRACKETS: u8 = u8::MAX;
+
 /// An expression with its place in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Expr {
@@ -110,6 +113,17 @@ impl Expr {
         }
     }
 
+    /// True if it is written with a bar outside of brackets: its last place would swallow a factor
+    /// after it, and in the value of a place the bar would begin the next place.
+    fn has_bar(&self) -> bool {
+        match &self.kind {
+            Kind::At(..) => true,
+            Kind::Negative(a) => a.has_bar(),
+            Kind::Sum(list) | Kind::Product(list) => list.iter().any(|(_, e)| e.has_bar()),
+            _ => false,
+        }
+    }
+
     fn write(&self, f: &mut fmt::Formatter<'_>, least: u8) -> fmt::Result {
         if self.strength() < least { write!(f, "({self})") } else { write!(f, "{self}") }
     }
@@ -145,7 +159,8 @@ impl fmt::Display for Expr {
                         (_, false) => write!(f, "*")?,
                         (_, true) => write!(f, "/")?,
                     }
-                    factor.write(f, 21)?;
+                    let swallows = factor.has_bar() && k + 1 < factors.len();
+                    factor.write(f, if swallows { BRACKETS } else { 21 })?;
                 }
                 Ok(())
             }
@@ -165,7 +180,7 @@ impl fmt::Display for Expr {
                 a.write(f, 26)?;
                 for p in places {
                     write!(f, " | {} = ", p.name)?;
-                    p.value.write(f, 26)?;
+                    p.value.write(f, if p.value.has_bar() { BRACKETS } else { 20 })?;
                 }
                 Ok(())
             }

@@ -18,6 +18,8 @@ pub(crate) struct Amount {
     pub(crate) value: f64,
     /// The unit; none for a plain number, which takes the unit its place expects.
     pub(crate) unit: Option<Unit>,
+    /// Written in degC: a place on the scale of temperatures, not a difference.
+    pub(crate) celsius: bool,
     pub(crate) span: Span,
 }
 
@@ -64,7 +66,7 @@ impl Session {
             return match parse_quantity(&text.string) {
                 Ok(q) => {
                     let unit = (!q.plain).then_some(q.unit);
-                    Some(Amount { value: q.value, unit, span })
+                    Some(Amount { value: q.value, unit, celsius: q.celsius, span })
                 }
                 Err(e) => {
                     self.report_unit(text, e);
@@ -88,7 +90,7 @@ impl Session {
             _ => None,
         });
         let unit = named.or(dimension.map(Unit::si)).filter(|u| !u.dimension.is_one());
-        Some(Amount { value, unit, span })
+        Some(Amount { value, unit, celsius: false, span })
     }
 
     /// A quantity, or a number.
@@ -96,7 +98,9 @@ impl Session {
         let amount = match &value.kind {
             Kind::Text(text) => self.amount_of(text)?,
             _ => match value.as_number() {
-                Some(number) => Amount { value: number, unit: None, span: value.span },
+                Some(number) => {
+                    Amount { value: number, unit: None, celsius: false, span: value.span }
+                }
                 None => {
                     wrong_type(&mut self.reporter, value, what, "a number or a quantity");
                     return None;
@@ -114,6 +118,22 @@ impl Session {
     /// An amount in SI that must have the dimension of `unit`; plain numbers are in `unit`.
     pub(crate) fn amount_in(&mut self, value: &Value, what: &str, unit: &Unit) -> Option<f64> {
         let amount = self.amount(value, what)?;
+        self.adopt(&amount, what, unit)
+    }
+
+    /// As [`Session::amount_in`] for a size, an error or another difference, where 0.5 degC would
+    /// be 273.65 K.
+    pub(crate) fn difference_in(&mut self, value: &Value, what: &str, unit: &Unit) -> Option<f64> {
+        let amount = self.amount(value, what)?;
+        if amount.celsius {
+            let message = format!("`{what}` is a difference and cannot be in degC");
+            self.report(
+                Mistake::new(ErrorKind::Units, message)
+                    .at(amount.span, "a place on the scale of temperatures")
+                    .help("write K: a difference of 1 degC is 1 K"),
+            );
+            return None;
+        }
         self.adopt(&amount, what, unit)
     }
 
@@ -182,6 +202,14 @@ impl Session {
                 return None;
             }
         };
+        if low.celsius != high.celsius && (low.unit.is_none() || high.unit.is_none()) {
+            let message =
+                format!("one end of the range of `{what}` is in degC, the other is plain");
+            let at = if low.celsius { high.span } else { low.span };
+            let help = "write the unit at both ends: \"0 degC .. 40 degC\"";
+            self.report(Mistake::new(ErrorKind::Units, message).at(at, "no unit").help(help));
+            return None;
+        }
         let written = high.unit.clone().or_else(|| low.unit.clone());
         let unit = unit.cloned().or(written).unwrap_or_else(Unit::one);
         let lower = self.adopt(&low, what, &unit)?;

@@ -4,7 +4,7 @@ use surrogate_symbolic::Call;
 
 use crate::ast::{Expr, Kind};
 use crate::diagnose::{ErrorKind, Mistake, closest};
-use crate::scope::{Entity, Known, Mode, RESERVED, Session, Typed};
+use crate::scope::{ConstantBody, Entity, Known, Mode, RESERVED, Session, Typed};
 use crate::source::Span;
 use crate::units::Dimension;
 
@@ -174,7 +174,7 @@ impl Session {
         } else if left.is_one() {
             format!("numbers have no unit: name a constant, as in [constants] a = \"1 {right}\"")
         } else {
-            format!("a factor {factor} is missing on the right")
+            format!("a factor {factor} is missing on the right{}", self.remedy(left.over(&right)))
         };
         self.report(
             Mistake::new(ErrorKind::Units, message)
@@ -182,6 +182,36 @@ impl Session {
                 .at(and, right.to_string())
                 .help(help),
         );
+    }
+
+    /// What to do about a missing factor, if that is simple: `: divide it by a quantity in m, such
+    /// as L`.
+    fn remedy(&self, factor: Dimension) -> String {
+        let inverse = Dimension::ONE.over(&factor);
+        let (verb, wanted) = if inverse.as_factor().contains('/') {
+            ("multiply", factor)
+        } else {
+            ("divide", inverse)
+        };
+        let unit = wanted.as_factor();
+        if unit.contains('/') {
+            return String::new();
+        }
+        let quantity = |body: &ConstantBody| match body {
+            ConstantBody::Quantity(q) => Some(q.unit.dimension),
+            _ => None,
+        };
+        let constants = self.constants.iter().map(|c| (&c.name, quantity(&c.body)));
+        let parameters = self.parameters.iter().map(|p| (&p.name, p.unit));
+        let coordinates = self.coordinates.iter().map(|c| (&c.name, c.unit));
+        let fitting =
+            constants.chain(parameters).chain(coordinates).filter(|(_, u)| *u == Some(wanted));
+        let names: Vec<String> = fitting.take(3).map(|(n, _)| format!("`{n}`")).collect();
+        let such = match names.as_slice() {
+            [] => String::new(),
+            names => format!(", such as {}", names.join(" or ")),
+        };
+        format!(": {verb} it by a quantity in {unit}{such}")
     }
 
     /// Checks that two values have the same unit; the common unit.

@@ -41,6 +41,8 @@ fn header(name: &str, unit: &str) -> String {
 
 /// Relative slack of measured places at the ends of a range.
 const EDGE: f64 = 1e-6;
+/// Most cells of the reference solver.
+const MOST_CELLS: usize = 10_000;
 
 impl Session {
     fn csv(&mut self, file: &Text, read: ReadFile<'_>) -> Option<Csv> {
@@ -378,7 +380,7 @@ impl Session {
             row.push(self.cell(csv, line, value_column)? * unit.factor);
             rows.push(row);
         }
-        let noise = section.get("noise").and_then(|v| self.amount_in(v, "noise", &unit));
+        let noise = section.get("noise").and_then(|v| self.difference_in(v, "noise", &unit));
         if let (Some(noise), Some(value)) = (noise, section.get("noise"))
             && noise <= 0.0
         {
@@ -494,7 +496,7 @@ impl Session {
         let Some(section) = self.settings(root, "reference", &known) else {
             return reference;
         };
-        reference.cells = section.count(&mut self.reporter, "cells", 4);
+        reference.cells = section.count(&mut self.reporter, "cells", 4..=MOST_CELLS);
         reference.tolerance = section.positive(&mut self.reporter, "tolerance");
         let kinds = [("solver", true), ("none", false)];
         if section.choice(&mut self.reporter, "kind", &kinds) == Some(false) {

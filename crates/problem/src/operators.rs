@@ -80,7 +80,9 @@ impl Session {
                 }
                 _ => {
                     let message = "after the expression, `d` takes coordinates and orders";
-                    let help = "write `d(u, x)`, `d(u, x, 2)` or `d(u, x, t)`";
+                    let help = format!(
+                        "write `d(u, x)`, `d(u, x, 2)` or `d(u, x, t)`; orders are 1 to {MAX_ORDER}"
+                    );
                     self.report(
                         Mistake::new(ErrorKind::Arguments, message)
                             .at(argument.span, "neither a coordinate nor a small order")

@@ -1,6 +1,7 @@
 //! Text to [`Expr`]: a hand-written precedence parser.
 //!
 //! Binding, weak to strong: `+ -`, `* /`, unary `-`, `| x = value`, `^` (from the right), calls.
+//! The value of a place takes a whole product: `2*u | x = 0.5*L + b` is `2*(u | x = (0.5*L)) + b`.
 
 use std::ops::Range;
 
@@ -121,11 +122,14 @@ struct Parser<'a> {
     /// End of the token before it.
     last: usize,
     depth: usize,
+    /// Inside the value of a place and no bracket: a bar begins the next place.
+    in_place: bool,
 }
 
 impl<'a> Parser<'a> {
     fn new(text: &'a Text) -> Result<Self, ParseError> {
-        let mut parser = Parser { text, at: 0, token: Token::End, start: 0, last: 0, depth: 0 };
+        let mut parser =
+            Parser { text, at: 0, token: Token::End, start: 0, last: 0, depth: 0, in_place: false };
         parser.advance()?;
         if parser.token == Token::End {
             return Err(ParseError {
@@ -284,7 +288,7 @@ impl<'a> Parser<'a> {
             left = match c {
                 '+' | '-' if SUM >= least => self.chain(left, start, SUM)?,
                 '*' | '/' if PRODUCT >= least => self.chain(left, start, PRODUCT)?,
-                '|' if BAR >= least => self.places(left, start)?,
+                '|' if BAR >= least && !self.in_place => self.places(left, start)?,
                 '^' if POWER >= least => {
                     self.advance()?;
                     let exponent = self.expression(POWER)?;
@@ -295,6 +299,14 @@ impl<'a> Parser<'a> {
         }
         self.depth -= 1;
         Ok(left)
+    }
+
+    /// What stands in brackets or is an argument.
+    fn bracketed(&mut self) -> Result<Expr, ParseError> {
+        let in_place = std::mem::replace(&mut self.in_place, false);
+        let inner = self.expression(0)?;
+        self.in_place = in_place;
+        Ok(inner)
     }
 
     /// All further terms of a sum, or factors of a product.
@@ -322,7 +334,9 @@ impl<'a> Parser<'a> {
             let name = self.name("a coordinate")?;
             let span = self.text.part(from..from + name.len());
             self.sign('=', "`=`")?;
-            let value = self.expression(BAR + 1)?;
+            self.in_place = true;
+            let value = self.expression(PRODUCT)?;
+            self.in_place = false;
             places.push(Place { name, span, value });
         }
         Ok(self.make(Kind::At(Box::new(inner), places), start))
@@ -353,7 +367,7 @@ impl<'a> Parser<'a> {
             }
             Token::Sign('(') => {
                 self.advance()?;
-                let mut inner = self.expression(0)?;
+                let mut inner = self.bracketed()?;
                 if self.token != Token::Sign(')') {
                     return Err(self.unexpected("`)`", None));
                 }
@@ -373,7 +387,7 @@ impl<'a> Parser<'a> {
         let mut arguments = Vec::new();
         if self.token != Token::Sign(')') {
             loop {
-                arguments.push(self.expression(0)?);
+                arguments.push(self.bracketed()?);
                 if self.token != Token::Sign(',') {
                     break;
                 }

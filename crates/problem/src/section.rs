@@ -1,5 +1,7 @@
 //! Typed reading of one TOML table: unknown keys, wrong kinds and choices are reported in words.
 
+use std::ops::RangeInclusive;
+
 use crate::diagnose::{ErrorKind, Mistake, Reporter, closest, did_you_mean};
 use crate::source::{Span, Text};
 use crate::tree::{Kind, Table, Value};
@@ -99,13 +101,25 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// A whole number, at least `least`.
-    pub(crate) fn count(&self, reporter: &mut Reporter, key: &str, least: usize) -> Option<usize> {
+    /// A whole number within limits.
+    pub(crate) fn count(
+        &self,
+        reporter: &mut Reporter,
+        key: &str,
+        limits: RangeInclusive<usize>,
+    ) -> Option<usize> {
         let value = self.get(key)?;
         match value.kind {
-            Kind::Integer(i) if usize::try_from(i).is_ok_and(|i| i >= least) => Some(i as usize),
-            Kind::Integer(_) => {
-                let message = format!("`{key}` must be at least {least}");
+            Kind::Integer(i) if usize::try_from(i).is_ok_and(|i| limits.contains(&i)) => {
+                Some(i as usize)
+            }
+            Kind::Integer(i) => {
+                let least = *limits.start();
+                let message = if usize::try_from(i).is_ok_and(|i| i >= least) {
+                    format!("`{key}` must be at most {}", limits.end())
+                } else {
+                    format!("`{key}` must be at least {least}")
+                };
                 reporter.report(Mistake::new(ErrorKind::Range, message).at(value.span, ""));
                 None
             }

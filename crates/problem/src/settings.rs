@@ -9,6 +9,10 @@ use crate::section::{Section, wrong_type};
 use crate::source::Span;
 use crate::tree::{Table, Value};
 
+/// Most points of a row: far above what helps, far below what no memory holds.
+pub(crate) const MOST_POINTS: usize = 1_000_000;
+const MOST_WIDTH: usize = 1024;
+const MOST_DEPTH: usize = 32;
 const ACTIVATIONS: [(&str, Activation); 2] = [("tanh", Activation::Tanh), ("sin", Activation::Sin)];
 const OPTIMIZERS: [(&str, Optimizer); 4] = [
     ("ssbroyden", Optimizer::SsBroyden),
@@ -37,8 +41,8 @@ impl Session {
     pub(crate) fn network(&mut self, section: &Section<'_>, default: Network) -> Network {
         let reporter = &mut self.reporter;
         Network {
-            width: section.count(reporter, "width", 1).or(default.width),
-            depth: section.count(reporter, "depth", 1).or(default.depth),
+            width: section.count(reporter, "width", 1..=MOST_WIDTH).or(default.width),
+            depth: section.count(reporter, "depth", 1..=MOST_DEPTH).or(default.depth),
             activation: section
                 .choice(reporter, "activation", &ACTIVATIONS)
                 .unwrap_or(default.activation),
@@ -65,8 +69,8 @@ impl Session {
         let Some(section) = self.settings(root, "train", &known) else {
             return train;
         };
-        train.seed = section.count(&mut self.reporter, "seed", 0).unwrap_or(0) as u64;
-        train.resample_every = section.count(&mut self.reporter, "resample_every", 1);
+        train.seed = section.count(&mut self.reporter, "seed", 0..=usize::MAX).unwrap_or(0) as u64;
+        train.resample_every = section.count(&mut self.reporter, "resample_every", 1..=usize::MAX);
         train.max_time_s = self.duration(&section, "max_time");
         train.target_loss = section.positive(&mut self.reporter, "target_loss");
         let Some(value) = section.get("stages") else {
@@ -90,7 +94,7 @@ impl Session {
             section.needed(&mut self.reporter, "optimizer");
         }
         let optimizer = section.choice(&mut self.reporter, "optimizer", &OPTIMIZERS);
-        let iterations = section.count(&mut self.reporter, "iterations", 1);
+        let iterations = section.count(&mut self.reporter, "iterations", 1..=usize::MAX);
         let max_time_s = self.duration(&section, "max_time");
         let learning_rate = section.positive(&mut self.reporter, "learning_rate");
         let default = if max_time_s.is_some() { usize::MAX } else { ITERATIONS };
@@ -120,10 +124,10 @@ impl Session {
         let known = ["interior", "boundary", "integral", "held_out", "adaptive"];
         if let Some(section) = self.settings(root, "sampling", &known) {
             let reporter = &mut self.reporter;
-            sampling.interior = section.count(reporter, "interior", 1);
-            sampling.boundary = section.count(reporter, "boundary", 1);
-            sampling.integral = section.count(reporter, "integral", 1);
-            sampling.held_out = section.count(reporter, "held_out", 1);
+            sampling.interior = section.count(reporter, "interior", 1..=MOST_POINTS);
+            sampling.boundary = section.count(reporter, "boundary", 1..=MOST_POINTS);
+            sampling.integral = section.count(reporter, "integral", 1..=MOST_POINTS);
+            sampling.held_out = section.count(reporter, "held_out", 1..=MOST_POINTS);
             sampling.adaptive = section.flag(reporter, "adaptive").unwrap_or(true);
         }
         sampling
@@ -153,7 +157,7 @@ impl Session {
             section.check(&mut self.reporter, &["rms", "max", "relative_l2"]);
             let mut amount = |key: &str| {
                 let value = section.get(key)?;
-                let amount = self.amount_in(value, key, &unit)?;
+                let amount = self.difference_in(value, key, &unit)?;
                 if amount > 0.0 {
                     return Some(amount);
                 }

@@ -9,11 +9,13 @@ use crate::model::{Coordinate, Field, Graded, Input, Network, Output, Row, RowKi
 use crate::parse::{parse_equation, parse_expression};
 use crate::scope::{Entity, Mode, Session, Typed};
 use crate::section::{Section, wrong_type};
+use crate::settings::MOST_POINTS;
 use crate::source::{Span, Text};
 use crate::tree::{Kind, Table, Value};
 
 /// Quadrature nodes where a row declares none.
 const NODES: usize = 12;
+const MOST_NODES: usize = 1000;
 /// Longest name made from the text of a row.
 const NAME_LENGTH: usize = 48;
 
@@ -246,8 +248,8 @@ impl Session {
         let multiply_by = self.factor(draft.multiply_by.as_ref());
         let scale = self.factor(draft.scale.as_ref());
         let weight = section.positive(&mut self.reporter, "weight");
-        let points = section.count(&mut self.reporter, "points", 1);
-        let nodes = section.count(&mut self.reporter, "nodes", 1).unwrap_or(NODES);
+        let points = section.count(&mut self.reporter, "points", 1..=MOST_POINTS);
+        let nodes = section.count(&mut self.reporter, "nodes", 1..=MOST_NODES).unwrap_or(NODES);
         let kinds = [("no", Graded::No), ("end", Graded::End), ("both", Graded::Both)];
         let graded = section.choice(&mut self.reporter, "graded", &kinds).unwrap_or(Graded::No);
         let name = section.string(&mut self.reporter, "name");
@@ -371,7 +373,7 @@ impl Session {
                 }
                 inputs
             });
-            let scale = section.get("scale").and_then(|v| self.amount_in(v, "scale", unit));
+            let scale = section.get("scale").and_then(|v| self.difference_in(v, "scale", unit));
             if let (Some(s), Some(v)) = (scale, section.get("scale"))
                 && s <= 0.0
             {

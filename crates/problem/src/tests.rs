@@ -9,6 +9,7 @@ mod files;
 mod language;
 mod physics;
 mod place_errors;
+mod quantity_errors;
 
 use std::collections::HashMap;
 use std::io;

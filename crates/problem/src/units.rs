@@ -218,12 +218,14 @@ pub struct Quantity {
     pub unit: Unit,
     /// Written without a unit: takes the unit its place expects.
     pub plain: bool,
+    /// Written in degC: a place on the scale of temperatures, not a difference.
+    pub celsius: bool,
 }
 
 impl Quantity {
     /// A number without a unit.
     pub fn number(value: f64) -> Self {
-        Self { value, unit: Unit::one(), plain: true }
+        Self { value, unit: Unit::one(), plain: true, celsius: false }
     }
 }
 
@@ -271,6 +273,14 @@ pub fn parse_quantity(text: &str) -> Result<Quantity, UnitError> {
         });
     };
     let number: f64 = body[..length].replace('_', "").parse().unwrap_or(f64::NAN);
+    if !number.is_finite() {
+        return Err(UnitError {
+            message: format!("`{}` is beyond what a number can hold", &body[..length]),
+            help: Some("the largest is about 1.8e308".to_string()),
+            start: lead,
+            end: lead + length,
+        });
+    }
     let rest = &body[length..];
     let unit_text = rest.trim();
     if unit_text.is_empty() {
@@ -279,14 +289,14 @@ pub fn parse_quantity(text: &str) -> Result<Quantity, UnitError> {
     let offset = lead + length + (rest.len() - rest.trim_start().len());
     if matches!(unit_text, "degC" | "°C") {
         let kelvin = parse_unit("K")?;
-        return Ok(Quantity { value: number + ICE_K, unit: kelvin, plain: false });
+        return Ok(Quantity { value: number + ICE_K, unit: kelvin, plain: false, celsius: true });
     }
     let unit = parse_unit(unit_text).map_err(|mut e| {
         e.start += offset;
         e.end += offset;
         e
     })?;
-    Ok(Quantity { value: number * unit.factor, unit, plain: false })
+    Ok(Quantity { value: number * unit.factor, unit, plain: false, celsius: false })
 }
 
 /// Length in bytes of the number at the start, if there is one.
@@ -324,6 +334,16 @@ fn number_length(text: &str) -> Option<usize> {
 /// # Errors
 /// If a name is not a unit or the text is not a product of units.
 pub fn parse_unit(text: &str) -> Result<Unit, UnitError> {
+    if matches!(text.trim(), "degC" | "°C") {
+        let help = "write K; for values in degC subtract a constant, as in `T - ice` with \
+                    [constants] ice = \"0 degC\"";
+        return Err(UnitError {
+            message: "degC cannot be the unit of a result: its zero is not that of K".to_string(),
+            help: Some(help.to_string()),
+            start: 0,
+            end: text.len(),
+        });
+    }
     let mut reader = UnitReader { text, at: 0, depth: 0 };
     let (factor, dimension) = reader.product()?;
     reader.space();

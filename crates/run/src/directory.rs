@@ -68,14 +68,10 @@ impl RunDirectory {
         now: &Zoned,
         manifest: &mut Manifest,
     ) -> Result<Self, RunError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |reason| RunError::writing(&path, reason)
-        };
         if let FolderName::Exact(name) = name {
             check_name(name)?;
         }
-        fs::create_dir_all(parent).map_err(failed(parent))?;
+        fs::create_dir_all(parent).map_err(|reason| RunError::writing(parent, reason))?;
         let tries: u32 = if matches!(name, FolderName::Exact(_)) { 1 } else { 64 };
         let mut path = parent.to_owned();
         for salt in 0..tries {
@@ -85,10 +81,15 @@ impl RunDirectory {
                 Ok(()) => {
                     manifest.id = id;
                     let run = Self { path };
-                    let checkpoints = run.file("checkpoints");
-                    fs::create_dir(&checkpoints).map_err(failed(&checkpoints))?;
-                    run.write_manifest(manifest)?;
-                    return Ok(run);
+                    let begun = run.make_folder("checkpoints");
+                    return match begun.and_then(|()| run.write_manifest(manifest)) {
+                        Ok(()) => Ok(run),
+                        Err(error) => {
+                            // ours and empty: half a run helps nobody
+                            let _ = fs::remove_dir_all(run.path());
+                            Err(error)
+                        }
+                    };
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(RunError::writing(&path, error)),
@@ -126,7 +127,7 @@ impl RunDirectory {
             .into_iter()
             .flatten()
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| name.starts_with(text) || name.ends_with(text))
+            .filter(|name| !text.is_empty() && (name.starts_with(text) || name.ends_with(text)))
             .filter(|name| parent.join(name).join("manifest.json").is_file())
             .collect();
         found.sort();
@@ -154,6 +155,15 @@ impl RunDirectory {
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Makes a folder in the directory.
+    ///
+    /// # Errors
+    /// [`RunError::NotWritable`], [`RunError::DiskFull`], [`RunError::Io`].
+    pub fn make_folder(&self, name: &str) -> Result<(), RunError> {
+        let path = self.file(name);
+        fs::create_dir_all(&path).map_err(|reason| RunError::writing(&path, reason))
     }
 
     /// Reads `manifest.json`.
@@ -332,7 +342,8 @@ mod tests {
         assert_eq!(find("1f3a").unwrap(), run);
         assert_eq!(find(&run.path().display().to_string()).unwrap(), run);
         assert!(matches!(find("c"), Err(RunError::Missing { .. })));
-        assert!(matches!(find(""), Err(RunError::Ambiguous { .. })));
+        // not all runs, and not the only one
+        assert!(matches!(find(""), Err(RunError::Missing { .. })));
     }
 
     #[test]

@@ -22,15 +22,23 @@ pub enum RunError {
         name: String,
     },
     /// No right to write, or a read-only disk.
-    #[error("cannot write {}: {reason}; choose another folder with --out", .path.display())]
+    #[error("cannot write {}: {}; choose another place with --out", .path.display(), unwritable(.reason))]
     NotWritable {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
         reason: io::Error,
     },
+    /// A folder in place of a file, no right to read, or no text.
+    #[error("cannot read {}: {}", .path.display(), words(.reason))]
+    NotReadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
     /// The disk or the quota is full.
-    #[error("no space left to write {}; what was there before is unchanged", .path.display())]
+    #[error("no space left to write {}; what was there before is unchanged. Make room and try again", .path.display())]
     DiskFull {
         /// The file.
         path: PathBuf,
@@ -153,6 +161,30 @@ pub enum RunError {
     },
 }
 
+fn unwritable(reason: &io::Error) -> String {
+    match reason.kind() {
+        io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
+        _ => words(reason),
+    }
+}
+
+/// What the system said, in plain words where there are some.
+#[must_use]
+pub fn words(reason: &io::Error) -> String {
+    let plain = match reason.kind() {
+        io::ErrorKind::NotFound => "it does not exist",
+        io::ErrorKind::PermissionDenied => "no permission",
+        io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only",
+        io::ErrorKind::IsADirectory => "it is a folder",
+        io::ErrorKind::NotADirectory => "part of the path is a file, not a folder",
+        io::ErrorKind::AlreadyExists => "there is a file of that name",
+        io::ErrorKind::InvalidFilename => "the name is too long or not allowed",
+        io::ErrorKind::InvalidData => "it is not UTF-8 text",
+        _ => return reason.to_string(),
+    };
+    plain.to_owned()
+}
+
 impl RunError {
     /// Sorts an error of the file system while *writing* `path`.
     pub(crate) fn writing(path: &Path, reason: io::Error) -> Self {
@@ -161,7 +193,12 @@ impl RunError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
             io::ErrorKind::PermissionDenied
             | io::ErrorKind::ReadOnlyFilesystem
-            | io::ErrorKind::NotADirectory => Self::NotWritable { path, reason },
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::InvalidFilename
+            | io::ErrorKind::FileTooLarge => Self::NotWritable { path, reason },
             _ => Self::Io { path, reason },
         }
     }
@@ -171,6 +208,11 @@ impl RunError {
         let path = path.to_owned();
         match reason.kind() {
             io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::PermissionDenied
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidFilename
+            | io::ErrorKind::InvalidData => Self::NotReadable { path, reason },
             _ => Self::Io { path, reason },
         }
     }
@@ -178,12 +220,6 @@ impl RunError {
     /// Whether the user can mend it (exit code 1) rather than us or the machine (exit code 2).
     #[must_use]
     pub fn is_for_the_user(&self) -> bool {
-        !matches!(
-            self,
-            Self::Io { .. }
-                | Self::DiskFull { .. }
-                | Self::RaggedTable { .. }
-                | Self::WrongShape { .. }
-        )
+        !matches!(self, Self::Io { .. } | Self::RaggedTable { .. } | Self::WrongShape { .. })
     }
 }

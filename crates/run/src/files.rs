@@ -70,7 +70,8 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, RunError> {
 /// Reads a whole text file.
 ///
 /// # Errors
-/// [`RunError::Missing`] or [`RunError::Io`] (also for text that is not UTF-8).
+/// [`RunError::Missing`], [`RunError::NotReadable`] (also for text that is not UTF-8) or
+/// [`RunError::Io`].
 pub fn read_text(path: &Path) -> Result<String, RunError> {
     fs::read_to_string(path).map_err(|reason| RunError::reading(path, reason))
 }
@@ -122,6 +123,20 @@ mod tests {
         let error = RunError::writing(Path::new("runs/a/best.ckpt"), full);
         assert!(matches!(error, RunError::DiskFull { .. }));
         assert!(error.to_string().contains("runs/a/best.ckpt"));
+        assert!(error.is_for_the_user());
+    }
+
+    #[test]
+    fn what_the_user_can_mend_is_told_from_what_is_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        assert!(read_text(at).unwrap_err().is_for_the_user());
+        assert!(write_atomic(&at.join("no/a.txt"), b"").unwrap_err().is_for_the_user());
+        assert!(write_atomic(&at.join("n".repeat(300)), b"").unwrap_err().is_for_the_user());
+        fs::write(at.join("x"), [0xff]).unwrap();
+        assert!(read_text(&at.join("x")).unwrap_err().to_string().contains("UTF-8"));
+        let broken = RunError::reading(at, std::io::Error::other("bad block"));
+        assert!(!broken.is_for_the_user());
     }
 
     #[test]

@@ -43,7 +43,7 @@ mod table;
 
 pub use checkpoint::{CHECKPOINT_FORMAT, Checkpoint};
 pub use directory::{FolderName, RUNS_FOLDER, RUNS_VARIABLE, RunDirectory, runs_folder};
-pub use error::RunError;
+pub use error::{RunError, words};
 pub use files::{hash_hex, read_bytes, read_json, read_text, write_atomic, write_json};
 pub use host::{GitState, Hardware, Liveness, Process};
 pub use lines::{JsonLines, Lines, read_lines, truncate_after_step};

@@ -76,6 +76,9 @@ pub struct MetricsLine {
     /// Rms error against the reference by output, in the unit of the output.
     #[serde(deserialize_with = "numbers", skip_serializing_if = "BTreeMap::is_empty")]
     pub validation: BTreeMap<String, f64>,
+    /// What went wrong on the way, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A line of `energy.jsonl`: mean power since the line before.

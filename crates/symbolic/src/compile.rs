@@ -6,7 +6,8 @@ use std::fmt;
 use surrogate_jet::Function;
 use surrogate_jet::tape::{Op, Program, Reg};
 
-use crate::graph::{Call, Expr, Graph, Node};
+use crate::expr::{Call, Expr, Node};
+use crate::graph::Graph;
 
 /// Why an expression cannot be compiled: it still contains something that is not an input.
 #[derive(Clone, Debug, PartialEq, Eq)]

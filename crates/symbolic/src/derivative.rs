@@ -1,7 +1,10 @@
 //! Exact differentiation, memoised on the graph.
 
-use crate::graph::{Call, Expr, Graph, IntegralSpec, Jet, MultiIndex, Node, SymbolId};
-use crate::graph::{PolynomialId, TableDerivative, TableId};
+use crate::expr::{
+    Call, Expr, IntegralSpec, Jet, MultiIndex, Node, PolynomialId, SymbolId, TableDerivative,
+    TableId,
+};
+use crate::graph::Graph;
 
 impl Graph {
     /// `d node / d symbol`. Jets of unknown functions raise their order; replaced symbols follow

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::graph::{Call, Expr, Graph, Jet, Node, SymbolId};
+use crate::expr::{Call, Expr, Jet, Node, SymbolId};
+use crate::graph::Graph;
 
 /// Values that an expression is evaluated with.
 pub struct Environment<'a> {

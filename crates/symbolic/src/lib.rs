@@ -10,12 +10,14 @@
 mod compile;
 mod derivative;
 mod evaluate;
+mod expr;
 mod graph;
 mod substitute;
 
 pub use compile::{CompileError, compile};
 pub use evaluate::{Environment, gauss_legendre};
-pub use graph::{
-    Call, Expr, FunctionId, Graph, IntegralSpec, Jet, JetId, MultiIndex, Node, PolynomialId,
-    SymbolId, TableDerivative, TableId,
+pub use expr::{
+    Call, Expr, FunctionId, IntegralSpec, Jet, JetId, MultiIndex, Node, PolynomialId, SymbolId,
+    TableDerivative, TableId,
 };
+pub use graph::Graph;

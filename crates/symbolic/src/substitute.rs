@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::graph::{Expr, Graph, IntegralSpec, Jet, Node, SymbolId};
+use crate::expr::{Expr, IntegralSpec, Jet, Node, SymbolId};
+use crate::graph::Graph;
 
 impl Graph {
     /// `node` with each symbol of `map` replaced. Jets of functions of a replaced symbol are

@@ -18,6 +18,8 @@ use crate::{compare, energy};
 
 /// Least seconds that each side of the payback measurement runs.
 const MEASURE_S: f64 = 0.15;
+/// Most parameter points of one comparison; each is a solve.
+const MOST_POINTS: usize = 100_000;
 /// Times of a curve.
 const CURVE: usize = 100;
 
@@ -25,6 +27,9 @@ const CURVE: usize = 100;
 pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     if arguments.points == 0 {
         return Err(Failure::user("--points must be at least 1"));
+    }
+    if arguments.points > MOST_POINTS {
+        return Err(Failure::user(format!("--points must be at most {MOST_POINTS}")));
     }
     let mut trained = Trained::open(&arguments.run)?;
     let truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;

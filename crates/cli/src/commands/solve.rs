@@ -19,6 +19,13 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     let loaded = load(&arguments.problem, &arguments.set)?;
     let problem = &loaded.problem;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
+    let solver = compare::solver(problem, false).map_err(|e| match e {
+        SolveError::Unsupported { reason } => Failure::helped(
+            format!("the reference solver cannot treat this problem: {reason}"),
+            "train a surrogate and use `surrogate predict`, or name a reference file",
+        ),
+        other => other.into(),
+    })?;
     let grid = Grid::read(problem, &arguments.places)?;
     let beyond = grid.beyond(problem);
     if beyond > 0 {
@@ -27,13 +34,6 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
             format!("{}; widen a range with --set coordinates.…", ranges(problem)),
         ));
     }
-    let solver = compare::solver(problem, false).map_err(|e| match e {
-        SolveError::Unsupported { reason } => Failure::helped(
-            format!("the reference solver cannot treat this problem: {reason}"),
-            "train a surrogate and use `surrogate predict`, or name a reference file",
-        ),
-        other => other.into(),
-    })?;
     let table = tabulate(problem, &solver, &grid)?;
     grid.write(&table, &arguments.places, terminal)?;
     terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));

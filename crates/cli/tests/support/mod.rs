@@ -149,7 +149,7 @@ at = "x = L"
 equation = "u = 0"
 
 [outputs]
-middle = { expression = "u | x = (0.5*L)", unit = "K" }
+middle = { expression = "u | x = 0.5*L", unit = "K" }
 
 [train]
 stages = [{ optimizer = "ssbroyden", iterations = 400 }]

@@ -45,6 +45,10 @@ pub trait Optimizer {
     fn x(&self) -> &[f64];
     /// Value at the current variables.
     fn value(&self) -> f64;
+    /// Times the step was cut for good because the loss was not a number.
+    fn cuts(&self) -> usize {
+        0
+    }
     /// The objective has changed (new points): values are taken anew, what was learned is kept.
     fn refresh(&mut self, objective: &mut dyn Objective);
     /// Everything needed to go on to the same bits, as named arrays.

@@ -71,7 +71,7 @@ fn left_and_right_in_different_units() {
         ·                │           ╰── K m s^-1
         ·                ╰── K s^-1
         ╰────
-      help: a factor 1/m is missing on the right
+      help: a factor 1/m is missing on the right: divide it by a quantity in m, such as `L` or `x`
     "##);
 }
 

@@ -116,7 +116,7 @@ h = "d(u, t, u^2)"
         ·              ─┬─
         ·               ╰── neither a coordinate nor a small order
         ╰────
-      help: write `d(u, x)`, `d(u, x, 2)` or `d(u, x, t)`
+      help: write `d(u, x)`, `d(u, x, 2)` or `d(u, x, t)`; orders are 1 to 8
     "##);
 }
 
@@ -195,18 +195,16 @@ b = "u | x = T0"
      25 │ equation = "u = 0"
         ╰────
       help: for example at = "x = 0"
-    problem::units
+    problem::place
 
-      × the place of `x` has another unit
-        ╭─[test.toml:29:10]
+      × `x` runs from 0 to 1 m
+        ╭─[test.toml:29:14]
      28 │ [outputs]
      29 │ a = "u | x = 2*L"
-        ·          ┬   ┬
-        ·          │   ╰── no unit
-        ·          ╰── m
+        ·              ─┬─
+        ·               ╰── 2 is outside
      30 │ b = "u | x = T0"
         ╰────
-      help: numbers have no unit: name a constant, as in [constants] a = "1 m"
     problem::units
 
       × the place of `x` has another unit

@@ -1,0 +1,289 @@
+//! The end of `train`: comparison with the reference, report, manifest, last words.
+
+use std::time::Instant;
+
+use serde_json::json;
+use surrogate_meter::EnergyReport;
+use surrogate_problem::Problem;
+use surrogate_run::schema::PowerLine;
+use surrogate_run::{Manifest, RunDirectory, RunError, Status};
+
+use super::CHECK_SEED;
+use super::session::{Outcome, Session};
+use crate::args::Train;
+use crate::commands::evaluate::payback;
+use crate::failure::Failure;
+use crate::progress::duration;
+use crate::terminal::Terminal;
+use crate::{compare, energy, interrupts, record, trained};
+
+/// Parameter points of the comparison after training.
+const CHECK_POINTS: usize = 32;
+
+impl Session<'_> {
+    /// Evaluation, report, manifest, last words.
+    pub fn close(
+        mut self,
+        problem: &Problem,
+        outcome: Result<Outcome, Failure>,
+        arguments: &Train,
+        started: Instant,
+    ) -> Result<u8, Failure> {
+        interrupts::end_at_once();
+        let failure = match outcome {
+            Ok(outcome) => match self.finish(problem, outcome, arguments, started) {
+                Ok(code) => return Ok(code),
+                Err(failure) => failure,
+            },
+            Err(failure) => failure,
+        };
+        self.manifest.reason = Some(failure.to_string());
+        self.manifest.end(Status::Failed, jiff::Timestamp::now());
+        // what stopped the run may stop this too; it then reads as interrupted
+        let _ = self.run.write_manifest(&self.manifest);
+        if let Failure::Run(error @ RunError::DiskFull { .. }) = &failure {
+            let go_on = format!("surrogate train --resume {}", self.run.path().display());
+            return Err(Failure::helped(
+                error.to_string(),
+                format!("make room, then go on from the last checkpoint with `{go_on}`"),
+            ));
+        }
+        Err(failure)
+    }
+
+    fn finish(
+        &mut self,
+        problem: &Problem,
+        mut outcome: Outcome,
+        arguments: &Train,
+        started: Instant,
+    ) -> Result<u8, Failure> {
+        let header = json!({ "iterations": outcome.iterations, "held_out": outcome.held_out });
+        let best = trained::weights_checkpoint(&outcome.weights, header);
+        self.manifest
+            .hashes
+            .insert("weights".to_string(), surrogate_run::hash_hex(&best.to_bytes()));
+        self.run.write_checkpoint("best", &best)?;
+        let mut errors = serde_json::Map::new();
+        let held_out = outcome.held_out.iter().copied().fold(0.0, f64::max).sqrt();
+        if outcome.status == Status::Finished {
+            self.evaluate(problem, &mut outcome, held_out, &mut errors)?;
+        }
+        let report = self.meter.report();
+        self.files_of_energy(&report)?;
+        self.manifest.reason = Some(outcome.reason.clone());
+        self.manifest.seconds = Some(self.before_s + started.elapsed().as_secs_f64());
+        self.manifest.energy = Some(energy::summary(&report));
+        self.manifest.end(outcome.status, jiff::Timestamp::now());
+        self.run.write_manifest(&self.manifest)?;
+        if outcome.status == Status::Finished {
+            let _stage = self.meter.stage("report");
+            surrogate_report::report(self.run.path())?;
+        }
+        let report = self.meter.report();
+        surrogate_run::write_json(&self.run.file("energy.json"), &energy::file(&report))?;
+        self.manifest.energy = Some(energy::summary(&report));
+        self.run.write_manifest(&self.manifest)?;
+        last_words(self.terminal, &self.run, &self.manifest, &outcome, held_out);
+        self.terminal.json(&json!({
+            "run": self.run.path(),
+            "status": outcome.status.word(),
+            "reason": outcome.reason,
+            "goal_reached": self.manifest.goal_reached,
+            "verdict": verdict(&self.manifest, held_out, &outcome.unchecked),
+            "held_out_residual": held_out,
+            "seconds": self.manifest.seconds,
+            "energy_j": report.total_uj as f64 * 1e-6,
+            "energy_provenance": energy::word(&report),
+            "errors": errors,
+        }));
+        let missed = self.manifest.goal_reached == Some(false);
+        Ok(match outcome.status {
+            Status::Interrupted => interrupts::INTERRUPTED,
+            _ if arguments.strict && missed => 3,
+            _ => 0,
+        })
+    }
+
+    fn evaluate(
+        &mut self,
+        problem: &Problem,
+        outcome: &mut Outcome,
+        held_out: f64,
+        errors: &mut serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), Failure> {
+        unknowns(self.terminal, problem, outcome, &self.run)?;
+        let solved = with_found(&self.run, outcome)?;
+        let problem = solved.as_ref().unwrap_or(problem);
+        let truth = {
+            let _stage = self.meter.stage("solve");
+            match compare::truth(problem, CHECK_POINTS, CHECK_SEED, true) {
+                Ok(truth) => truth,
+                Err(failure) => {
+                    let reason = format!("the reference solver failed: {failure}");
+                    self.terminal.warn(&reason);
+                    compare::nothing(&reason)
+                }
+            }
+        };
+        let found = {
+            let _stage = self.meter.stage("evaluate");
+            compare::errors(problem, &mut outcome.model, &outcome.weights, &truth)?
+        };
+        record::write(&self.run, problem, &truth, &found, Some(held_out), &mut self.manifest)?;
+        errors.extend(errors_json(&truth, &found));
+        payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
+        outcome.unchecked = compare::unchecked(problem, &truth);
+        Ok(())
+    }
+
+    fn files_of_energy(&self, report: &EnergyReport) -> Result<(), Failure> {
+        surrogate_run::write_json(&self.run.file("energy.json"), &energy::file(report))?;
+        let mut power = self.run.power()?;
+        for sample in &report.samples {
+            let names = report.channels.iter().map(|c| c.name.clone());
+            let watts = names.zip(sample.watts.iter().copied()).collect();
+            power.write(&PowerLine { time_s: sample.time_s, watts, stage: None })?;
+        }
+        Ok(power.sync()?)
+    }
+}
+
+/// Errors for `--json`.
+pub fn errors_json(
+    truth: &compare::Truth,
+    found: &[compare::Errors],
+) -> serde_json::Map<String, serde_json::Value> {
+    let entry = |(t, e): (&compare::Target, &compare::Errors)| {
+        let value = json!({
+            "rmse": e.rms / t.unit.factor,
+            "max": e.max / t.unit.factor,
+            "relative_l2": e.relative_l2,
+            "unit": t.unit.text,
+        });
+        (t.name.clone(), value)
+    };
+    truth.targets.iter().zip(found).map(entry).collect()
+}
+
+/// The problem with unknown scalars at the values found, for the reference solver; `None` if it has
+/// none.
+fn with_found(run: &RunDirectory, outcome: &Outcome) -> Result<Option<Problem>, Failure> {
+    if outcome.model.form.unknowns.is_empty() {
+        return Ok(None);
+    }
+    let mut problem = trained::load_run(run)?.problem;
+    for (component, x) in outcome.model.components.iter().zip(&outcome.weights) {
+        for &u in &component.unknowns {
+            if let Some(column) = component.unknown_columns[u] {
+                problem.unknowns[u].initial =
+                    outcome.model.form.unknowns[u].physical_value(x[column]);
+            }
+        }
+    }
+    Ok(Some(problem))
+}
+
+/// Values found for unknown scalars.
+fn unknowns(
+    terminal: &Terminal,
+    problem: &Problem,
+    outcome: &Outcome,
+    run: &RunDirectory,
+) -> Result<(), Failure> {
+    if problem.unknowns.is_empty() {
+        return Ok(());
+    }
+    let mut found = serde_json::Map::new();
+    for (component, x) in outcome.model.components.iter().zip(&outcome.weights) {
+        for &u in &component.unknowns {
+            let Some(column) = component.unknown_columns[u] else {
+                continue;
+            };
+            let value = outcome.model.form.unknowns[u].physical_value(x[column]);
+            let unknown = &problem.unknowns[u];
+            let value = value / unknown.unit.factor;
+            terminal.say(format!("found     {} = {value:.6} {}", unknown.name, unknown.unit.text));
+            let entry = json!({ "value": value, "unit": unknown.unit.text });
+            found.insert(unknown.name.clone(), entry);
+        }
+    }
+    Ok(surrogate_run::write_json(&run.file("unknowns.json"), &found)?)
+}
+
+/// `good`, `poor` or `unverified`: what may be said of the fit.
+pub fn verdict(manifest: &Manifest, held_out: f64, unchecked: &[String]) -> &'static str {
+    let relative: Vec<f64> = manifest.errors.iter().filter_map(|e| e.relative_l2).collect();
+    let worst = relative.iter().map(|r| if r.is_nan() { f64::INFINITY } else { *r });
+    let worst = worst.fold(0.0, f64::max);
+    let bad_residual = held_out > 1e-2 || held_out.is_nan();
+    match manifest.goal_reached {
+        Some(false) => "poor",
+        None if worst > 1e-2 => "poor",
+        _ if !unchecked.is_empty() && bad_residual => "poor",
+        _ if !unchecked.is_empty() => "unverified",
+        Some(true) => "good",
+        None if !relative.is_empty() => "good",
+        None if bad_residual => "poor",
+        None => "unverified",
+    }
+}
+
+fn last_words(
+    terminal: &Terminal,
+    run: &RunDirectory,
+    manifest: &Manifest,
+    outcome: &Outcome,
+    held_out: f64,
+) {
+    let seconds = manifest.seconds.unwrap_or(0.0);
+    let energy = manifest.energy.as_ref();
+    terminal.say(format!(
+        "done      {} ({})   {} iterations   {:.1} J {}",
+        duration(seconds),
+        outcome.reason,
+        outcome.iterations,
+        energy.map_or(0.0, |e| e.energy_j),
+        energy.map_or("", |e| e.provenance.as_str()),
+    ));
+    for e in &manifest.errors {
+        if let (Some(rms), Some(max)) = (e.rms, e.max) {
+            let relative =
+                e.relative_l2.map_or(String::new(), |r| format!("   relative L2 {r:.1e}"));
+            terminal.say(format!(
+                "error     {}: rms {rms:.2e} {u}, max {max:.2e} {u}{relative}",
+                e.output,
+                u = e.unit
+            ));
+        }
+    }
+    if manifest.errors.is_empty() {
+        terminal.say("error     not known: there is no reference to compare with");
+    }
+    terminal
+        .say(format!("residual  {held_out:.1e} of its starting size, at points never trained on"));
+    for g in &manifest.goals {
+        let word = match g.reached() {
+            Some(true) => "reached",
+            Some(false) => "MISSED",
+            None => "not checked",
+        };
+        terminal.say(format!(
+            "goal      {} {} {:.2e} {}: {word}",
+            g.output, g.measure, g.limit, g.unit
+        ));
+    }
+    if !outcome.unchecked.is_empty() && !manifest.errors.is_empty() {
+        terminal.say(format!("unchecked {}: no reference", outcome.unchecked.join(", ")));
+    }
+    match verdict(manifest, held_out, &outcome.unchecked) {
+        "poor" => terminal.warn("this surrogate is a poor fit; do not rely on it"),
+        "unverified" => terminal.say("verdict   unverified: only the residual speaks for it"),
+        _ => {}
+    }
+    let path = run.path().display();
+    match outcome.status {
+        Status::Interrupted => terminal.say(format!("next      surrogate train --resume {path}")),
+        _ => terminal.say(format!("next      surrogate report {path} --open")),
+    }
+}

@@ -1,0 +1,63 @@
+//! Errors against the reference while training goes on. The loss never sees them.
+
+use surrogate_engine::{Model, Training};
+use surrogate_meter::Meter;
+use surrogate_problem::Problem;
+use surrogate_problem::model::ReferenceKind;
+
+use super::CHECK_SEED;
+use crate::failure::Failure;
+use crate::{compare, record};
+
+/// Parameter points of the comparisons during training.
+const WATCH_POINTS: usize = 4;
+
+/// Reference values at a few parameter points.
+pub struct Watched {
+    truth: compare::Truth,
+    comparison: compare::Comparison,
+}
+
+/// An error during training: output, root mean square, unit.
+pub type WatchedError = (String, f64, String);
+
+impl Watched {
+    /// Solves at a few parameter points.
+    pub fn new(problem: &Problem, model: &mut Model, meter: &Meter) -> Result<Self, Failure> {
+        let _stage = meter.stage("solve");
+        // a solver with unknown scalars at their first guess is no reference
+        let guessed = !problem.unknowns.is_empty()
+            && matches!(problem.reference.kind, ReferenceKind::Automatic);
+        let mut truth = if guessed {
+            compare::nothing("unknown scalars")
+        } else {
+            compare::truth(problem, WATCH_POINTS, CHECK_SEED + 1, false)
+                .unwrap_or_else(|failure| compare::nothing(&failure.to_string()))
+        };
+        if truth.targets.iter().any(|t| t.output) {
+            truth.targets.retain(|t| t.output);
+        }
+        let zero: Vec<Vec<f64>> = model.components.iter().map(|c| vec![0.0; c.n]).collect();
+        let comparison = compare::Comparison::new(problem, model, &zero, &truth)?;
+        Ok(Self { truth, comparison })
+    }
+
+    /// Errors of the best weights so far; `None` if there is no reference.
+    pub fn errors(
+        &mut self,
+        model: &Model,
+        training: &Training<'_>,
+        meter: &Meter,
+    ) -> Option<Vec<WatchedError>> {
+        if self.truth.targets.is_empty() {
+            return None;
+        }
+        let _stage = meter.stage("evaluate");
+        self.comparison.set_weights(model, &training.best());
+        let found = self.comparison.errors(&self.truth);
+        let entry = |(t, e): (&compare::Target, compare::Errors)| {
+            (t.name.clone(), e.rms / t.unit.factor, record::unit(&t.unit.text))
+        };
+        Some(self.truth.targets.iter().zip(found).map(entry).collect())
+    }
+}
