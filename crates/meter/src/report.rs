@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::attribution::SharedEnergy;
 use crate::finding::Rejection;
 use crate::ledger::{Amount, StageRecord};
 use crate::provenance::Provenance;
@@ -112,10 +113,17 @@ pub struct EnergyReport {
     pub samples: Vec<Sample>,
     /// What is not in the total, or not seen all the time, and why.
     pub not_measured: Vec<Rejection>,
+    /// On a shared machine: whose the energy of this session's machine channels was. `None` where
+    /// no channel counts the whole machine, or the kernel shows no CPU time of it.
+    pub shared: Option<SharedEnergy>,
+    /// Whose CPU time was followed, in words.
+    pub cpu_scope: String,
     /// How often this session's meter read its sources.
     pub boundaries: u64,
     /// Wall time that these readings took, s.
     pub overhead_s: f64,
+    /// Wall time of this session, s.
+    pub session_s: f64,
 }
 
 impl EnergyReport {
@@ -123,6 +131,18 @@ impl EnergyReport {
     #[must_use]
     pub fn provenance(&self) -> Option<Provenance> {
         self.channels.iter().filter(|c| c.energy_uj > 0).map(|c| c.provenance).max()
+    }
+
+    /// Mean cost of one reading of all sources, µs.
+    #[must_use]
+    pub fn boundary_us(&self) -> f64 {
+        1e6 * self.overhead_s / self.boundaries.max(1) as f64
+    }
+
+    /// Time spent in readings, as a share of one core over the session.
+    #[must_use]
+    pub fn overhead_share(&self) -> f64 {
+        if self.session_s > 0.0 { self.overhead_s / self.session_s } else { 0.0 }
     }
 
     /// Energy of a stage and all stages inside it, all channels, µJ.
