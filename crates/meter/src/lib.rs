@@ -49,6 +49,7 @@ mod rapl;
 mod rapl_zones;
 mod report;
 mod samples;
+pub mod schedule;
 mod shares;
 mod source;
 mod wall_command;
