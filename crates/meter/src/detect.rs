@@ -1,7 +1,8 @@
 //! The search for energy counters, and what stands in where there is none.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::calibration::{Calibration, calibrated};
 use crate::counter_file::CounterFile;
 use crate::counter_source::Counters;
 use crate::finding::Rejection;
@@ -27,6 +28,9 @@ pub struct DetectOptions {
     /// A command of the user that prints the power or energy of the whole machine, see
     /// [`WallSource`]; it replaces every other source. Default: `None`.
     pub wall_command: Option<String>,
+    /// Folder of the wall-plug calibrations; that of this host is applied if it fits the channels
+    /// found. Default: [`Calibration::folder`]. `None` applies none.
+    pub calibrations: Option<PathBuf>,
 }
 
 impl Default for DetectOptions {
@@ -36,6 +40,7 @@ impl Default for DetectOptions {
             proc_root: PathBuf::from("/proc"),
             visible_gpus: std::env::var("CUDA_VISIBLE_DEVICES").ok(),
             wall_command: None,
+            calibrations: Calibration::folder(),
         }
     }
 }
@@ -97,11 +102,16 @@ pub(crate) fn detect_with(
     }
     detection.add_processor(options, open, load);
     detection.add_gpus(options, load);
-    detection.rejected.push(Rejection::missing(
-        "rest of the machine",
-        "power supply losses, fans, disks, network and display have no counter here",
-    ));
+    detection.correct(options);
     detection
+}
+
+/// Name of this host; `unnamed` where the kernel does not say.
+#[must_use]
+pub fn host_name(proc_root: &Path) -> String {
+    let name = std::fs::read_to_string(proc_root.join("sys/kernel/hostname")).unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }
 
 /// Of two interfaces to the same counters the one with more live ones; the first if equal.
@@ -159,6 +169,42 @@ impl Detection {
         };
         self.cover(packages, &model, LoadPart::Cpu, || gap("cpu package counter"));
         self.cover(drams, &model, LoadPart::Memory, || gap("memory counter"));
+    }
+
+    /// Applies the host's wall-plug calibration, or says what is not seen without one.
+    fn correct(&mut self, options: &DetectOptions) {
+        let rest = "power supply losses, fans, disks, network and display have no counter here";
+        let missing = Rejection::missing("rest of the machine", rest)
+            .unlocked_by("surrogate meter calibrate --watts W  # with a plug meter, idle and busy");
+        let folder = options.calibrations.as_deref();
+        let path = folder.map(|folder| Calibration::path(folder, &host_name(&options.proc_root)));
+        let stored = match path.as_deref().map(Calibration::read) {
+            Some(Ok(Some(stored))) => stored,
+            Some(Err(error)) => {
+                self.rejected.push(Rejection::missing("wall calibration", error.to_string()));
+                self.rejected.push(missing);
+                return;
+            }
+            Some(Ok(None)) | None => {
+                self.rejected.push(missing);
+                return;
+            }
+        };
+        let names: Vec<&str> = self.found().map(|channel| channel.name.as_str()).collect();
+        let why = if names != stored.channels {
+            let (then, now) = (stored.channels.join(", "), names.join(", "));
+            format!("it was made with the channels {then}; now there are {now}")
+        } else {
+            match stored.line() {
+                Ok(line) => {
+                    self.sources = calibrated(std::mem::take(&mut self.sources), line);
+                    return;
+                }
+                Err(error) => error.to_string(),
+            }
+        };
+        self.rejected.push(Rejection::missing("wall calibration", why));
+        self.rejected.push(missing);
     }
 
     /// Takes the live counters of a part, or the load model and a word on why.

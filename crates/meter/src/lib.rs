@@ -23,6 +23,7 @@
 //! files. Unix only; hardware counters on Linux only. Feature `nvml`: NVIDIA GPUs.
 
 mod attribution;
+mod calibration;
 mod carry_over;
 mod cgroup;
 mod clock;
@@ -33,6 +34,7 @@ mod cpu_time;
 mod detect;
 mod error;
 mod finding;
+pub mod footprint;
 mod gpu;
 pub mod ledger;
 mod liveness;
@@ -45,6 +47,7 @@ mod perf;
 mod power_integral;
 mod process_tree;
 mod provenance;
+mod quantity;
 mod rapl;
 mod rapl_zones;
 mod report;
@@ -55,11 +58,12 @@ mod source;
 mod wall_command;
 
 pub use attribution::{MachineCpu, SharedEnergy};
+pub use calibration::{Calibration, CalibrationError, CalibrationPoint, WallLine, calibrated};
 pub use carry_over::CarryOver;
 pub use cgroup::{cgroup_cpu_ns, cgroup_of};
 pub use clock::{Clock, Moment};
 pub use cpu_time::CpuScope;
-pub use detect::{DetectOptions, Detection, detect};
+pub use detect::{DetectOptions, Detection, detect, host_name};
 pub use error::MeterError;
 pub use finding::{Rejection, RejectionKind};
 pub use gpu::{Gpu, GpuFault, gpu_sources};
@@ -69,6 +73,7 @@ pub use machine::Machine;
 pub use meter::{Meter, MeterOptions, StageGuard};
 pub use process_tree::{adopt_orphans, tree_cpu_ns};
 pub use provenance::Provenance;
+pub use quantity::Quantity;
 pub use report::{ChannelReport, EnergyReport, Total, total_of};
 pub use samples::Sample;
 pub use shares::largest_remainder;

@@ -286,6 +286,7 @@ fn without_any_counter_the_load_model_stands_in_and_says_so() {
         proc_root: empty.path().to_owned(),
         visible_gpus: None,
         wall_command: None,
+        calibrations: None,
     };
     let detection = detect(&options);
     let found: Vec<_> = detection.found().map(|c| (c.name.as_str(), c.provenance)).collect();

@@ -48,6 +48,7 @@ impl FakeMachine {
             proc_root: self.root.path().join("host/proc"),
             visible_gpus: None,
             wall_command: None,
+            calibrations: None,
         }
     }
 
@@ -174,6 +175,29 @@ fn a_wall_command_replaces_every_part_and_a_failing_one_none() {
     let found = detect_with(&options, &mut denied, &mut || ());
     assert!(found.found().count() >= 2);
     assert!(found.rejected[0].why.contains("stand in"), "{}", found.rejected[0]);
+}
+
+#[test]
+fn the_host_s_calibration_is_applied_to_the_channels_it_was_made_with() {
+    let machine = FakeMachine::new();
+    machine.file("host/proc/sys/kernel/hostname", "lab 1\n");
+    let text = "surrogate-meter calibration 1\nchannel cpu\nchannel memory\nwatts 10 40\n\
+                watts 30 65\n";
+    machine.file("settings/lab_1.calibration", text);
+    let mut options = machine.options();
+    options.calibrations = Some(machine.root.path().join("settings"));
+    let found = detect_with(&options, &mut denied, &mut || ());
+    let expected = [
+        ("cpu", Provenance::Calibrated),
+        ("memory", Provenance::Calibrated),
+        ("rest", Provenance::Calibrated),
+    ];
+    assert_eq!(names(&found)[..3], expected);
+    machine.file("settings/lab_1.calibration", &text.replace("channel memory\n", ""));
+    let found = detect_with(&options, &mut denied, &mut || ());
+    assert_eq!(names(&found)[0], ("cpu", Provenance::Estimated));
+    let why = found.rejected.iter().find(|r| r.what == "wall calibration").unwrap();
+    assert!(why.why.contains("made with the channels cpu"), "{why}");
 }
 
 #[test]
