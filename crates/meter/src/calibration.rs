@@ -140,7 +140,7 @@ impl Calibration {
         if offset_w < 0.0 {
             (slope, offset_w, parameters) = (cross(0.0, 0.0) / square(0.0), 0.0, 1.0);
         }
-        if !(slope > 0.0) {
+        if slope.is_nan() || slope <= 0.0 {
             return Err(CalibrationError::Falling { slope });
         }
         let residual = |p: &CalibrationPoint| (p.wall_w - offset_w - slope * p.meter_w).powi(2);

@@ -84,9 +84,17 @@ struct State {
     threads: HashMap<ThreadId, Thread>,
     shared: Option<SharedAccount>,
     scope: String,
-    boundaries: u64,
-    overhead_ns: u64,
+    cost: OwnCost,
     stopped: bool,
+}
+
+/// What the meter itself takes.
+#[derive(Debug, Default)]
+struct OwnCost {
+    boundaries: u64,
+    boundary_ns: u64,
+    beats: u64,
+    beat_ns: u64,
 }
 
 struct Shared {
@@ -136,8 +144,7 @@ impl Meter {
                 threads: HashMap::new(),
                 shared,
                 scope,
-                boundaries: 0,
-                overhead_ns: 0,
+                cost: OwnCost::default(),
                 stopped: false,
             }),
         });
@@ -213,8 +220,7 @@ impl Meter {
 
     fn halt(&mut self) {
         {
-            let mut state = self.shared.boundary();
-            state.end_sample();
+            let mut state = self.shared.beat();
             state.ledger.close_all();
             state.stopped = true;
         }
@@ -250,13 +256,30 @@ impl Shared {
     fn boundary(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         if !state.stopped {
-            state.book(self.clock.now());
-            let total = state.ledger.total().total_uj();
-            self.total_uj.store(total, Ordering::Relaxed);
-            state.boundaries += 1;
-            state.overhead_ns += self.clock.wall_ns().saturating_sub(state.last.wall_ns);
+            let began_ns = self.clock.wall_ns();
+            self.read(&mut state, self.clock.now());
+            state.cost.boundaries += 1;
+            state.cost.boundary_ns += self.clock.wall_ns() - began_ns;
         }
         state
+    }
+
+    /// As [`Shared::boundary`], with everything read anew, and ends the sample.
+    fn beat(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if !state.stopped {
+            let began_ns = self.clock.wall_ns();
+            self.read(&mut state, self.clock.exact());
+            state.end_sample();
+            state.cost.beats += 1;
+            state.cost.beat_ns += self.clock.wall_ns() - began_ns;
+        }
+        state
+    }
+
+    fn read(&self, state: &mut State, now: Moment) {
+        state.book(now);
+        self.total_uj.store(state.ledger.total().total_uj(), Ordering::Relaxed);
     }
 
     fn sample_until_stopped(&self, period: Duration) {
@@ -272,8 +295,7 @@ impl Shared {
                 continue;
             }
             drop(state);
-            state = self.boundary();
-            state.end_sample();
+            state = self.beat();
             due_ns = due_ns.max(now_ns.saturating_sub(period_ns)).saturating_add(period_ns);
         }
     }
@@ -356,8 +378,10 @@ impl State {
             not_measured: self.not_measured(),
             shared: self.shared.as_ref().and_then(SharedAccount::report),
             cpu_scope: self.scope.clone(),
-            boundaries: self.boundaries,
-            overhead_s: seconds(self.overhead_ns),
+            boundaries: self.cost.boundaries,
+            boundary_s: seconds(self.cost.boundary_ns),
+            beats: self.cost.beats,
+            beat_s: seconds(self.cost.beat_ns),
             session_s: seconds(self.last.wall_ns),
             channels,
         }

@@ -118,10 +118,14 @@ pub struct EnergyReport {
     pub shared: Option<SharedEnergy>,
     /// Whose CPU time was followed, in words.
     pub cpu_scope: String,
-    /// How often this session's meter read its sources.
+    /// How often this session's meter read its sources for a stage or a caller.
     pub boundaries: u64,
     /// Wall time that these readings took, s.
-    pub overhead_s: f64,
+    pub boundary_s: f64,
+    /// How often its sampler did.
+    pub beats: u64,
+    /// Wall time that these took, s.
+    pub beat_s: f64,
     /// Wall time of this session, s.
     pub session_s: f64,
 }
@@ -133,16 +137,22 @@ impl EnergyReport {
         self.channels.iter().filter(|c| c.energy_uj > 0).map(|c| c.provenance).max()
     }
 
-    /// Mean cost of one reading of all sources, µs.
+    /// Mean cost of one boundary, µs.
     #[must_use]
     pub fn boundary_us(&self) -> f64 {
-        1e6 * self.overhead_s / self.boundaries.max(1) as f64
+        1e6 * self.boundary_s / self.boundaries.max(1) as f64
+    }
+
+    /// Mean cost of one beat of the sampler, µs.
+    #[must_use]
+    pub fn beat_us(&self) -> f64 {
+        1e6 * self.beat_s / self.beats.max(1) as f64
     }
 
     /// Time spent in readings, as a share of one core over the session.
     #[must_use]
     pub fn overhead_share(&self) -> f64 {
-        if self.session_s > 0.0 { self.overhead_s / self.session_s } else { 0.0 }
+        if self.session_s > 0.0 { (self.boundary_s + self.beat_s) / self.session_s } else { 0.0 }
     }
 
     /// Energy of a stage and all stages inside it, all channels, µJ.

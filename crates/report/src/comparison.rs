@@ -7,6 +7,7 @@ use minijinja::context;
 use surrogate_run::schema::Evaluation;
 use surrogate_run::write_atomic;
 
+use crate::energy_accuracy;
 use crate::error::ReportError;
 use crate::figure::text::{count, duration, quantity};
 use crate::figures::pareto::{self, Place};
@@ -24,7 +25,7 @@ fn error_of(inputs: &Inputs) -> Option<(String, String, f64)> {
 }
 
 /// Energy and its standard uncertainty, J.
-fn energy_of(inputs: &Inputs) -> Option<(f64, Option<f64>)> {
+pub(crate) fn energy_of(inputs: &Inputs) -> Option<(f64, Option<f64>)> {
     if let Some(energy) = &inputs.energy {
         return Some((energy.total_j(), energy.sigma_uj.map(|sigma| sigma * 1e-6)));
     }
@@ -32,7 +33,15 @@ fn energy_of(inputs: &Inputs) -> Option<(f64, Option<f64>)> {
     Some((summary.energy_j, summary.sigma_j))
 }
 
-/// Writes `report.html` and `figures/` of several runs into the folder `out`, made if missing.
+/// How the energy was obtained.
+pub(crate) fn provenance_of(inputs: &Inputs) -> Option<String> {
+    let whole = inputs.energy.as_ref().map(|energy| &energy.provenance);
+    whole.or(inputs.manifest.energy.as_ref().map(|summary| &summary.provenance)).cloned()
+}
+
+/// Writes `report.html`, `figures/` and, if two runs can be compared, `comparison.json` (see
+/// `schema/comparison.schema.json`), `comparison.csv`, `boamps.json` and `ro-crate-metadata.json`
+/// of several runs into the folder `out`, made if missing.
 ///
 /// The figure holds the runs whose error has the unit and the output of the first run that has an
 /// error; the page names the others.
@@ -72,9 +81,14 @@ pub fn compare(runs: &[PathBuf], out: &Path) -> Result<ReportFiles, ReportError>
     let warnings: Vec<String> =
         inputs.iter().flat_map(|run| run.warnings.iter().cloned()).collect();
     let views = write_figures(out, drawn.into_iter().collect())?;
+    let accounts = energy_accuracy::compare(&inputs);
+    if let Some(accounts) = &accounts {
+        accounts.write(out)?;
+    }
+    let measures = accounts.as_ref().map(|a| context! { table => a.table(), notes => a.notes() });
     let html = render(
         "comparison.html",
-        context! { count => runs.len(), table => table(&inputs), notes, warnings => warnings.clone(), figures => views },
+        context! { count => runs.len(), table => table(&inputs), measures => measures, notes, warnings => warnings.clone(), figures => views },
     )?;
     let page = out.join("report.html");
     write_atomic(&page, html.as_bytes())?;
@@ -92,11 +106,7 @@ fn table(inputs: &[Inputs]) -> TableView {
             Some(false) => "not reached".to_owned(),
             None => unknown(),
         };
-        let provenance = match (&run.energy, &manifest.energy) {
-            (Some(energy), _) => energy.provenance.clone(),
-            (None, Some(summary)) => summary.provenance.clone(),
-            (None, None) => unknown(),
-        };
+        let provenance = provenance_of(run).unwrap_or_else(unknown);
         vec![
             run.id.clone(),
             manifest.problem.clone(),

@@ -74,9 +74,11 @@ pub fn text(
     lines.push(format!("water     on site {}", quantity(&footprint.water_onsite_l, "L")));
     lines.push(format!("          off site {}", quantity(&footprint.water_offsite_l, "L")));
     lines.push(format!(
-        "meter     {} readings of {:.1} us, {:.5} % of a core",
+        "meter     {} boundaries of {:.1} us, {} beats of {:.1} us, {:.4} % of a core",
         report.boundaries,
         report.boundary_us(),
+        report.beats,
+        report.beat_us(),
         100.0 * report.overhead_share()
     ));
     for missing in &report.not_measured {
@@ -138,6 +140,8 @@ pub fn object(
         "meter": {
             "boundaries": report.boundaries,
             "microseconds_per_boundary": report.boundary_us(),
+            "beats": report.beats,
+            "microseconds_per_beat": report.beat_us(),
             "percent_of_a_core": 100.0 * report.overhead_share(),
         },
     })

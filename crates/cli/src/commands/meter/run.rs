@@ -72,7 +72,6 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> Result<u8, Failure> {
     })?;
     let stage = meter.stage("command");
     let ended = Command::new(&arguments.words[0]).args(&arguments.words[1..]).status();
-    drop(stage);
     let status = match ended {
         Ok(status) => status,
         Err(error) => {
@@ -84,6 +83,7 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> Result<u8, Failure> {
         }
     };
     let report = meter.stop();
+    drop(stage); // after the last reading, which thus is the command's
     let footprint = arguments.electricity.footprint(&report)?;
     let sci = arguments.functional_unit.as_ref().zip(arguments.units).and_then(|(unit, done)| {
         footprint.software_carbon_intensity(&FunctionalUnit::Named(unit.clone()), done)
