@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn pepr_gives_p_at_the_least_resource_and_half_at_the_most() {
-        assert_eq!(pepr(&[0.8, 0.9, 0.6], &[1.0, 3.0, 2.0]), [0.8, 0.45, 0.4]);
+        assert_eq!(pepr(&[0.8, 0.9, 0.75], &[1.0, 3.0, 2.0]), [0.8, 0.45, 0.5]);
         assert_eq!(pepr(&[0.7], &[5.0]), [0.7]);
         assert_eq!(pepr(&[0.7, 0.5], &[5.0, 5.0]), [0.7, 0.5]);
     }
