@@ -10,7 +10,8 @@
 //!
 //! and the interval is E ± t sigma with Student's t of n_eff - 1 degrees of freedom; used energy is
 //! its lower bound. DRIFT allows for changes that the part seen cannot show (clock speed, other
-//! work on the machine); it was set on recorded runs, see `tests/forecast.rs`.
+//! work on the machine); 30 % is what recorded training stages need whose machine was shared,
+//! see `tests/forecast.rs`.
 //!
 //! A stage whose number of steps is not known (early stopping) has no forecast of this kind: give
 //! the least and the most steps and take the two forecasts as the range.
@@ -20,7 +21,7 @@ const BLOCKS: usize = 40;
 /// Fewest blocks that give a spread.
 const FEWEST: usize = 4;
 /// Relative standard deviation of slow changes.
-const DRIFT: f64 = 0.05;
+const DRIFT: f64 = 0.30;
 /// Beyond so many robust standard deviations a block counts as so many.
 const HUBER: f64 = 3.0;
 /// Largest correlation of neighbours that is believed.
@@ -205,7 +206,7 @@ mod tests {
         let (calm, rough) =
             (forecast(&moments(&calm), 600.0).unwrap(), forecast(&moments(&rough), 600.0).unwrap());
         assert!((rough.value / calm.value - 1.0).abs() < 0.03);
-        assert!(rough.high - rough.low > 2.0 * (calm.high - calm.low));
+        assert!(rough.high - rough.low > 1.3 * (calm.high - calm.low));
     }
 
     #[test]

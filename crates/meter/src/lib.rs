@@ -19,8 +19,12 @@
 //! # Ok::<(), surrogate_meter::MeterError>(())
 //! ```
 //!
-//! Deliberately not here: carbon, water, embodied shares, scheduling, wall calibration, writing of
-//! files. Unix only; hardware counters on Linux only. Feature `nvml`: NVIDIA GPUs.
+//! Around it: [`footprint`] turns energy into carbon and water with intervals, [`schedule`] finds
+//! hours of low carbon, [`forecast()`] says what a run will have used at its end, and a
+//! [`Calibration`] corrects the meter by a wall plug.
+//!
+//! Deliberately not here: writing of run directories, figures, market-based or marginal carbon.
+//! Unix only; hardware counters on Linux only. Feature `nvml`: NVIDIA GPUs.
 
 mod attribution;
 mod calibration;

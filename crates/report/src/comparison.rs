@@ -13,6 +13,7 @@ use crate::figure::text::{count, duration, quantity};
 use crate::figures::pareto::{self, Place};
 use crate::figures::{lower_first, shown};
 use crate::inputs::Inputs;
+use crate::metrics::rms_sigma;
 use crate::page::{ReportFiles, TableView, render, write_figures};
 
 /// Error of the main output: name to show, unit, rms.
@@ -63,7 +64,10 @@ pub fn compare(runs: &[PathBuf], out: &Path) -> Result<ReportFiles, ReportError>
         match (error_of(run), energy_of(run), &first) {
             (Some((name, unit, error)), Some((energy_j, sigma_j)), Some(first)) => {
                 if (&name, &unit) == (&first.0, &first.1) {
-                    places.push(Place { label: run.id.clone(), energy_j, sigma_j, error });
+                    let main = run.evaluation.as_ref().and_then(Evaluation::main);
+                    let error_sigma = main.map_or(0.0, |(_, e)| rms_sigma(&e.rms_by_point));
+                    let label = run.id.clone();
+                    places.push(Place { label, energy_j, sigma_j, error, error_sigma });
                 } else {
                     notes.push(format!("{} is not in the figure: its error is of {name}.", run.id));
                 }
@@ -85,7 +89,7 @@ pub fn compare(runs: &[PathBuf], out: &Path) -> Result<ReportFiles, ReportError>
     if let Some(accounts) = &accounts {
         accounts.write(out)?;
     }
-    let measures = accounts.as_ref().map(|a| context! { table => a.table(), notes => a.notes() });
+    let measures = accounts.as_ref().map(|a| context! { tables => a.tables(), notes => a.notes() });
     let html = render(
         "comparison.html",
         context! { count => runs.len(), table => table(&inputs), measures => measures, notes, warnings => warnings.clone(), figures => views },

@@ -182,31 +182,23 @@ fn payback_of(run: &Known<'_>) -> Option<PaybackRow> {
     Some(PaybackRow { count, low, high })
 }
 
+/// `2.84 kJ ± 540 J`; without the second part where it is not known.
+fn with_sigma(value: f64, sigma: f64, unit: &str) -> String {
+    let shown = quantity(value, unit, 3);
+    if sigma > 0.0 { format!("{shown} ± {}", quantity(sigma, unit, 2)) } else { shown }
+}
+
 fn whole(value: Option<f64>) -> String {
     value.map_or_else(|| "never".to_owned(), |n| count(n as u64))
 }
 
 impl Comparison {
-    /// For the page.
-    pub(crate) fn table(&self) -> TableView {
-        let headers = [
-            "Run",
-            "Standing",
-            "Rms error",
-            "Energy",
-            "PePR-E",
-            "PePR-C",
-            "PePR-T",
-            "Energy x delay",
-            "Energy to target",
-            "Last halving",
-            "Payback (interval)",
-            "Curves per joule",
-        ];
+    /// For the page: where the runs stand, and what they cost.
+    pub(crate) fn tables(&self) -> [TableView; 2] {
         let none = || "–".to_owned();
         let joules = |value: Option<f64>| value.map_or_else(none, |j| quantity(j, "J", 3));
         let score = |value: Option<f64>| value.map_or_else(none, |p| number(p, 3));
-        let row = |r: &Row| {
+        let place = |r: &Row| {
             let standing = match &r.dominated_by {
                 Some(by) => format!("{} by {by}", r.standing),
                 None => r.standing.to_owned(),
@@ -214,20 +206,17 @@ impl Comparison {
             vec![
                 r.run.clone(),
                 standing,
-                format!(
-                    "{} ± {}",
-                    quantity(r.error, &r.unit, 2),
-                    quantity(r.error_sigma, &r.unit, 1)
-                ),
-                format!(
-                    "{} ± {}",
-                    quantity(r.energy_j, "J", 3),
-                    quantity(r.energy_sigma_j, "J", 2)
-                ),
+                with_sigma(r.error, r.error_sigma, &r.unit),
+                with_sigma(r.energy_j, r.energy_sigma_j, "J"),
                 score(r.pepr_e),
                 score(r.pepr_c),
                 score(r.pepr_t),
-                r.energy_delay_js.map_or_else(none, |e| quantity(e, "J s", 3)),
+            ]
+        };
+        let cost = |r: &Row| {
+            vec![
+                r.run.clone(),
+                r.energy_delay_js.map_or_else(none, |e| format!("{} J s", number(e, 3))),
                 joules(r.energy_to_target_j),
                 joules(r.joules_of_last_halving),
                 r.payback.map_or_else(none, |p| {
@@ -236,10 +225,27 @@ impl Comparison {
                 r.curves_per_joule.map_or_else(none, |n| number(n, 3)),
             ]
         };
-        TableView {
-            headers: headers.map(str::to_owned).to_vec(),
-            rows: self.runs.iter().map(row).collect(),
-        }
+        let view = |headers: &[&str], rows: Vec<Vec<String>>| TableView {
+            headers: headers.iter().map(|&h| h.to_owned()).collect(),
+            rows,
+        };
+        [
+            view(
+                &["Run", "Standing", "Rms error", "Energy", "PePR-E", "PePR-C", "PePR-T"],
+                self.runs.iter().map(place).collect(),
+            ),
+            view(
+                &[
+                    "Run",
+                    "Energy x delay",
+                    "Energy to target",
+                    "Last halving",
+                    "Payback (interval)",
+                    "Curves per joule",
+                ],
+                self.runs.iter().map(cost).collect(),
+            ),
+        ]
     }
 
     /// Words below the table.
