@@ -135,6 +135,15 @@ fn run_writes_its_account_and_counts_carbon_by_the_work_done() {
 }
 
 #[test]
+fn the_present_intensity_may_come_from_a_command() {
+    let folder = tempdir().unwrap();
+    let run = ["--json", "meter", "run", "--carbon-command", "echo 77", "--", "true"];
+    let said = surrogate_in(folder.path(), &run);
+    said.expect(0, &["printed by the command"]);
+    assert_eq!(said.json()["footprint"]["carbon_intensity"]["value"], 77.0);
+}
+
+#[test]
 fn mistakes_are_found_before_the_command_runs() {
     let folder = tempdir().unwrap();
     for (option, value, word) in [

@@ -9,6 +9,8 @@
 
 pub mod carbon;
 pub mod embodied;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod site;
 
 use crate::provenance::Provenance;

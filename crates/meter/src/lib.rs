@@ -24,7 +24,8 @@
 //! [`Calibration`] corrects the meter by a wall plug.
 //!
 //! Deliberately not here: writing of run directories, figures, market-based or marginal carbon.
-//! Unix only; hardware counters on Linux only. Feature `nvml`: NVIDIA GPUs.
+//! Unix only; hardware counters on Linux only. Feature `nvml`: NVIDIA GPUs. Feature `live`: present
+//! carbon intensity from public services, asked only when called.
 
 mod attribution;
 mod calibration;

@@ -47,8 +47,8 @@ pub enum CommandFault {
         /// Its end, in the system's words.
         status: String,
     },
-    /// It printed no number with a known unit.
-    #[error("it printed {text:?}; wanted is a number of W, kW, J, kJ, MJ, Wh or kWh")]
+    /// It printed no number, or one with an unknown unit.
+    #[error("it printed {text:?}; wanted is a number, with its unit if it has one")]
     Text {
         /// What it printed.
         text: String,
@@ -75,6 +75,12 @@ pub enum WallReading {
 /// # Errors
 /// [`CommandFault`]
 pub fn read_wall(command: &str) -> Result<WallReading, CommandFault> {
+    let text = output_of(command)?;
+    parse(&text).ok_or(CommandFault::Text { text })
+}
+
+/// What `command` prints, without white space around it.
+pub(crate) fn output_of(command: &str) -> Result<String, CommandFault> {
     let started = Instant::now();
     let mut child = Command::new("sh")
         .args(["-c", command])
@@ -98,10 +104,10 @@ pub fn read_wall(command: &str) -> Result<WallReading, CommandFault> {
     }
     let mut text = String::new();
     if let Some(mut out) = child.stdout.take() {
-        // what is no text shows in the message below
+        // what is no text shows in the message of whoever reads it
         let _ = out.by_ref().take(4_096).read_to_string(&mut text);
     }
-    parse(&text).ok_or_else(|| CommandFault::Text { text: text.trim().to_owned() })
+    Ok(text.trim().to_owned())
 }
 
 fn end(child: &mut Child) {

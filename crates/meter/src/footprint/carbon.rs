@@ -7,6 +7,7 @@
 
 use crate::provenance::Provenance;
 use crate::quantity::Quantity;
+use crate::wall_command::{CommandFault, output_of};
 
 /// The table that this crate ships: see `data/energy/README.md` of the repository.
 const TABLE: &str =
@@ -187,6 +188,22 @@ pub fn given(g_per_kwh: f64, sigma: Option<f64>) -> Quantity {
     )
 }
 
+/// The intensity that a command of the user prints, gCO2e/kWh, now; one sigma is taken as 10 %.
+///
+/// # Errors
+/// [`CommandFault`] if it fails or prints no number of 0 or more.
+pub fn from_command(command: &str) -> Result<Quantity, CommandFault> {
+    let text = output_of(command)?;
+    let number = text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    let value = number.filter(|g| g.is_finite() && *g >= 0.0);
+    let value = value.ok_or(CommandFault::Text { text })?;
+    Ok(given(value, Some(0.1 * value)).from_source(
+        Provenance::Assumed,
+        format!("printed by the command `{command}`"),
+        "now",
+    ))
+}
+
 /// Fields of a line of CSV; quoted ones may hold commas.
 fn fields(line: &str) -> Vec<String> {
     let (mut fields, mut quoted) = (vec![String::new()], false);
@@ -239,6 +256,14 @@ mod tests {
         let world = CarbonTable::shipped().unwrap().world().unwrap();
         assert!(world.low < 200.0 && world.high > 550.0, "{world:?}");
         assert!(world.source.contains("no country given"));
+    }
+
+    #[test]
+    fn a_command_s_number_is_taken_and_a_word_is_not() {
+        let live = from_command("echo 120 g/kWh").unwrap();
+        assert_eq!((live.value, live.high.round()), (120.0, 132.0));
+        assert!(matches!(from_command("echo windy"), Err(CommandFault::Text { .. })));
+        assert!(from_command("exit 4").is_err());
     }
 
     #[test]

@@ -79,6 +79,14 @@ pub struct Electricity {
     /// Carbon intensity of the electricity, gCO2e/kWh, optionally with one sigma: 52 or 52+-5.
     #[arg(long, value_name = "G_PER_KWH")]
     pub carbon_intensity: Option<String>,
+    /// Shell command that prints the present carbon intensity, gCO2e/kWh; run at the end.
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["country", "carbon_intensity"])]
+    pub carbon_command: Option<String>,
+    /// Ask a service for the present intensity at the end: electricity-maps (with --country as its
+    /// zone; key in ELECTRICITY_MAPS_TOKEN) or uk-carbon-intensity.
+    #[cfg(feature = "live")]
+    #[arg(long, value_name = "SERVICE", conflicts_with = "carbon_command")]
+    pub live: Option<String>,
     /// CSV of intensities to look the country or zone up in, in place of the built-in table.
     #[arg(long, value_name = "FILE.csv")]
     pub carbon_table: Option<PathBuf>,
@@ -99,6 +107,9 @@ pub struct Electricity {
 impl Electricity {
     /// Whether everything can be understood, before anything is run.
     pub fn check(&self) -> Result<(), Failure> {
+        if self.carbon_command.is_some() {
+            return self.site().map(|_| ()); // the command is not run before its time
+        }
         self.options(1.0, 1, &[]).map(|_| ())
     }
 
@@ -151,7 +162,41 @@ impl Electricity {
         }
     }
 
+    /// The service's answer, if one was named.
+    #[cfg(feature = "live")]
+    fn asked(&self) -> Result<Option<Quantity>, Failure> {
+        use surrogate_meter::footprint::live::{Provider, Signal, ask};
+
+        let Some(name) = &self.live else { return Ok(None) };
+        let provider = Provider::from_word(name).ok_or_else(|| {
+            let known = "electricity-maps or uk-carbon-intensity";
+            Failure::helped(format!("--live {name:?} is no service"), format!("use {known}"))
+        })?;
+        let zone = self.country.as_deref().unwrap_or_default();
+        let answer = ask(provider, zone, None).map_err(|e| Failure::user(e.to_string()))?;
+        match answer.signal {
+            Signal::Average => Ok(Some(answer.intensity)),
+            Signal::Marginal => Err(Failure::helped(
+                "this service gives marginal intensities, which are not mixed with averages",
+                "use electricity-maps or uk-carbon-intensity",
+            )),
+        }
+    }
+
+    #[cfg(not(feature = "live"))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // as with the feature
+    fn asked(&self) -> Result<Option<Quantity>, Failure> {
+        Ok(None)
+    }
+
     fn intensity(&self, run_s: f64) -> Result<Quantity, Failure> {
+        if let Some(answer) = self.asked()? {
+            return Ok(answer);
+        }
+        if let Some(command) = &self.carbon_command {
+            return carbon::from_command(command)
+                .map_err(|fault| Failure::user(format!("--carbon-command: {fault}")));
+        }
         if let Some(text) = &self.carbon_intensity {
             let (value, sigma) = text.split_once("+-").unwrap_or((text, "0"));
             let number =
