@@ -31,6 +31,16 @@ pub struct FootprintOptions {
     pub hardware: Vec<Embodied>,
 }
 
+impl FootprintOptions {
+    /// Metered energy at which the carbon of running, without that of making, reaches `limit_g`
+    /// gCO2e, J; for a limit on carbon. `None` if running emits nothing.
+    #[must_use]
+    pub fn energy_for_carbon_j(&self, limit_g: f64) -> Option<f64> {
+        let g_per_kwh = self.site.pue().value * self.intensity.value;
+        (g_per_kwh > 0.0).then(|| limit_g / g_per_kwh * 3.6e6)
+    }
+}
+
 /// Carbon and water of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Footprint {
@@ -173,6 +183,15 @@ mod tests {
         let unknown = Footprint::of(&energy, 60.0, &options(Site::DataCentre));
         assert!(unknown.operational_g.sigma() > declared.operational_g.sigma());
         assert!(unknown.water_onsite_l.value > 0.0);
+    }
+
+    #[test]
+    fn a_limit_on_carbon_is_a_limit_on_energy() {
+        let options = options(Site::Declared { pue: 1.5 });
+        let joules = options.energy_for_carbon_j(30.0).unwrap();
+        assert!((joules - 3.6e5).abs() < 1e-6, "30 g at 300 g/kWh are 0.1 kWh");
+        let none = FootprintOptions { intensity: carbon::given(0.0, None), ..options };
+        assert_eq!(none.energy_for_carbon_j(30.0), None);
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod gpu;
 pub mod ledger;
 mod liveness;
 mod load_model;
+mod load_table;
 mod machine;
 mod meter;
 #[cfg(feature = "nvml")]

@@ -38,7 +38,7 @@ fn spin(length: Duration) {
 }
 
 #[test]
-fn a_stage_that_waits_leaves_the_energy_to_one_thatworks() {
+fn a_stage_that_waits_leaves_the_energy_to_one_that_works() {
     if cfg!(not(target_os = "linux")) {
         return; // without clocks of threads stages share equally
     }

@@ -26,7 +26,7 @@ pub enum MeterCommand {
     /// Show what is read on this machine, what is not and why, and how to unlock it.
     Detect(detect::Detect),
     /// Run a command and say what it used; ends with the command's exit code.
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Correct the meter by readings of a wall plug, for this host.
     Calibrate(calibrate::Calibrate),
     /// Choose the hours of low carbon for a job, or replay a year of such choices.
