@@ -36,6 +36,8 @@ pub enum Command {
     Report(Report),
     /// List runs.
     Runs(Runs),
+    /// Energy and carbon of any command, and when to run it.
+    Meter(crate::commands::meter::Meter),
 }
 
 /// `surrogate check`

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Evaluate(a) => commands::evaluate::run(a, &terminal),
         Command::Report(a) => commands::report::run(a, &terminal),
         Command::Runs(a) => commands::runs::run(a, &terminal),
+        Command::Meter(a) => commands::meter::run(a, &terminal),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -62,8 +62,14 @@ fn main() -> Result<(), MeterError> {
     for missing in &report.not_measured {
         println!("not measured: {missing}");
     }
-    let mean_us = 1e6 * report.overhead_s / report.boundaries.max(1) as f64;
-    println!("{} readings of {mean_us:.1} us each", report.boundaries);
+    println!(
+        "{} boundaries of {:.1} us, {} beats of {:.1} us: {:.5} % of a core",
+        report.boundaries,
+        report.boundary_us(),
+        report.beats,
+        report.beat_us(),
+        100.0 * report.overhead_share()
+    );
     Ok(())
 }
 

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::counter_source::RawCounter;
+
 /// Why a counter file gave no number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CounterFault {
@@ -37,9 +39,11 @@ impl CounterFile {
         let file = File::open(&path)?;
         Ok(Self { path, file })
     }
+}
 
-    /// The present number. A file that fails is opened anew once, in case its zone came back.
-    pub(crate) fn read(&mut self) -> Result<u64, CounterFault> {
+impl RawCounter for CounterFile {
+    /// A file that fails is opened anew once, in case its zone came back.
+    fn read_uj(&mut self) -> Result<u64, CounterFault> {
         read_number(&self.file).or_else(|_| {
             self.file = File::open(&self.path)?;
             read_number(&self.file)

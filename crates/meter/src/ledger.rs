@@ -1,12 +1,14 @@
 //! The ledger: which stage used which energy, in integers that add up exactly.
 //!
 //! Attribution rule. Time is cut into intervals at every boundary (a stage opens or closes, or
-//! the sampler beats). The energy, wall time and CPU time of an interval are split equally among
-//! the *innermost* open stages, those that have no open stage inside them. Each thread has at
-//! most one innermost stage, and a stage that was opened on one thread inside a stage of another
-//! takes the place of that stage. Of a quantity `q` over `n` stages each gets `q / n`, and the
-//! first `q % n` of them, in the order in which they were opened, get one unit more. With no
-//! stage open the interval is *unattributed*. Hence for every channel, at every moment,
+//! the sampler beats). The energy, wall time and CPU time of an interval are split among the
+//! *innermost* open stages, those that have no open stage inside them. Each thread has at most one
+//! innermost stage, and a stage that was opened on one thread inside a stage of another takes the
+//! place of that stage. Several innermost stages share in proportion to the CPU time of their
+//! threads, which [`Ledger::advance_by`] is given; CPU time that belongs to none of these threads
+//! (a pool's workers) counts for all of them equally, and without any CPU time they share equally.
+//! Shares are rounded by the largest remainder. With no stage open the interval is *unattributed*.
+//! Hence for every channel, at every moment,
 //!
 //! sum of the stages' own energies + unattributed = total (exactly, in µJ).
 //!
@@ -15,6 +17,7 @@
 use std::collections::HashMap;
 
 use crate::clock::seconds;
+use crate::shares::largest_remainder;
 
 /// Energies by channel, wall and CPU time, of a stage or an interval.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,14 +55,28 @@ impl Amount {
         seconds(self.cpu_ns)
     }
 
-    /// Adds the share that the stage in place `place` of `count` gets of `whole`.
-    fn add_share(&mut self, whole: &Self, place: u64, count: u64) {
-        let share = |q: u64| q / count + u64::from(place < q % count);
-        for (mine, &q) in self.energy_uj.iter_mut().zip(&whole.energy_uj) {
-            *mine += share(q);
+    fn add(&mut self, more: &Self) {
+        for (mine, &q) in self.energy_uj.iter_mut().zip(&more.energy_uj) {
+            *mine += q;
         }
-        self.wall_ns += share(whole.wall_ns);
-        self.cpu_ns += share(whole.cpu_ns);
+        self.wall_ns += more.wall_ns;
+        self.cpu_ns += more.cpu_ns;
+    }
+
+    /// Splits every quantity in proportion to `weights`, exactly.
+    fn split(&self, weights: &[u64]) -> Vec<Self> {
+        let mut parts = vec![Self::zero(self.energy_uj.len()); weights.len()];
+        let mut share = |q: u64, put: &dyn Fn(&mut Self, u64)| {
+            for (part, q) in parts.iter_mut().zip(largest_remainder(q, weights)) {
+                put(part, q);
+            }
+        };
+        for (channel, &q) in self.energy_uj.iter().enumerate() {
+            share(q, &|part, q| part.energy_uj[channel] = q);
+        }
+        share(self.wall_ns, &|part, q| part.wall_ns = q);
+        share(self.cpu_ns, &|part, q| part.cpu_ns = q);
+        parts
     }
 }
 
@@ -135,34 +152,50 @@ impl Ledger {
             next_id: 0,
         };
         let unattributed = ledger.fitting(&unattributed);
-        ledger.unattributed.add_share(&unattributed, 0, 1);
-        ledger.total.add_share(&unattributed, 0, 1);
+        ledger.unattributed.add(&unattributed);
+        ledger.total.add(&unattributed);
         for stage in stages {
             let own = ledger.fitting(&stage.own);
             let row = ledger.row(&stage.path);
             ledger.rows[row].calls = ledger.rows[row].calls.saturating_add(stage.calls);
             ledger.rows[row].open_ns = ledger.rows[row].open_ns.saturating_add(stage.open_ns);
-            ledger.rows[row].own.add_share(&own, 0, 1);
-            ledger.total.add_share(&own, 0, 1);
+            ledger.rows[row].own.add(&own);
+            ledger.total.add(&own);
         }
         ledger
     }
 
-    /// Books an interval since the last boundary.
+    /// Books an interval since the last boundary; several innermost stages share it equally.
     ///
     /// Channels beyond the ledger's are ignored, missing ones count as 0; a quantity that would
     /// overflow the total is cut so that the sum stays exact.
     pub fn advance(&mut self, interval: &Amount) {
+        self.advance_by(interval, &[]);
+    }
+
+    /// Books an interval; several innermost stages share it by the CPU time, ns, that `cpu_of` says
+    /// their threads used in it. Stages that it does not name used none of their own.
+    pub fn advance_by(&mut self, interval: &Amount, cpu_of: &[(StageId, u64)]) {
         let interval = self.fitting(interval);
-        self.total.add_share(&interval, 0, 1);
-        let innermost: Vec<usize> =
-            self.open.iter().filter(|s| s.children == 0).map(|s| s.row).collect();
-        if innermost.is_empty() {
-            self.unattributed.add_share(&interval, 0, 1);
-        }
-        let count = innermost.len() as u64;
-        for (place, row) in (0..).zip(innermost) {
-            self.rows[row].own.add_share(&interval, place, count);
+        self.total.add(&interval);
+        let innermost: Vec<(StageId, usize)> =
+            self.open.iter().filter(|s| s.children == 0).map(|s| (s.id, s.row)).collect();
+        match innermost.as_slice() {
+            [] => self.unattributed.add(&interval),
+            [(_, row)] => self.rows[*row].own.add(&interval),
+            several => {
+                let own = |id: StageId| {
+                    let named = cpu_of.iter().filter(|(stage, _)| *stage == id);
+                    named.fold(0_u64, |sum, (_, ns)| sum.saturating_add(*ns))
+                };
+                let own: Vec<u64> = several.iter().map(|&(id, _)| own(id)).collect();
+                let sum = own.iter().fold(0_u64, |sum, &ns| sum.saturating_add(ns));
+                let pool = interval.cpu_ns.saturating_sub(sum) / several.len() as u64;
+                let weights: Vec<u64> = own.iter().map(|ns| ns.saturating_add(pool)).collect();
+                for (&(_, row), part) in several.iter().zip(interval.split(&weights)) {
+                    self.rows[row].own.add(&part);
+                }
+            }
         }
     }
 
@@ -313,6 +346,27 @@ mod tests {
         }
         ledger.advance(&joules(11));
         assert_eq!((own(&ledger, "a"), own(&ledger, "b"), own(&ledger, "c")), (4, 4, 3));
+    }
+
+    #[test]
+    fn concurrent_stages_share_by_the_cpu_time_of_their_threads() {
+        let mut ledger = Ledger::new(1);
+        let busy = ledger.open(None, "busy");
+        let waiting = ledger.open(None, "waiting");
+        let interval = Amount { energy_uj: vec![1_000], wall_ns: 10, cpu_ns: 10 };
+        ledger.advance_by(&interval, &[(busy, 9), (waiting, 1)]);
+        assert_eq!((own(&ledger, "busy"), own(&ledger, "waiting")), (900, 100));
+    }
+
+    #[test]
+    fn a_pool_s_cpu_time_counts_for_all_stages_equally() {
+        let mut ledger = Ledger::new(1);
+        let a = ledger.open(None, "a");
+        ledger.open(None, "b");
+        // 4 ns on a's own thread, 16 ns on workers that nobody named
+        let interval = Amount { energy_uj: vec![1_000], wall_ns: 10, cpu_ns: 20 };
+        ledger.advance_by(&interval, &[(a, 4)]);
+        assert_eq!((own(&ledger, "a"), own(&ledger, "b")), (600, 400));
     }
 
     #[test]

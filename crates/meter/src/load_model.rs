@@ -8,16 +8,16 @@
 //!
 //! Symbols: `P_idle`, `P_max` W per vCPU; `P_GB` W per GB (10⁹ bytes); u in 0..=1.
 //!
-//! Numbers: Cloud Carbon Footprint coefficients (2026-04, from SPECpower_ssj2008 results) give
-//! 0.81–4.48 W per vCPU for Emerald Rapids and 1.04–4.16 W for Sapphire Rapids. Any other
-//! processor gets 0.9–3.7 W, the geometric mean over that source's 17 server generations, whose
-//! spread is a factor of 1.8 (idle) and 1.7 (full load) at one sigma. Memory: 0.3725 W/GB (Green
+//! Numbers: by microarchitecture, see `load_table.rs`. A processor that is not in it gets 0.9 to
+//! 3.7 W per vCPU, the geometric mean over the source's server generations, whose spread is a factor
+//! of 1.8 (idle) and 1.7 (full load) at one sigma. Memory: 0.3725 W/GB (Green
 //! Algorithms). Vector code and desktop parts lie further off, hence one sigma is stated as a
 //! factor of 2 for the processor and for the memory.
 //!
 //! Deliberately not: frequency, temperature, other processes, power supply, fans, disks.
 
 use crate::clock::Moment;
+use crate::load_table::microarchitecture;
 use crate::machine::Machine;
 use crate::provenance::Provenance;
 use crate::source::{Channel, Source, Uncertainty};
@@ -28,12 +28,8 @@ pub const SIGMA_FACTOR: f64 = 2.0;
 /// Memory power, W per GB allocated (Green Algorithms).
 pub const MEMORY_W_PER_GB: f64 = 0.3725;
 
-/// Intel family 6 models by (model, name, idle W, full-load W) per vCPU.
-const INTEL_FAMILY_6: [(u32, &str, f64, f64); 2] =
-    [(143, "Sapphire Rapids", 1.04, 4.16), (207, "Emerald Rapids", 0.81, 4.48)];
-
 /// Idle and full-load W per vCPU of a processor that the table does not know.
-const UNKNOWN: (f64, f64) = (0.9, 3.7);
+pub(crate) const UNKNOWN: (f64, f64) = (0.9, 3.7);
 
 /// Parameters of the model for one machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,12 +52,11 @@ impl LoadModel {
     /// The model for `machine`.
     #[must_use]
     pub fn of(machine: &Machine) -> Self {
-        let known = INTEL_FAMILY_6.iter().find(|(model, ..)| {
-            machine.vendor == "GenuineIntel" && machine.family == 6 && machine.model == *model
-        });
+        let known = microarchitecture(&machine.vendor, machine.family, machine.model);
         let (idle_w, max_w, origin) = match known {
-            Some(&(_, name, idle, max)) => {
-                (idle, max, format!("{name}, Cloud Carbon Footprint 2026-04"))
+            Some(row) => {
+                let origin = format!("{}, Cloud Carbon Footprint 2026-04", row.name);
+                (row.idle_w, row.max_w, origin)
             }
             None => (
                 UNKNOWN.0,

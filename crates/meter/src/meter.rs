@@ -2,21 +2,23 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
+use crate::attribution::SharedAccount;
 use crate::carry_over::{CarryOver, Slot};
 use crate::clock::{Clock, Moment, seconds};
-use crate::cpu_time::CpuScope;
+use crate::cpu_time::{CpuScope, ThreadClock};
 use crate::detect::{DetectOptions, Detection, detect};
 use crate::error::MeterError;
 use crate::finding::{Rejection, RejectionKind};
 use crate::ledger::{Amount, Ledger, StageId};
 use crate::report::{ChannelReport, EnergyReport, Total, total_of};
 use crate::samples::{Sample, SampleLog};
-use crate::source::{Source, Uncertainty};
+use crate::source::{Scope, Source, Uncertainty};
 
 /// Longest period of the sampler: a counter may wrap after 4 minutes.
 const LONGEST_PERIOD: Duration = Duration::from_secs(10);
@@ -35,6 +37,8 @@ pub struct MeterOptions {
     pub detection: Option<Detection>,
     /// Account of earlier sessions of the run.
     pub carry_over: CarryOver,
+    /// Root of the kernel's process tree, for the CPU time of the whole machine. Default: `/proc`.
+    pub proc_root: PathBuf,
 }
 
 impl Default for MeterOptions {
@@ -44,7 +48,28 @@ impl Default for MeterOptions {
             cpu_scope: CpuScope::Process,
             detection: None,
             carry_over: CarryOver::default(),
+            proc_root: PathBuf::from("/proc"),
         }
+    }
+}
+
+/// The open stages of one thread.
+struct Thread {
+    stages: Vec<StageId>,
+    clock: ThreadClock,
+    cpu_ns: u64, // at the last boundary
+}
+
+impl Thread {
+    fn of_caller() -> Self {
+        let clock = ThreadClock::of_this_thread();
+        Self { stages: Vec::new(), clock, cpu_ns: clock.cpu_ns().unwrap_or(0) }
+    }
+
+    /// CPU time since the last boundary, ns.
+    fn step(&mut self) -> u64 {
+        let now = self.clock.cpu_ns().unwrap_or(self.cpu_ns);
+        now.saturating_sub(std::mem::replace(&mut self.cpu_ns, now))
     }
 }
 
@@ -56,10 +81,20 @@ struct State {
     ledger: Ledger,
     samples: SampleLog,
     last: Moment,
-    stacks: HashMap<ThreadId, Vec<StageId>>,
-    boundaries: u64,
-    overhead_ns: u64,
+    threads: HashMap<ThreadId, Thread>,
+    shared: Option<SharedAccount>,
+    scope: String,
+    cost: OwnCost,
     stopped: bool,
+}
+
+/// What the meter itself takes.
+#[derive(Debug, Default)]
+struct OwnCost {
+    boundaries: u64,
+    boundary_ns: u64,
+    beats: u64,
+    beat_ns: u64,
 }
 
 struct Shared {
@@ -87,8 +122,11 @@ impl Meter {
         let Detection { mut sources, rejected } = detection;
         let live = sources.iter().map(|source| source.channel().clone()).collect();
         let (slots, ledger) = options.carry_over.join(live)?;
-        let clock = Clock::start(options.cpu_scope);
+        let clock = Clock::start(options.cpu_scope.clone());
         let last = clock.now();
+        let on_machine = sources.iter().any(|source| source.scope() == Scope::Machine);
+        let shared = on_machine.then(|| SharedAccount::start(options.proc_root, last.cpu_ns));
+        let scope = options.cpu_scope.words();
         let read_uj = sources.iter_mut().map(|source| source.read(last)).collect();
         let total = ledger.total().clone();
         let shared = Arc::new(Shared {
@@ -103,9 +141,10 @@ impl Meter {
                 samples: SampleLog::start(total.wall_ns, &total.energy_uj),
                 ledger,
                 last,
-                stacks: HashMap::new(),
-                boundaries: 0,
-                overhead_ns: 0,
+                threads: HashMap::new(),
+                shared,
+                scope,
+                cost: OwnCost::default(),
                 stopped: false,
             }),
         });
@@ -134,9 +173,9 @@ impl Meter {
         let thread = thread::current().id();
         let mut state = self.shared.boundary();
         let state = &mut *state;
-        let stack = state.stacks.entry(thread).or_default();
-        let id = state.ledger.open(parent.or_else(|| stack.last().copied()), name);
-        stack.push(id);
+        let stages = &mut state.threads.entry(thread).or_insert_with(Thread::of_caller).stages;
+        let id = state.ledger.open(parent.or_else(|| stages.last().copied()), name);
+        stages.push(id);
         StageGuard { shared: Arc::clone(&self.shared), id, thread, stays: PhantomData }
     }
 
@@ -181,8 +220,7 @@ impl Meter {
 
     fn halt(&mut self) {
         {
-            let mut state = self.shared.boundary();
-            state.end_sample();
+            let mut state = self.shared.beat();
             state.ledger.close_all();
             state.stopped = true;
         }
@@ -218,13 +256,30 @@ impl Shared {
     fn boundary(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         if !state.stopped {
-            state.book(self.clock.now());
-            let total = state.ledger.total().total_uj();
-            self.total_uj.store(total, Ordering::Relaxed);
-            state.boundaries += 1;
-            state.overhead_ns += self.clock.wall_ns().saturating_sub(state.last.wall_ns);
+            let began_ns = self.clock.wall_ns();
+            self.read(&mut state, self.clock.now());
+            state.cost.boundaries += 1;
+            state.cost.boundary_ns += self.clock.wall_ns() - began_ns;
         }
         state
+    }
+
+    /// As [`Shared::boundary`], with everything read anew, and ends the sample.
+    fn beat(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if !state.stopped {
+            let began_ns = self.clock.wall_ns();
+            self.read(&mut state, self.clock.exact());
+            state.end_sample();
+            state.cost.beats += 1;
+            state.cost.beat_ns += self.clock.wall_ns() - began_ns;
+        }
+        state
+    }
+
+    fn read(&self, state: &mut State, now: Moment) {
+        state.book(now);
+        self.total_uj.store(state.ledger.total().total_uj(), Ordering::Relaxed);
     }
 
     fn sample_until_stopped(&self, period: Duration) {
@@ -240,8 +295,7 @@ impl Shared {
                 continue;
             }
             drop(state);
-            state = self.boundary();
-            state.end_sample();
+            state = self.beat();
             due_ns = due_ns.max(now_ns.saturating_sub(period_ns)).saturating_add(period_ns);
         }
     }
@@ -249,6 +303,8 @@ impl Shared {
 
 impl State {
     fn book(&mut self, now: Moment) {
+        // another process's ended child may vanish from a tree's CPU time: it never counts back
+        let now = Moment { cpu_ns: now.cpu_ns.max(self.last.cpu_ns), ..now };
         let mut interval = Amount::zero(self.sources.len());
         interval.wall_ns = now.wall_ns.saturating_sub(self.last.wall_ns);
         interval.cpu_ns = now.cpu_ns.saturating_sub(self.last.cpu_ns);
@@ -257,12 +313,25 @@ impl State {
             let new_uj = source.read(now).max(*read_uj);
             *step_uj = new_uj - *read_uj;
             *read_uj = new_uj;
+            if let Some(shared) = &mut self.shared
+                && source.scope() == Scope::Machine
+            {
+                shared.add(*step_uj);
+            }
         }
-        self.ledger.advance(&interval);
+        let cpu_of: Vec<(StageId, u64)> = self
+            .threads
+            .values_mut()
+            .filter_map(|thread| Some((*thread.stages.last()?, thread.step())))
+            .collect();
+        self.ledger.advance_by(&interval, &cpu_of);
         self.last = now;
     }
 
     fn end_sample(&mut self) {
+        if let Some(shared) = &mut self.shared {
+            shared.beat(self.last.cpu_ns);
+        }
         let total = self.ledger.total();
         self.samples.beat(total.wall_ns, &total.energy_uj);
     }
@@ -307,8 +376,13 @@ impl State {
             cpu_s: self.ledger.total().cpu_s(),
             samples: self.samples.kept().to_vec(),
             not_measured: self.not_measured(),
-            boundaries: self.boundaries,
-            overhead_s: seconds(self.overhead_ns),
+            shared: self.shared.as_ref().and_then(SharedAccount::report),
+            cpu_scope: self.scope.clone(),
+            boundaries: self.cost.boundaries,
+            boundary_s: seconds(self.cost.boundary_ns),
+            beats: self.cost.beats,
+            beat_s: seconds(self.cost.beat_ns),
+            session_s: seconds(self.last.wall_ns),
             channels,
         }
     }
@@ -335,10 +409,10 @@ impl Drop for StageGuard {
     fn drop(&mut self) {
         let mut state = self.shared.boundary();
         state.ledger.close(self.id);
-        if let Some(stack) = state.stacks.get_mut(&self.thread) {
-            stack.retain(|&id| id != self.id);
-            if stack.is_empty() {
-                state.stacks.remove(&self.thread);
+        if let Some(thread) = state.threads.get_mut(&self.thread) {
+            thread.stages.retain(|&id| id != self.id);
+            if thread.stages.is_empty() {
+                state.threads.remove(&self.thread);
             }
         }
     }

@@ -1,162 +1,103 @@
-//! NVIDIA GPU energy: the driver's counter of millijoules since it was loaded (Volta and newer).
-//!
-//! The counter integrates the board's own power sensor; one sigma of its scale is taken as 5 %.
-//! It is refreshed about every 100 ms, so a stage shorter than a few seconds is not resolved
-//! well. A decrease means that the driver was loaded anew: an unknown interval.
+//! NVIDIA GPUs through the driver's own library, loaded at run time.
 
 use std::sync::OnceLock;
 
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 
-use crate::clock::Moment;
-use crate::counter::{Accumulator, CounterTraits};
 use crate::finding::Rejection;
-use crate::liveness;
-use crate::provenance::Provenance;
-use crate::source::{Channel, Source, Uncertainty};
+use crate::gpu::{Gpu, GpuFault};
 
-/// Mean power of one device above which an increment is not believed, W.
-const LIMIT_W: f64 = 3_000.0;
-/// Time between two updates of the counter, s.
-const UPDATE_S: f64 = 0.1;
-/// A reading younger than this is used again, ns: asking the driver is slow, the counter slower.
-const KEEP_NS: u64 = 20_000_000;
-/// Rounds of the liveness watch: the counter's update takes longer than one round.
-const ROUNDS: u32 = 3;
-
-/// One GPU.
-pub(crate) struct GpuSource {
-    channel: Channel,
+struct NvidiaGpu {
+    number: u32,
     device: Device<'static>,
-    counter: Accumulator,
-    read_ns: Option<u64>,
-    energy_uj: u64,
 }
 
-impl Source for GpuSource {
-    fn channel(&self) -> &Channel {
-        &self.channel
-    }
-
-    fn read(&mut self, now: Moment) -> u64 {
-        if self.read_ns.is_none_or(|then| now.wall_ns.saturating_sub(then) >= KEEP_NS) {
-            self.read_ns = Some(now.wall_ns);
-            self.energy_uj = self.counter.take(counter_uj(&self.device), now);
+impl From<NvmlError> for GpuFault {
+    fn from(error: NvmlError) -> Self {
+        match error {
+            NvmlError::NotSupported => Self::Unsupported,
+            NvmlError::NoPermission => Self::Denied,
+            NvmlError::GpuLost => Self::Lost,
+            other => Self::Driver { reason: other.to_string() },
         }
-        self.energy_uj
-    }
-
-    fn uncertainty(&self) -> Uncertainty {
-        self.counter.uncertainty()
-    }
-
-    fn trouble(&self) -> Option<String> {
-        self.counter.trouble()
     }
 }
 
-/// Finds the GPUs with a live counter. `visible`: see
+impl Gpu for NvidiaGpu {
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    fn model(&self) -> String {
+        self.device.name().unwrap_or_else(|_| "unnamed device".to_owned())
+    }
+
+    fn energy_mj(&mut self) -> Result<u64, GpuFault> {
+        Ok(self.device.total_energy_consumption()?)
+    }
+
+    fn power_mw(&mut self) -> Result<u64, GpuFault> {
+        Ok(u64::from(self.device.power_usage()?))
+    }
+
+    fn utilisation_and_limit_w(&mut self) -> Result<(f64, f64), GpuFault> {
+        let busy = f64::from(self.device.utilization_rates()?.gpu) * 0.01;
+        let limit_w = f64::from(self.device.enforced_power_limit()?) * 1e-3;
+        Ok((busy, limit_w))
+    }
+}
+
+/// The GPUs that this process may use. `visible`: see
 /// [`DetectOptions::visible_gpus`](crate::DetectOptions::visible_gpus).
-pub(crate) fn find(
-    visible: Option<&str>,
-    load: &mut dyn FnMut(),
-) -> (Vec<GpuSource>, Vec<Rejection>) {
+pub(crate) fn devices(visible: Option<&str>) -> (Vec<Box<dyn Gpu>>, Vec<Rejection>) {
+    let none = |why: String| (Vec::new(), vec![Rejection::missing("gpu", why)]);
     let nvml = match driver() {
         Ok(nvml) => nvml,
-        Err(why) => return (Vec::new(), vec![Rejection::missing("gpu", why.clone())]),
+        Err(why) => return none(why.clone()),
     };
     let count = match nvml.device_count() {
+        Ok(0) => return none("the NVIDIA driver lists no device".to_owned()),
         Ok(count) => count,
-        Err(error) => {
-            let why = format!("the NVIDIA driver gives no list of devices ({error})");
-            return (Vec::new(), vec![Rejection::missing("gpu", why)]);
-        }
+        Err(error) => return none(format!("the NVIDIA driver gives no list of devices ({error})")),
     };
-    let mut devices = Vec::new();
+    let mut gpus: Vec<Box<dyn Gpu>> = Vec::new();
     let mut rejected = Vec::new();
-    for index in 0..count {
-        match open(nvml, index, visible) {
-            Ok(Some(device)) => devices.push((index, device)),
-            Ok(None) => rejected.push(Rejection::redundant(
-                format!("gpu{index}"),
-                "it is not visible to this process (CUDA_VISIBLE_DEVICES)",
-            )),
+    for number in 0..count {
+        let opened = nvml.device_by_index(number).and_then(|device| {
+            let uuid = device.uuid()?;
+            Ok((device, uuid))
+        });
+        match opened {
+            Ok((_, uuid)) if visible.is_some_and(|list| !lists(list, number, &uuid)) => {
+                rejected.push(Rejection::redundant(
+                    format!("gpu{number}"),
+                    "it is not visible to this process (CUDA_VISIBLE_DEVICES)",
+                ));
+            }
+            Ok((device, _)) => gpus.push(Box::new(NvidiaGpu { number, device })),
             Err(error) => rejected.push(Rejection::missing(
-                format!("gpu{index}"),
-                format!("the driver refuses its energy counter ({error})"),
+                format!("gpu{number}"),
+                format!("the driver does not open it ({error})"),
             )),
         }
     }
-    if count == 0 {
-        rejected.push(Rejection::missing("gpu", "the NVIDIA driver lists no device"));
+    if visible.is_some_and(|list| list.contains("MIG-")) {
+        let why = "the driver does not split a device's energy among its MIG instances: whole \
+                   devices are counted";
+        rejected.push(Rejection::missing("gpu share of this MIG instance", why));
     }
-    (living(devices, load, &mut rejected), rejected)
+    (gpus, rejected)
 }
 
-fn living(
-    mut devices: Vec<(u32, Device<'static>)>,
-    load: &mut dyn FnMut(),
-    rejected: &mut Vec<Rejection>,
-) -> Vec<GpuSource> {
-    let mut rounds = || (0..ROUNDS).for_each(|_| load());
-    let seen = liveness::watch(&mut devices, |(_, device)| counter_uj(device), &mut rounds);
-    let mut alive = Vec::new();
-    for ((index, device), sighting) in devices.into_iter().zip(seen) {
-        if sighting.moved() {
-            alive.push(source(index, device));
-        } else {
-            let why = format!("its counter is dead: it stayed at {:?} uJ", sighting.before);
-            rejected.push(Rejection::missing(format!("gpu{index}"), why));
-        }
-    }
-    alive
-}
-
-fn source(index: u32, device: Device<'static>) -> GpuSource {
-    let model = device.name().unwrap_or_else(|_| "unnamed device".to_owned());
-    GpuSource {
-        channel: Channel {
-            name: format!("gpu{index}"),
-            provenance: Provenance::Measured,
-            how: format!("NVML energy counter of device {index} ({model}), all processes on it"),
-            family: "nvml".to_owned(),
-        },
-        device,
-        counter: Accumulator::new(CounterTraits {
-            range_uj: None,
-            limit_w: LIMIT_W,
-            update_s: UPDATE_S,
-            scale_sigma: 0.05,
-        }),
-        read_ns: None,
-        energy_uj: 0,
-    }
-}
-
-/// The device, if it is visible and has a counter that can be read.
-fn open(
-    nvml: &'static Nvml,
-    index: u32,
-    visible: Option<&str>,
-) -> Result<Option<Device<'static>>, NvmlError> {
-    let device = nvml.device_by_index(index)?;
-    if let Some(visible) = visible {
-        let uuid = device.uuid()?;
-        let named = |entry: &str| {
-            let entry = entry.trim();
-            entry.parse() == Ok(index) || (entry.starts_with("GPU-") && uuid.starts_with(entry))
-        };
-        if !visible.split(',').any(named) {
-            return Ok(None);
-        }
-    }
-    device.total_energy_consumption()?;
-    Ok(Some(device))
-}
-
-fn counter_uj(device: &Device<'static>) -> Option<u64> {
-    device.total_energy_consumption().ok()?.checked_mul(1_000)
+/// Whether a list in the syntax of `CUDA_VISIBLE_DEVICES` names the device. A MIG instance cannot
+/// be traced to its device here, so it names every device.
+fn lists(visible: &str, number: u32, uuid: &str) -> bool {
+    visible.split(',').map(str::trim).any(|entry| {
+        entry.parse() == Ok(number)
+            || entry.starts_with("MIG-")
+            || (entry.starts_with("GPU-") && uuid.starts_with(entry))
+    })
 }
 
 /// The driver's library, loaded once for the life of the process. Many systems carry it only
@@ -172,4 +113,18 @@ fn driver() -> Result<&'static Nvml, &'static String> {
                 .map_err(|error| format!("no NVIDIA driver library ({error})"))
         })
         .as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_visible_list_names_devices_by_number_and_by_id() {
+        let uuid = "GPU-5a1b-77";
+        assert!(lists("0, 2", 2, uuid) && !lists("0,2", 1, uuid));
+        assert!(lists("GPU-5a", 7, uuid) && !lists("GPU-6", 7, uuid));
+        assert!(lists("MIG-abc", 0, uuid), "the device of an instance is not known");
+        assert!(!lists("", 0, uuid) && !lists("NoDevFiles", 0, uuid));
+    }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Domain {
     Package,
     /// Memory, with the name of the package zone it lies in; `None` at the top level.
     Dram(Option<String>),
+    /// The whole platform, packages included: `psys`.
+    Platform,
     /// Something that others contain or that contains others, with the reason for leaving it out.
     Overlapping(&'static str),
 }
@@ -35,8 +37,13 @@ impl Zone {
                 format!("dram-{}", package.strip_prefix("package-").unwrap_or(package))
             }
             Domain::Dram(None) => format!("dram:{}", self.id.rsplit(':').next().unwrap_or("0")),
-            Domain::Package | Domain::Overlapping(_) => self.name.clone(),
+            Domain::Package | Domain::Platform | Domain::Overlapping(_) => self.name.clone(),
         }
+    }
+
+    /// The package that this zone is a die of; `None` if it is not one.
+    pub(crate) fn socket_of_die(&self) -> Option<&str> {
+        self.name.split_once("-die-").map(|(socket, _)| socket)
     }
 }
 
@@ -71,7 +78,7 @@ pub(crate) fn list(powercap: &Path) -> io::Result<Vec<Zone>> {
 fn domain_of(name: &str, package: Option<String>) -> Domain {
     match name {
         "dram" => Domain::Dram(package),
-        "psys" => Domain::Overlapping("it contains the packages: counted on top, it would double"),
+        "psys" => Domain::Platform,
         "core" | "uncore" => Domain::Overlapping("it is a part of its package"),
         _ if is_package(name) => Domain::Package,
         _ => Domain::Overlapping("a zone of this name is not known to lie outside the packages"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::attribution::SharedEnergy;
 use crate::finding::Rejection;
 use crate::ledger::{Amount, StageRecord};
 use crate::provenance::Provenance;
@@ -112,10 +113,21 @@ pub struct EnergyReport {
     pub samples: Vec<Sample>,
     /// What is not in the total, or not seen all the time, and why.
     pub not_measured: Vec<Rejection>,
-    /// How often this session's meter read its sources.
+    /// On a shared machine: whose the energy of this session's machine channels was. `None` where
+    /// no channel counts the whole machine, or the kernel shows no CPU time of it.
+    pub shared: Option<SharedEnergy>,
+    /// Whose CPU time was followed, in words.
+    pub cpu_scope: String,
+    /// How often this session's meter read its sources for a stage or a caller.
     pub boundaries: u64,
     /// Wall time that these readings took, s.
-    pub overhead_s: f64,
+    pub boundary_s: f64,
+    /// How often its sampler did.
+    pub beats: u64,
+    /// Wall time that these took, s.
+    pub beat_s: f64,
+    /// Wall time of this session, s.
+    pub session_s: f64,
 }
 
 impl EnergyReport {
@@ -123,6 +135,24 @@ impl EnergyReport {
     #[must_use]
     pub fn provenance(&self) -> Option<Provenance> {
         self.channels.iter().filter(|c| c.energy_uj > 0).map(|c| c.provenance).max()
+    }
+
+    /// Mean cost of one boundary, µs.
+    #[must_use]
+    pub fn boundary_us(&self) -> f64 {
+        1e6 * self.boundary_s / self.boundaries.max(1) as f64
+    }
+
+    /// Mean cost of one beat of the sampler, µs.
+    #[must_use]
+    pub fn beat_us(&self) -> f64 {
+        1e6 * self.beat_s / self.beats.max(1) as f64
+    }
+
+    /// Time spent in readings, as a share of one core over the session.
+    #[must_use]
+    pub fn overhead_share(&self) -> f64 {
+        if self.session_s > 0.0 { (self.boundary_s + self.beat_s) / self.session_s } else { 0.0 }
     }
 
     /// Energy of a stage and all stages inside it, all channels, µJ.

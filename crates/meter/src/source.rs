@@ -64,12 +64,28 @@ impl Uncertainty {
     }
 }
 
+/// Whose energy a source counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All processes on the machine's processors and memory: shared out by CPU time.
+    Machine,
+    /// All processes on one device, such as a GPU; not shared out.
+    Device,
+    /// Only what the CPU scope of the meter covers.
+    Own,
+}
+
 /// A counter or model that gives one channel of energy.
 ///
 /// Reading never fails and never panics: what could not be seen is said by [`Source::trouble`].
 pub trait Source: Send {
     /// What is counted and how.
     fn channel(&self) -> &Channel;
+
+    /// Whose energy this is.
+    fn scope(&self) -> Scope {
+        Scope::Own
+    }
 
     /// Energy since the first call, µJ; the first call sets the baseline and gives 0. Never
     /// decreases. `now` is the moment of the call.

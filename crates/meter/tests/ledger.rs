@@ -7,8 +7,8 @@ const CHANNELS: usize = 3;
 
 #[derive(Debug, Clone)]
 enum Event {
-    /// An interval of time with these energies.
-    Pass(Amount),
+    /// An interval of time with these energies, and the CPU time of each thread in it.
+    Pass(Amount, Vec<u64>),
     /// A stage opens on a thread, inside that thread's innermost stage.
     Open { thread: usize, name: u8 },
     /// A stage opens on a thread, inside a stage of any thread.
@@ -30,7 +30,8 @@ fn event() -> impl Strategy<Value = Event> {
     let amount = (prop::collection::vec(quantity(), CHANNELS), quantity(), quantity())
         .prop_map(|(energy_uj, wall_ns, cpu_ns)| Amount { energy_uj, wall_ns, cpu_ns });
     prop_oneof![
-        5 => amount.prop_map(Event::Pass),
+        5 => (amount, prop::collection::vec(quantity(), 4))
+            .prop_map(|(amount, cpu)| Event::Pass(amount, cpu)),
         3 => (thread.clone(), 0..5_u8).prop_map(|(thread, name)| Event::Open { thread, name }),
         1 => (thread.clone(), 0..4_usize, 0..5_u8)
             .prop_map(|(thread, of, name)| Event::OpenInside { thread, of, name }),
@@ -42,7 +43,11 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn apply(ledger: &mut Ledger, stacks: &mut [Vec<StageId>], event: &Event) {
     match event {
-        Event::Pass(amount) => ledger.advance(amount),
+        Event::Pass(amount, cpu) => {
+            let innermost = |stack: &Vec<StageId>| stack.last().copied();
+            let cpu = stacks.iter().zip(cpu).filter_map(|(s, &ns)| Some((innermost(s)?, ns)));
+            ledger.advance_by(amount, &cpu.collect::<Vec<_>>());
+        }
         Event::Open { thread, name } => {
             let parent = stacks[*thread].last().copied();
             stacks[*thread].push(ledger.open(parent, &format!("s{name}")));
@@ -85,8 +90,10 @@ fn sums(ledger: &Ledger) -> Vec<(u128, u128)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
     #[test]
-    fn stages_and_rest_add_up(events in prop::collection::vec(event(), 0..120)) {
+    fn stages_and_rest_add_up(events in prop::collection::vec(event(), 0..60)) {
         let mut ledger = Ledger::new(CHANNELS);
         let mut stacks = vec![Vec::new(); 4];
         for event in &events {
@@ -102,6 +109,9 @@ proptest! {
         prop_assert_eq!(ledger.stages().iter().map(|s| s.calls).sum::<u64>(), opened);
     }
 
+}
+
+proptest! {
     #[test]
     fn a_resumed_ledger_goes_on_as_if_never_stopped(
         first in prop::collection::vec(event(), 0..40),

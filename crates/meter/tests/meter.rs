@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use surrogate_meter::{
-    CarryOver, Channel, CpuScope, DetectOptions, Detection, EnergyReport, Meter, MeterError,
-    MeterOptions, Moment, Provenance, Rejection, Source, Uncertainty, detect,
+    CarryOver, Channel, Clock, CpuScope, DetectOptions, Detection, EnergyReport, Meter, MeterError,
+    MeterOptions, Moment, Provenance, Rejection, Scope, Source, Uncertainty, detect,
 };
 
 /// A source that plays a list of readings, then repeats the last one.
@@ -130,6 +130,88 @@ fn workers_take_the_place_of_the_stage_that_waits_for_them() {
     assert_eq!(report.stages.iter().find(|s| s.path == "solve/case").unwrap().calls, 3);
 }
 
+/// Counts one microjoule for each nanosecond of the meter's clock, so 1 kW.
+struct Kilowatt(Channel);
+
+impl Source for Kilowatt {
+    fn channel(&self) -> &Channel {
+        &self.0
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Machine
+    }
+
+    fn read(&mut self, now: Moment) -> u64 {
+        now.wall_ns
+    }
+
+    fn uncertainty(&self) -> Uncertainty {
+        Uncertainty::default()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+}
+
+fn kilowatt() -> Box<dyn Source> {
+    Box::new(Kilowatt(Channel {
+        name: "a".to_owned(),
+        provenance: Provenance::Measured,
+        how: "a nanosecond is a microjoule".to_owned(),
+        family: "a".to_owned(),
+    }))
+}
+
+fn spin(length: Duration) {
+    let clock = Clock::start(CpuScope::Process);
+    while u128::from(clock.wall_ns()) < length.as_nanos() {
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn a_stage_of_ten_milliseconds_gets_its_own_energy() {
+    let meter = scripted(vec![kilowatt()], CarryOver::default());
+    spin(Duration::from_millis(20));
+    let stage = meter.stage("short");
+    spin(Duration::from_millis(10));
+    drop(stage);
+    let report = meter.stop();
+    assert!(report.adds_up());
+    let short_ms = own(&report, "short") as f64 * 1e-6;
+    assert!((10.0..15.0).contains(&short_ms), "{short_ms}");
+    assert!(report.unattributed_uj >= 20_000_000);
+}
+
+#[test]
+fn machine_energy_is_ours_others_and_idle_and_nothing_else() {
+    let meter = scripted(vec![kilowatt()], CarryOver::default());
+    spin(Duration::from_millis(60));
+    let report = meter.stop();
+    let Some(shared) = &report.shared else {
+        assert!(!std::path::Path::new("/proc/stat").exists());
+        return;
+    };
+    assert_eq!(shared.total_uj(), report.total_uj);
+    assert!(shared.own_uj > 0);
+    assert_eq!(report.cpu_scope, "this process");
+}
+
+#[test]
+fn a_boundary_costs_less_than_twenty_microseconds_without_counters() {
+    let meter = Meter::start(MeterOptions::default()).unwrap();
+    for _ in 0..2_000 {
+        drop(meter.stage("boundary"));
+    }
+    let report = meter.stop();
+    let hardware = report.channels.iter().any(|c| c.provenance == Provenance::Measured);
+    let limit_us = if hardware { 200.0 } else { 20.0 };
+    assert!(report.boundary_us() < limit_us, "{} us", report.boundary_us());
+    assert!(report.overhead_share() > 0.0);
+}
+
 #[test]
 fn a_resumed_run_goes_on_where_it_stopped() {
     let first = scripted(vec![Script::boxed("a", vec![0, 0, 10])], CarryOver::default());
@@ -203,6 +285,8 @@ fn without_any_counter_the_load_model_stands_in_and_says_so() {
         sysfs_root: empty.path().to_owned(),
         proc_root: empty.path().to_owned(),
         visible_gpus: None,
+        wall_command: None,
+        calibrations: None,
     };
     let detection = detect(&options);
     let found: Vec<_> = detection.found().map(|c| (c.name.as_str(), c.provenance)).collect();

@@ -7,11 +7,13 @@ use minijinja::context;
 use surrogate_run::schema::Evaluation;
 use surrogate_run::write_atomic;
 
+use crate::energy_accuracy;
 use crate::error::ReportError;
 use crate::figure::text::{count, duration, quantity};
 use crate::figures::pareto::{self, Place};
 use crate::figures::{lower_first, shown};
 use crate::inputs::Inputs;
+use crate::metrics::rms_sigma;
 use crate::page::{ReportFiles, TableView, render, write_figures};
 
 /// Error of the main output: name to show, unit, rms.
@@ -24,7 +26,7 @@ fn error_of(inputs: &Inputs) -> Option<(String, String, f64)> {
 }
 
 /// Energy and its standard uncertainty, J.
-fn energy_of(inputs: &Inputs) -> Option<(f64, Option<f64>)> {
+pub(crate) fn energy_of(inputs: &Inputs) -> Option<(f64, Option<f64>)> {
     if let Some(energy) = &inputs.energy {
         return Some((energy.total_j(), energy.sigma_uj.map(|sigma| sigma * 1e-6)));
     }
@@ -32,7 +34,15 @@ fn energy_of(inputs: &Inputs) -> Option<(f64, Option<f64>)> {
     Some((summary.energy_j, summary.sigma_j))
 }
 
-/// Writes `report.html` and `figures/` of several runs into the folder `out`, made if missing.
+/// How the energy was obtained.
+pub(crate) fn provenance_of(inputs: &Inputs) -> Option<String> {
+    let whole = inputs.energy.as_ref().map(|energy| &energy.provenance);
+    whole.or(inputs.manifest.energy.as_ref().map(|summary| &summary.provenance)).cloned()
+}
+
+/// Writes `report.html`, `figures/` and, if two runs can be compared, `comparison.json` (see
+/// `schema/comparison.schema.json`), `comparison.csv`, `boamps.json` and `ro-crate-metadata.json`
+/// of several runs into the folder `out`, made if missing.
 ///
 /// The figure holds the runs whose error has the unit and the output of the first run that has an
 /// error; the page names the others.
@@ -54,7 +64,10 @@ pub fn compare(runs: &[PathBuf], out: &Path) -> Result<ReportFiles, ReportError>
         match (error_of(run), energy_of(run), &first) {
             (Some((name, unit, error)), Some((energy_j, sigma_j)), Some(first)) => {
                 if (&name, &unit) == (&first.0, &first.1) {
-                    places.push(Place { label: run.id.clone(), energy_j, sigma_j, error });
+                    let main = run.evaluation.as_ref().and_then(Evaluation::main);
+                    let error_sigma = main.map_or(0.0, |(_, e)| rms_sigma(&e.rms_by_point));
+                    let label = run.id.clone();
+                    places.push(Place { label, energy_j, sigma_j, error, error_sigma });
                 } else {
                     notes.push(format!("{} is not in the figure: its error is of {name}.", run.id));
                 }
@@ -72,9 +85,14 @@ pub fn compare(runs: &[PathBuf], out: &Path) -> Result<ReportFiles, ReportError>
     let warnings: Vec<String> =
         inputs.iter().flat_map(|run| run.warnings.iter().cloned()).collect();
     let views = write_figures(out, drawn.into_iter().collect())?;
+    let accounts = energy_accuracy::compare(&inputs);
+    if let Some(accounts) = &accounts {
+        accounts.write(out)?;
+    }
+    let measures = accounts.as_ref().map(|a| context! { tables => a.tables(), notes => a.notes() });
     let html = render(
         "comparison.html",
-        context! { count => runs.len(), table => table(&inputs), notes, warnings => warnings.clone(), figures => views },
+        context! { count => runs.len(), table => table(&inputs), measures => measures, notes, warnings => warnings.clone(), figures => views },
     )?;
     let page = out.join("report.html");
     write_atomic(&page, html.as_bytes())?;
@@ -92,11 +110,7 @@ fn table(inputs: &[Inputs]) -> TableView {
             Some(false) => "not reached".to_owned(),
             None => unknown(),
         };
-        let provenance = match (&run.energy, &manifest.energy) {
-            (Some(energy), _) => energy.provenance.clone(),
-            (None, Some(summary)) => summary.provenance.clone(),
-            (None, None) => unknown(),
-        };
+        let provenance = provenance_of(run).unwrap_or_else(unknown);
         vec![
             run.id.clone(),
             manifest.problem.clone(),

@@ -17,10 +17,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod comparison;
+mod energy_accuracy;
 mod error;
 mod figure;
 mod figures;
 mod inputs;
+pub mod metrics;
 mod page;
 
 pub use comparison::compare;

@@ -4,10 +4,11 @@
 
 mod fixture;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use surrogate_report::{ReportError, compare, report};
 use surrogate_run::schema::{Evaluation, MetricsLine, Point};
 use surrogate_run::{
@@ -284,11 +285,48 @@ fn runs_are_compared_by_error_and_energy() {
     let page = fs::read_to_string(files.page).unwrap();
     assert!(page.contains("unmetered is not in the figure: it was not metered."));
     assert!(page.contains("Comparison of 4 runs"));
+    assert!(page.contains("Energy against accuracy") && page.contains("PePR-E"));
+    assert_the_exports_are_sound(&out);
     if let Some(keep) = std::env::var_os("SURROGATE_KEEP_FIGURES") {
         fs::copy(out.join("report.html"), PathBuf::from(keep).join("comparison.html")).unwrap();
     }
     let error = compare(&runs[..1], &out).unwrap_err();
     assert!(matches!(error, ReportError::TooFewRuns { given: 1 }));
+}
+
+/// What the comparison of the four runs leaves besides the page.
+fn assert_the_exports_are_sound(out: &Path) {
+    let json = |path: &Path| -> Value {
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let found = json(&out.join("comparison.json"));
+    let schema = json(&Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/comparison.schema.json"));
+    let names = |value: &Value| -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names(&found), names(&schema["properties"]));
+    let rows = found["runs"].as_array().unwrap();
+    let row_schema = &schema["properties"]["runs"]["items"]["properties"];
+    assert!(rows.iter().all(|row| names(row) == names(row_schema)));
+    assert_eq!(rows.len(), 3, "the unmetered run has no energy to compare");
+    let by_name = |name: &str| rows.iter().find(|row| row["run"] == name).unwrap();
+    assert_eq!(by_name("wide")["standing"], "front");
+    assert_eq!(by_name("narrow")["standing"], "front");
+    let dominated = by_name("adam-only");
+    assert!(dominated["standing"].as_str().unwrap().contains("dominated"));
+    assert_eq!(dominated["dominated_by"], "narrow");
+    let least = by_name("narrow");
+    assert!(least["pepr_e"].as_f64() > by_name("wide")["pepr_e"].as_f64());
+    assert!(least["payback"]["count"].as_f64().unwrap() >= 1.0);
+    assert!(found["hypervolume_decades2"].as_f64().unwrap() > 0.0);
+    let csv = fs::read_to_string(out.join("comparison.csv")).unwrap();
+    let columns = csv.lines().next().unwrap().split(',').count();
+    assert!(csv.lines().count() == 4 && columns == 24, "{csv}");
+    assert_eq!(json(&out.join("boamps.json")).as_array().unwrap().len(), 3);
+    let graph = json(&out.join("ro-crate-metadata.json"));
+    for part in graph["@graph"][1]["hasPart"].as_array().unwrap() {
+        assert!(out.join(part["@id"].as_str().unwrap()).exists(), "{part}");
+    }
 }
 
 #[test]

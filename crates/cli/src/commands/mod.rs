@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod evaluate;
+pub mod meter;
 pub mod predict;
 pub mod report;
 pub mod runs;

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::clock::Moment;
 use crate::finding::RejectionKind;
+
+const EVERYTHING: Wanted = Wanted { packages: true, drams: true };
 
 /// A powercap tree whose counters move by a joule at every load step, unless told otherwise.
 struct FakeTree {
@@ -47,8 +50,12 @@ impl FakeTree {
         self.set(id, &(old + by_uj).to_string());
     }
 
-    fn find(&self) -> RaplFindings {
-        find(self.root.path(), &mut || {
+    fn find(&self) -> Counters {
+        self.find_with(&CounterFile::open)
+    }
+
+    fn find_with(&self, open: Opener<'_>) -> Counters {
+        find(self.root.path(), EVERYTHING, open, &mut || {
             for id in &self.moving {
                 self.advance(id, 1_000_000);
             }
@@ -56,11 +63,11 @@ impl FakeTree {
     }
 }
 
-fn names(sources: &[RaplSource]) -> Vec<&str> {
-    sources.iter().map(|source| source.channel.name.as_str()).collect()
+fn names(sources: &[Box<dyn Source>]) -> Vec<&str> {
+    sources.iter().map(|source| source.channel().name.as_str()).collect()
 }
 
-fn why<'a>(findings: &'a RaplFindings, what: &str) -> (&'a str, RejectionKind) {
+fn why<'a>(findings: &'a Counters, what: &str) -> (&'a str, RejectionKind) {
     let rejection = findings.rejected.iter().find(|r| r.what.starts_with(what)).unwrap();
     (&rejection.why, rejection.kind)
 }
@@ -94,7 +101,7 @@ fn a_live_twin_stands_in_for_a_dead_zone() {
     tree.still("intel-rapl:0", "package-0", "7").moving("intel-rapl-mmio:0", "package-0", "7");
     let findings = tree.find();
     assert_eq!(names(&findings.packages), ["package-0"]);
-    assert!(findings.packages[0].channel.how.contains("mmio"));
+    assert!(findings.packages[0].channel().how.contains("mmio"));
 }
 
 #[test]
@@ -151,34 +158,69 @@ fn odd_content_is_rejected_without_a_panic() {
     fs::write(tree.dir("intel-rapl:6").join("max_energy_range_uj"), "no idea").unwrap();
     let findings = tree.find();
     assert_eq!(names(&findings.packages), ["package-6"]);
-    assert!(findings.packages[0].channel.how.contains("range is unknown"));
+    assert!(findings.packages[0].channel().how.contains("range is unknown"));
     assert!(why(&findings, "intel-rapl:0").0.contains("twelve"));
     assert_eq!(findings.rejected.len(), 6);
 }
 
 #[test]
 fn an_unreadable_counter_is_rejected_with_the_command_that_unlocks_it() {
-    use std::os::unix::fs::PermissionsExt;
     let mut tree = FakeTree::new();
-    tree.moving("intel-rapl:0", "package-0", "1");
-    let path = tree.dir("intel-rapl:0").join("energy_uj");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
-    if fs::File::open(&path).is_ok() {
-        // The superuser reads everything: this machine cannot show the fault on a real file.
-        let fault = CounterFault::from(std::io::Error::from(std::io::ErrorKind::PermissionDenied));
-        assert_eq!(fault, CounterFault::Denied);
-        return;
-    }
-    let findings = tree.find();
+    tree.moving("intel-rapl:0", "package-0", "1").moving("intel-rapl:0:0", "dram", "1");
+    let findings = tree.find_with(&|path| {
+        if path.to_string_lossy().contains("intel-rapl:0/") {
+            let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+            return Err(CounterFault::from(denied));
+        }
+        CounterFile::open(path)
+    });
     let rejection = &findings.rejected[0];
     assert!(rejection.unlock.as_ref().unwrap().starts_with("sudo chmod a+r "));
     assert!(rejection.unlock.as_ref().unwrap().contains("intel-rapl:0/energy_uj"));
+    assert_eq!(names(&findings.drams), ["dram-0"], "what can be read is still read");
+}
+
+#[test]
+fn a_live_platform_counter_is_used_only_where_no_package_lives() {
+    let mut tree = FakeTree::new();
+    tree.still("intel-rapl:0", "package-0", "5").moving("intel-rapl:1", "psys", "9000000");
+    let findings = tree.find();
+    assert!(findings.packages.is_empty());
+    assert_eq!(names(&findings.platforms), ["psys"]);
+    tree.moving("intel-rapl:2", "package-1", "77");
+    let findings = tree.find();
+    assert!(findings.platforms.is_empty());
+    assert_eq!(why(&findings, "intel-rapl:1").1, RejectionKind::Redundant);
+}
+
+#[test]
+fn a_dead_platform_counter_is_named_dead() {
+    let mut tree = FakeTree::new();
+    tree.still("intel-rapl:0", "psys", "0");
+    let findings = tree.find();
+    assert!(findings.platforms.is_empty());
+    let (reason, kind) = why(&findings, "intel-rapl:0");
+    assert!(reason.contains("dead") && kind == RejectionKind::Missing);
+}
+
+#[test]
+fn zones_that_perf_covers_are_left_alone() {
+    let mut tree = FakeTree::new();
+    tree.moving("intel-rapl:0", "package-0", "5").moving("intel-rapl:0:1", "dram", "5");
+    let wanted = Wanted { packages: false, drams: true };
+    let path = tree.dir("intel-rapl:0:1").join("energy_uj");
+    let findings = find(tree.root.path(), wanted, &CounterFile::open, &mut || {
+        fs::write(&path, "1000005").unwrap();
+    });
+    assert!(findings.packages.is_empty());
+    assert_eq!(names(&findings.drams), ["dram-0"]);
+    assert!(why(&findings, "intel-rapl:0").0.contains("perf"));
 }
 
 #[test]
 fn a_machine_without_powercap_says_so() {
     let empty = tempfile::tempdir().unwrap();
-    let findings = find(empty.path(), &mut || ());
+    let findings = find(empty.path(), EVERYTHING, &CounterFile::open, &mut || ());
     assert!(findings.absent.unwrap().contains("no powercap"));
     assert!(findings.rejected.is_empty());
 }

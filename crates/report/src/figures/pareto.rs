@@ -17,6 +17,8 @@ pub(crate) struct Place {
     pub sigma_j: Option<f64>,
     /// Error, in the unit of the figure.
     pub error: f64,
+    /// Standard uncertainty of the error, in its unit; 0 if not known.
+    pub error_sigma: f64,
 }
 
 /// Indices of the runs that no other beats in both error and energy, by energy.
@@ -49,13 +51,18 @@ pub(crate) fn draw(places: &[Place], measure: &str, unit: &str) -> Option<Drawn>
     };
     for place in &mut places {
         place.error *= factor;
+        place.error_sigma *= factor;
     }
     let ends = |p: &Place| {
         let sigma = p.sigma_j.unwrap_or(0.0).min(0.95 * p.energy_j);
         [p.energy_j - sigma, p.energy_j + sigma]
     };
+    let heights = |p: &Place| {
+        let sigma = p.error_sigma.min(0.95 * p.error);
+        [p.error - sigma, p.error + sigma]
+    };
     let x = Axis::log("Energy", "J", places.iter().flat_map(ends));
-    let y = Axis::log(measure, &unit_shown, places.iter().map(|p| p.error));
+    let y = Axis::log(measure, &unit_shown, places.iter().flat_map(heights));
     let mut panel = Panel::new(0, 0, x, y);
     let front = front(&places);
     let mut steps = Vec::new();
@@ -70,8 +77,11 @@ pub(crate) fn draw(places: &[Place], measure: &str, unit: &str) -> Option<Drawn>
     for (k, p) in places.iter().enumerate() {
         let colour = series(k).to_owned();
         let points = ends(p).map(|energy| (energy, p.error)).to_vec();
-        let (line, dash) = (colour.clone(), Dash::Solid);
-        panel.marks.push(Mark::Line { points, colour: line, width: 1.2, dash });
+        let upright = heights(p).map(|error| (p.energy_j, error)).to_vec();
+        for points in [points, upright] {
+            let (line, dash) = (colour.clone(), Dash::Solid);
+            panel.marks.push(Mark::Line { points, colour: line, width: 1.2, dash });
+        }
         let (points, radius, shape) = (vec![(p.energy_j, p.error)], 5.0, Shape::Disc);
         panel.marks.push(Mark::Dots { points, colour, radius, shape });
         let side = Side::Above; // clear of the whisker
@@ -84,12 +94,13 @@ pub(crate) fn draw(places: &[Place], measure: &str, unit: &str) -> Option<Drawn>
     let bracket = if unit_shown.is_empty() { String::new() } else { format!(" ({unit_shown})") };
     let caption = format!(
         "{measure}{bracket} against energy (J), both logarithmic; no run lies below and left of \
-            the dashed front."
+            the dashed front. Bars: one sigma."
     );
     let table = Table::new(vec![
         Column::words("run", places.iter().map(|p| p.label.clone()).collect()),
         Column::numbers("energy", "J", places.iter().map(|p| p.energy_j).collect()),
         Column::numbers("error", unit, places.iter().map(|p| p.error / factor).collect()),
+        Column::numbers("sigma", unit, places.iter().map(|p| p.error_sigma / factor).collect()),
     ]);
     let title = "Error against energy".to_owned();
     Some(Drawn { figure, table, title, caption })
@@ -101,8 +112,13 @@ mod tests {
 
     #[test]
     fn the_front_holds_what_nothing_beats() {
-        let place =
-            |energy_j, error| Place { label: String::new(), energy_j, sigma_j: None, error };
+        let place = |energy_j, error| Place {
+            label: String::new(),
+            energy_j,
+            sigma_j: None,
+            error,
+            error_sigma: 0.0,
+        };
         let places = [place(3.0, 1.0), place(1.0, 5.0), place(2.0, 6.0), place(2.0, 2.0)];
         assert_eq!(front(&places), [1, 3, 0]);
     }
