@@ -24,6 +24,13 @@ pub fn watch() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Ctrl-C does not end this process: the command it waits for hears it too, and decides.
+pub fn outlive() -> Result<(), Failure> {
+    flag::register(SIGINT, &ASKED)
+        .map(|_| ())
+        .map_err(|e| Failure::Internal(format!("cannot watch for Ctrl-C: {e}")))
+}
+
 /// True once somebody wants training to stop.
 pub fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)

@@ -15,6 +15,7 @@ use surrogate_run::write_atomic;
 use super::place::{Counters, Electricity, Whose};
 use super::print;
 use crate::failure::Failure;
+use crate::interrupts;
 use crate::progress::parse_duration;
 use crate::terminal::Terminal;
 
@@ -59,7 +60,7 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> Result<u8, Failure> {
     }
     arguments.electricity.check()?;
     // an interrupt from the keyboard reaches the command too: it decides, and is then accounted for
-    if ctrlc::set_handler(|| ()).is_err() {
+    if interrupts::outlive().is_err() {
         terminal.warn("an interrupt will end the meter before its report");
     }
     adopt_orphans();
