@@ -20,9 +20,12 @@ pub(crate) struct Direction {
 pub(crate) struct DirectionPlan {
     /// Directions in stream order.
     pub directions: Vec<Direction>,
-    /// For each wanted index: (direction or `None` for the value, order, coefficient).
-    pub combinations: Vec<(MultiIndex, Vec<(usize, u8, f64)>)>,
+    /// What each wanted index is a combination of.
+    pub combinations: Vec<(MultiIndex, Combination)>,
 }
+
+/// Terms of (direction, order, coefficient).
+type Combination = Vec<(usize, u8, f64)>;
 
 impl DirectionPlan {
     /// Orders by direction, as the kernel wants them.

@@ -462,7 +462,7 @@ fn ends_agree(
             let values = columns::evaluate(graph, &nodes, &region.symbols, &region.probe(64))?;
             let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
             let size = largest(&values[1]).max(largest(&values[2]));
-            if !(largest(&values[0]) <= 1e-9 * size.max(1e-12)) {
+            if largest(&values[0]) > 1e-9 * size.max(1e-12) {
                 return Ok(false);
             }
         }

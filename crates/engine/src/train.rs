@@ -271,11 +271,12 @@ impl<'a> Training<'a> {
             state.optimizer = Some(optimizer);
             let mut next = step == Step::Stalled || state.in_stage >= stage.iterations;
             let last = next && state.stage + 1 >= stages.len();
-            let mut round_over = state.iteration % round_length == 0;
+            let mut round_over = state.iteration.is_multiple_of(round_length);
             let mut marching = state.window < 1.0;
             if marching {
                 state.in_window += 1;
-                let settled = state.iteration % REPORT == 0 && value < WINDOW_LOSS * weights;
+                let settled =
+                    state.iteration.is_multiple_of(REPORT) && value < WINDOW_LOSS * weights;
                 if settled || state.in_window >= WINDOW_PATIENCE {
                     state.window = (state.window * WINDOW_GROWTH).min(1.0);
                     state.in_window = 0;
@@ -292,7 +293,7 @@ impl<'a> Training<'a> {
                 _ => None,
             };
             let mut held = None;
-            if round_over || next || reached || state.iteration % 100 == 0 {
+            if round_over || next || reached || state.iteration.is_multiple_of(100) {
                 let h = held_out.value(&state.x);
                 held = Some(h);
                 if marching {
@@ -321,7 +322,7 @@ impl<'a> Training<'a> {
                 }
             }
             let mut control = Control::Continue;
-            if ended.is_some() || held.is_some() || state.iteration % REPORT == 0 {
+            if ended.is_some() || held.is_some() || state.iteration.is_multiple_of(REPORT) {
                 // line searches leave the row means of their last trial; these are close enough
                 let rows = names.iter().cloned().zip(loss.row_means().iter().copied()).collect();
                 control = watch(&Event {

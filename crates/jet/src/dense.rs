@@ -137,12 +137,12 @@ fn row_update(row: &mut [f64], x: &[f64], r: &RankTwo, on_u: f64, on_v: f64) -> 
     while k < whole {
         let h: &mut [f64] = &mut row[k..k + step];
         let (u, v, x) = (&r.u[k..k + step], &r.v[k..k + step], &x[k..k + step]);
-        for b in 0..BLOCKS {
-            for l in 0..LANES {
+        for (b, block) in sums.iter_mut().enumerate() {
+            for (l, sum) in block.iter_mut().enumerate() {
                 let j = b * LANES + l;
                 let value = c.mul_add(h[j], on_u.mul_add(u[j], on_v * v[j]));
                 h[j] = value;
-                sums[b][l] = value.mul_add(x[j], sums[b][l]);
+                *sum = value.mul_add(x[j], *sum);
             }
         }
         k += step;

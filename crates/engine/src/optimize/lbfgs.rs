@@ -95,15 +95,14 @@ impl Optimizer for Lbfgs {
     }
 
     fn state(&self) -> Vec<(String, Vec<f64>)> {
-        let flat = |pick: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| {
-            self.pairs.iter().flat_map(|p| pick(p).iter().copied()).collect::<Vec<f64>>()
-        };
+        let (s, y): (Vec<&[f64]>, Vec<&[f64]>) =
+            self.pairs.iter().map(|(s, y)| (s.as_slice(), y.as_slice())).unzip();
         vec![
             ("scalars".to_string(), vec![self.value, self.restarts as f64]),
             ("x".to_string(), self.x.clone()),
             ("gradient".to_string(), self.gradient.clone()),
-            ("s".to_string(), flat(|p| &p.0)),
-            ("y".to_string(), flat(|p| &p.1)),
+            ("s".to_string(), s.concat()),
+            ("y".to_string(), y.concat()),
         ]
     }
 
