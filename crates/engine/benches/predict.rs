@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use surrogate_engine::{Model, Predictor, initial};
+use surrogate_engine::{CurvePredictor, Model, Predictor, initial};
 use surrogate_symbolic::SymbolId;
 
 const TIMES: usize = 100;
@@ -34,6 +34,26 @@ fn main() {
         seconds / curves as f64 * 1e6
     );
 
+    let times: Vec<f64> = (1..=TIMES).map(|k| 13.5 * k as f64).collect();
+    let t = problem.coordinates[0].symbol;
+    let at = [(t, times)];
+    let mut batch = CurvePredictor::new(&mut model, &weights, &[voltage], &[], &at).unwrap();
+    let rows = parameters(&problem, batch.symbols(), curves);
+    let seconds = best_of(20, || {
+        std::hint::black_box(batch.evaluate(&rows, curves));
+    });
+    println!(
+        "curves at fixed times: {:.0} curves/s ({:.2} us a curve)",
+        curves as f64 / seconds,
+        seconds / curves as f64 * 1e6
+    );
+    let mut one = CurvePredictor::new(&mut model, &weights, &[voltage], &by, &at).unwrap();
+    let rows = parameters(&problem, one.symbols(), 1);
+    let seconds = best_of(2000, || {
+        std::hint::black_box(one.evaluate(&rows, 1));
+    });
+    println!("value and gradient of one curve at fixed times: {:.1} us", seconds * 1e6);
+
     let mut one = Predictor::new(&mut model, &weights, &[voltage], &by).unwrap();
     let columns = self::columns(&problem, one.symbols(), 1);
     let seconds = best_of(2000, || {
@@ -55,6 +75,18 @@ fn columns(
                 None => 13.5 * (i % TIMES + 1) as f64,
             })
             .collect()
+    };
+    symbols.iter().map(column).collect()
+}
+
+fn parameters(
+    problem: &surrogate_problem::Problem,
+    symbols: &[SymbolId],
+    rows: usize,
+) -> Vec<Vec<f64>> {
+    let column = |s: &SymbolId| {
+        let p = problem.parameters.iter().find(|p| p.symbol == *s).unwrap();
+        (0..rows).map(|i| p.lower + (p.upper - p.lower) * i as f64 / rows as f64).collect()
     };
     symbols.iter().map(column).collect()
 }

@@ -189,7 +189,7 @@ pub struct Weights<'a> {
 }
 
 /// Scratch of one thread for one lowered set of expressions.
-struct Runner {
+pub(crate) struct Runner {
     tile: usize,
     workspaces: Vec<Workspace>,
     registers: Registers,
@@ -199,7 +199,7 @@ struct Runner {
 }
 
 impl Runner {
-    fn new(lowered: &Lowered, fields: &[FieldForm], tile: usize) -> Self {
+    pub(crate) fn new(lowered: &Lowered, fields: &[FieldForm], tile: usize) -> Self {
         let workspaces: Vec<Workspace> = lowered
             .instances
             .iter()
@@ -221,9 +221,8 @@ impl Runner {
         &statics[i.first_column * self.tile..(i.first_column + i.columns) * self.tile]
     }
 
-    /// Networks forward, inputs of the main program filled except integrals, main forward if
-    /// there is nothing to wait for.
-    fn networks(&mut self, lowered: &Lowered, statics: &[f64], weights: &Weights<'_>) {
+    /// Networks forward, inputs of the main program filled except integrals.
+    pub(crate) fn networks(&mut self, lowered: &Lowered, statics: &[f64], weights: &Weights<'_>) {
         let tile = self.tile;
         let mut at = 0;
         for (k, instance) in lowered.instances.iter().enumerate() {
@@ -241,6 +240,16 @@ impl Runner {
         let fixed = &statics[(lowered.static_columns() - lowered.statics) * tile..];
         let start = self.inputs.len() - lowered.statics * tile;
         self.inputs[start..].copy_from_slice(fixed);
+    }
+
+    /// Main program forward, its inputs filled.
+    pub(crate) fn forward(&mut self, main: &Plan) {
+        main.forward(&self.inputs, self.tile, &mut self.registers);
+    }
+
+    /// Output `k` after [`Runner::forward`], `[T]`.
+    pub(crate) fn output(&self, k: usize) -> &[f64] {
+        self.registers.output(k)
     }
 
     /// Reverse sweep of the main program; stream adjoints end up in `input_adjoint`.
@@ -332,20 +341,20 @@ impl Worker {
             let runner = &mut self.inners[k];
             let statics = slice(&points.inners[k], inner.body.static_columns() * runner.tile, t);
             runner.networks(&inner.body, statics, weights);
-            block.inner_mains[k].forward(&runner.inputs, runner.tile, &mut runner.registers);
-            let values = runner.registers.output(0);
+            runner.forward(&block.inner_mains[k]);
+            let values = runner.output(0);
             for p in 0..OUTER {
                 self.outer.inputs[at + p] =
                     inner.weights.iter().enumerate().map(|(q, w)| w * values[q * OUTER + p]).sum();
             }
             at += tile;
         }
-        block.main.forward(&self.outer.inputs, tile, &mut self.outer.registers);
+        self.outer.forward(&block.main);
     }
 
     /// Residual of row `k` after [`Worker::forward`], not yet divided by its scale: `[T]`.
     pub(crate) fn residual(&self, k: usize) -> &[f64] {
-        self.outer.registers.output(k)
+        self.outer.output(k)
     }
 
     /// Points of tile `t` that are not padding.
@@ -367,7 +376,7 @@ impl Worker {
         self.forward(block, points, t, weights);
         let (tile, valid) = (block.tile(), Self::valid(block, points, t));
         for (k, row) in block.rows.iter().enumerate() {
-            let r = self.outer.registers.output(k);
+            let r = self.outer.output(k);
             let inverse = 1.0 / row.scale;
             let factor = 2.0 * row.weight * inverse * inverse / points.n as f64;
             let seeds = &mut self.seeds[k * tile..(k + 1) * tile];
@@ -465,7 +474,7 @@ impl Worker {
             let factor = (row.weight / points.n as f64).sqrt() / row.scale;
             let first = sink.first_row + k * points.n + t * tile;
             for p in 0..valid {
-                residuals[first + p] = factor * self.outer.registers.output(k)[p];
+                residuals[first + p] = factor * self.outer.output(k)[p];
             }
             self.seeds.fill(0.0);
             self.seeds[k * tile..k * tile + valid].fill(factor);

@@ -11,12 +11,13 @@ use std::collections::HashMap;
 use surrogate_jet::Streams;
 use surrogate_jet::tape::Program;
 use surrogate_problem::model::Graded;
-use surrogate_symbolic::{Expr, Graph, IntegralSpec, Jet, MultiIndex, Node, SymbolId, compile};
+use surrogate_symbolic::{Expr, Graph, IntegralSpec, MultiIndex, Node, SymbolId, compile};
 
 use crate::directions::{self, DirectionPlan};
 use crate::error::EngineError;
 use crate::formulation::Formulation;
 use crate::quadrature;
+use crate::split::{Splitter, replace_nodes};
 
 /// Highest total order of a derivative: what the network kernel carries along a direction.
 const MOST_ORDER: u32 = 4;
@@ -101,24 +102,16 @@ pub(crate) fn lower(
     integrals_allowed: bool,
 ) -> Result<Lowered, EngineError> {
     let (outer, integrals) = extract_integrals(&mut form.graph, expressions);
-    for id in form.graph.jets_in(&outer) {
-        let order = form.graph.jet(id).order.order();
-        if order > MOST_ORDER {
-            return Err(EngineError::Order { order, most: MOST_ORDER });
-        }
-    }
     if !integrals.is_empty() && !integrals_allowed {
         return Err(EngineError::NestedIntegral);
     }
     let symbols = points_symbols(form, &outer, &integrals);
     let mut inners = Vec::new();
-    let mut integral_symbols = Vec::new();
     for (symbol, spec) in &integrals {
-        inners.push(lower_integral(form, spec, rule, &symbols)?);
-        integral_symbols.push(*symbol);
+        inners.push((*symbol, lower_integral(form, spec, rule, &symbols)?));
     }
-    let (streamed, instances, stream_symbols) = place_networks(form, &outer);
-    assemble(form, &streamed, instances, stream_symbols, inners, integral_symbols, symbols)
+    let placed = place_networks(form, &outer)?;
+    assemble(form, &placed.expressions, placed.sites, inners, symbols)
 }
 
 fn points_symbols(
@@ -201,14 +194,40 @@ struct Placement {
     wanted: Vec<MultiIndex>,
 }
 
+/// A network at a place.
+pub(crate) struct Site {
+    /// Field (and network) position.
+    pub(crate) field: usize,
+    streams: Streams,
+    /// What it delivers, one symbol a stream.
+    pub(crate) symbols: Vec<SymbolId>,
+    /// Its inputs with their derivatives along the directions, `[input][stream]`.
+    pub(crate) features: Vec<Node>,
+}
+
+/// Expressions of streams, and the networks that deliver them.
+pub(crate) struct Placed {
+    /// The expressions, network jets replaced by symbols of streams.
+    pub(crate) expressions: Vec<Node>,
+    /// The networks.
+    pub(crate) sites: Vec<Site>,
+}
+
 /// Replaces network jets by symbols of directional streams.
-fn place_networks(
+///
+/// # Errors
+/// [`EngineError::Order`] for a derivative that no kernel carries.
+pub(crate) fn place_networks(
     form: &mut Formulation,
     expressions: &[Node],
-) -> (Vec<Node>, Vec<(Site, DirectionPlan)>, Vec<SymbolId>) {
+) -> Result<Placed, EngineError> {
     let mut placements: Vec<Placement> = Vec::new();
     for id in form.graph.jets_in(expressions) {
         let jet = form.graph.jet(id).clone();
+        let order = jet.order.order();
+        if order > MOST_ORDER {
+            return Err(EngineError::Order { order, most: MOST_ORDER });
+        }
         let Some(field) = form.field_of_network(jet.function) else {
             continue;
         };
@@ -218,13 +237,12 @@ fn place_networks(
         }
     }
     let mut map: HashMap<Node, Node> = HashMap::new();
-    let mut out = Vec::new();
-    let mut stream_symbols = Vec::new();
+    let mut sites = Vec::new();
     for p in placements {
         let plan = directions::plan(&p.wanted);
-        let count = 1 + plan.orders().iter().map(|&o| o as usize).sum::<usize>();
+        let streams = Streams { orders: plan.orders() };
         let names: Vec<SymbolId> =
-            (0..count).map(|k| form.graph.add_symbol(&format!("stream{k}"))).collect();
+            (0..streams.count()).map(|k| form.graph.add_symbol(&format!("stream{k}"))).collect();
         let function = form.fields[p.field].network_function;
         let value = form.graph.jet_at(function, MultiIndex::default(), p.at.clone());
         map.insert(value, form.graph.symbol(names[0]));
@@ -237,21 +255,16 @@ fn place_networks(
             let jet = form.graph.jet_at(function, index.clone(), p.at.clone());
             map.insert(jet, replacement);
         }
-        stream_symbols.extend(names);
-        out.push((Site { field: p.field, at: p.at }, plan));
+        let features = feature_nodes(form, &p, &plan);
+        sites.push(Site { field: p.field, streams, symbols: names, features });
     }
-    let replaced = expressions.iter().map(|&e| replace_nodes(&mut form.graph, e, &map)).collect();
-    (replaced, out, stream_symbols)
-}
-
-/// A network at a place.
-struct Site {
-    field: usize,
-    at: Vec<(SymbolId, Node)>,
+    let expressions =
+        expressions.iter().map(|&e| replace_nodes(&mut form.graph, e, &map)).collect();
+    Ok(Placed { expressions, sites })
 }
 
 /// Directional derivatives of the network inputs at a place: `[input][stream]`.
-fn feature_nodes(form: &mut Formulation, place: &Site, plan: &DirectionPlan) -> Vec<Node> {
+fn feature_nodes(form: &mut Formulation, place: &Placement, plan: &DirectionPlan) -> Vec<Node> {
     let inputs = form.fields[place.field].inputs.clone();
     let mut out = Vec::new();
     for input in inputs {
@@ -273,194 +286,43 @@ fn feature_nodes(form: &mut Formulation, place: &Site, plan: &DirectionPlan) -> 
     out
 }
 
-fn assemble(
+/// Programs for expressions of streams, integrals, unknown scalars and `symbols`.
+pub(crate) fn assemble(
     form: &mut Formulation,
     expressions: &[Node],
-    placements: Vec<(Site, DirectionPlan)>,
-    stream_symbols: Vec<SymbolId>,
-    inners: Vec<Inner>,
-    integral_symbols: Vec<SymbolId>,
+    sites: Vec<Site>,
+    inners: Vec<(SymbolId, Inner)>,
     symbols: Vec<SymbolId>,
 ) -> Result<Lowered, EngineError> {
     let free = form.graph.free_symbols(expressions);
     let unknowns: Vec<usize> =
         (0..form.unknowns.len()).filter(|&k| free.contains(&form.unknowns[k].symbol)).collect();
-    let mut dynamic: Vec<SymbolId> = stream_symbols;
+    let mut dynamic: Vec<SymbolId> = sites.iter().flat_map(|s| s.symbols.clone()).collect();
     dynamic.extend(unknowns.iter().map(|&k| form.unknowns[k].symbol));
-    dynamic.extend(&integral_symbols);
-    let mut splitter = Splitter::new(&form.graph, expressions, &dynamic);
+    dynamic.extend(inners.iter().map(|(symbol, _)| symbol));
+    let mut splitter = Splitter::new(&form.graph, expressions, &|s| dynamic.contains(&s));
     let main_nodes: Vec<Node> =
         expressions.iter().map(|&e| splitter.split(&mut form.graph, e)).collect();
-    let (static_nodes, static_symbols) = (splitter.statics, splitter.symbols);
+    let statics = splitter.fixed.len();
 
     let mut columns = Vec::new();
     let mut instances = Vec::new();
-    for (place, plan) in &placements {
-        let nodes = feature_nodes(form, place, plan);
+    for site in sites {
         instances.push(Instance {
-            field: place.field,
-            streams: Streams { orders: plan.orders() },
+            field: site.field,
+            streams: site.streams,
             first_column: columns.len(),
-            columns: nodes.len(),
+            columns: site.features.len(),
         });
-        columns.extend(nodes);
+        columns.extend(site.features);
     }
-    columns.extend(&static_nodes);
+    columns.extend(splitter.fixed);
     let graph = &mut form.graph;
     let point_nodes: Vec<Node> = symbols.iter().map(|&s| graph.symbol(s)).collect();
     let static_program = compile(graph, &columns, &point_nodes)?;
-    dynamic.extend(&static_symbols);
+    dynamic.extend(&splitter.symbols);
     let main_inputs: Vec<Node> = dynamic.iter().map(|&s| graph.symbol(s)).collect();
     let main = compile(graph, &main_nodes, &main_inputs)?;
-    Ok(Lowered {
-        symbols,
-        instances,
-        unknowns,
-        inners,
-        static_program,
-        statics: static_nodes.len(),
-        main,
-    })
-}
-
-/// Splits expressions into a part that depends on dynamic symbols and static columns.
-struct Splitter {
-    dynamic: Vec<bool>,
-    memo: HashMap<Node, Node>,
-    statics: Vec<Node>,
-    symbols: Vec<SymbolId>,
-}
-
-impl Splitter {
-    fn new(graph: &Graph, expressions: &[Node], dynamic: &[SymbolId]) -> Self {
-        let mut flags = vec![false; graph.len()];
-        for node in graph.reachable(expressions) {
-            let mut flag = matches!(graph.expr(node), Expr::Symbol(s) if dynamic.contains(s));
-            graph.for_each_argument(node, |n| flag |= flags[n.index()]);
-            flags[node.index()] = flag;
-        }
-        Self { dynamic: flags, memo: HashMap::new(), statics: Vec::new(), symbols: Vec::new() }
-    }
-
-    fn is_dynamic(&self, node: Node) -> bool {
-        self.dynamic.get(node.index()).copied().unwrap_or(false)
-    }
-
-    fn fixed(&mut self, graph: &mut Graph, node: Node) -> Node {
-        if graph.as_constant(node).is_some() {
-            return node;
-        }
-        if let Some(&known) = self.memo.get(&node) {
-            return known;
-        }
-        let symbol = graph.add_symbol("static");
-        self.statics.push(node);
-        self.symbols.push(symbol);
-        let out = graph.symbol(symbol);
-        self.memo.insert(node, out);
-        out
-    }
-
-    fn split(&mut self, graph: &mut Graph, node: Node) -> Node {
-        if !self.is_dynamic(node) {
-            return self.fixed(graph, node);
-        }
-        if let Some(&known) = self.memo.get(&node) {
-            return known;
-        }
-        let out = match graph.expr(node).clone() {
-            Expr::Sum(k, terms) => {
-                let (moving, still): (Vec<_>, Vec<_>) = terms
-                    .iter()
-                    .map(|&(n, c)| (n, f64::from_bits(c)))
-                    .partition(|t| self.is_dynamic(t.0));
-                let mut list: Vec<(Node, f64)> =
-                    moving.iter().map(|&(n, c)| (self.split(graph, n), c)).collect();
-                if !still.is_empty() {
-                    let group = graph.linear(0.0, &still);
-                    list.push((self.fixed(graph, group), 1.0));
-                }
-                graph.linear(f64::from_bits(k), &list)
-            }
-            Expr::Product(factors) => {
-                let (moving, still): (Vec<_>, Vec<_>) = factors
-                    .iter()
-                    .map(|&(n, e)| (n, f64::from_bits(e)))
-                    .partition(|t| self.is_dynamic(t.0));
-                let mut list: Vec<(Node, f64)> =
-                    moving.iter().map(|&(n, e)| (self.split(graph, n), e)).collect();
-                if !still.is_empty() {
-                    let group = graph.product(&still);
-                    list.push((self.fixed(graph, group), 1.0));
-                }
-                graph.product(&list)
-            }
-            other => {
-                let mut map = HashMap::new();
-                let mut arguments = Vec::new();
-                graph.for_each_argument(node, |n| arguments.push(n));
-                for n in arguments {
-                    let replacement = self.split(graph, n);
-                    map.insert(n, replacement);
-                }
-                rebuild(graph, &other, &map)
-            }
-        };
-        self.memo.insert(node, out);
-        out
-    }
-}
-
-/// The same operation on replaced arguments.
-fn rebuild(graph: &mut Graph, expr: &Expr, map: &HashMap<Node, Node>) -> Node {
-    let get = |n: &Node| map.get(n).copied().unwrap_or(*n);
-    match expr {
-        Expr::Constant(bits) => graph.constant(f64::from_bits(*bits)),
-        Expr::Symbol(s) => graph.symbol(*s),
-        Expr::Jet(id) => {
-            let Jet { function, order, at } = graph.jet(*id).clone();
-            let at = at.iter().map(|(s, n)| (*s, get(n))).collect();
-            graph.jet_at(function, order, at)
-        }
-        Expr::Sum(k, terms) => {
-            let terms: Vec<_> = terms.iter().map(|(n, c)| (get(n), f64::from_bits(*c))).collect();
-            graph.linear(f64::from_bits(*k), &terms)
-        }
-        Expr::Product(factors) => {
-            let list: Vec<_> = factors.iter().map(|(n, e)| (get(n), f64::from_bits(*e))).collect();
-            graph.product(&list)
-        }
-        Expr::Call(call, a) => graph.call(*call, get(a)),
-        Expr::Min(a, b) => graph.min(get(a), get(b)),
-        Expr::Max(a, b) => graph.max(get(a), get(b)),
-        Expr::Select(c, a, b) => graph.select(get(c), get(a), get(b)),
-        Expr::Clip(a, lo, hi) => graph.clip(get(a), f64::from_bits(*lo), f64::from_bits(*hi)),
-        Expr::Polynomial(a, p) => graph.polynomial(get(a), *p),
-        Expr::Table(a, t) => graph.tabulated(get(a), *t),
-        Expr::Integral(spec) => {
-            let spec = (**spec).clone();
-            let (body, lower, upper) = (get(&spec.body), get(&spec.lower), get(&spec.upper));
-            graph.integral(IntegralSpec { body, symbol: spec.symbol, lower, upper })
-        }
-    }
-}
-
-/// Replaces whole nodes, wherever they occur under `root` (not inside what replaces them).
-fn replace_nodes(graph: &mut Graph, root: Node, map: &HashMap<Node, Node>) -> Node {
-    let mut memo: HashMap<Node, Node> = map.clone();
-    for node in graph.reachable(&[root]) {
-        if memo.contains_key(&node) {
-            continue;
-        }
-        let mut changed = false;
-        graph.for_each_argument(node, |n| changed |= memo.get(&n).is_some_and(|&m| m != n));
-        let out = if changed {
-            let expr = graph.expr(node).clone();
-            rebuild(graph, &expr, &memo)
-        } else {
-            node
-        };
-        memo.insert(node, out);
-    }
-    memo[&root]
+    let inners = inners.into_iter().map(|(_, inner)| inner).collect();
+    Ok(Lowered { symbols, instances, unknowns, inners, static_program, statics, main })
 }

@@ -175,13 +175,15 @@ fn spin(length: Duration) {
 fn a_stage_of_ten_milliseconds_gets_its_own_energy() {
     let meter = scripted(vec![kilowatt()], CarryOver::default());
     spin(Duration::from_millis(20));
+    let around = Clock::start(CpuScope::Process);
     let stage = meter.stage("short");
     spin(Duration::from_millis(10));
     drop(stage);
+    let longest_ns = around.wall_ns(); // a busy machine may have taken the processor away
     let report = meter.stop();
     assert!(report.adds_up());
-    let short_ms = own(&report, "short") as f64 * 1e-6;
-    assert!((10.0..15.0).contains(&short_ms), "{short_ms}");
+    let short_ns = own(&report, "short");
+    assert!((10_000_000..=longest_ns).contains(&short_ns), "{short_ns} of {longest_ns}");
     assert!(report.unattributed_uj >= 20_000_000);
 }
 
