@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use surrogate_engine::{Model, Predictor};
+use surrogate_engine::{CurvePredictor, Model};
 use surrogate_problem::Problem;
 use surrogate_run::{Checkpoint, RunDirectory, Status, runs_folder};
 use surrogate_symbolic::{Node, SymbolId};
@@ -111,13 +111,14 @@ impl Trained {
         Ok(Self { problem, model, weights, run })
     }
 
-    /// Compiles expressions for prediction.
-    pub fn predictor(
+    /// Compiles expressions, and their derivatives by `by`, for prediction at fixed places.
+    pub fn curves(
         &mut self,
         expressions: &[Node],
         by: &[SymbolId],
-    ) -> Result<Predictor, Failure> {
-        Ok(Predictor::new(&mut self.model, &self.weights, expressions, by)?)
+        places: &[(SymbolId, Vec<f64>)],
+    ) -> Result<CurvePredictor, Failure> {
+        Ok(CurvePredictor::new(&mut self.model, &self.weights, expressions, by, places)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `surrogate predict`
 
 use serde_json::json;
-use surrogate_symbolic::Node;
+use surrogate_symbolic::{Node, SymbolId};
 
 use crate::args::Predict;
 use crate::failure::Failure;
@@ -27,28 +27,19 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
             }
         });
     }
-    let mut predictor = trained.predictor(&nodes, &[])?;
+    let places: Vec<(SymbolId, Vec<f64>)> = (trained.problem.coordinates.iter().enumerate())
+        .map(|(k, c)| (c.symbol, grid.column(k).to_vec()))
+        .filter(|(_, column)| !column.is_empty())
+        .collect();
+    let mut predictor = trained.curves(&nodes, &[], &places)?;
     let problem = &trained.problem;
-    let n = grid.parameters.len() * grid.rows();
-    let mut columns = Vec::new();
-    for symbol in predictor.symbols() {
-        let parameter = problem.parameters.iter().position(|p| p.symbol == *symbol);
-        let coordinate = problem.coordinates.iter().position(|c| c.symbol == *symbol);
-        columns.push(match (parameter, coordinate) {
-            (Some(k), _) => grid
-                .parameters
-                .iter()
-                .flat_map(|p| std::iter::repeat_n(p[k], grid.rows()))
-                .collect::<Vec<f64>>(),
-            (_, Some(c)) => {
-                grid.parameters.iter().flat_map(|_| grid.column(c).iter().copied()).collect()
-            }
-            _ => {
-                return Err(Failure::Internal("an output reads an unknown symbol".to_string()));
-            }
-        });
-    }
-    let values = predictor.evaluate(&columns, n);
+    let row = |symbol: &SymbolId| {
+        let k = problem.parameters.iter().position(|p| p.symbol == *symbol);
+        k.map(|k| grid.parameters.iter().map(|p| p[k]).collect::<Vec<f64>>())
+    };
+    let rows: Option<Vec<Vec<f64>>> = predictor.symbols().iter().map(row).collect();
+    let rows = rows.ok_or(Failure::Internal("an output reads an unknown symbol".to_string()))?;
+    let values = predictor.evaluate(&rows, grid.parameters.len());
     let far = grid.parameters.iter().filter(|p| outside(problem, p)).count();
     let beyond = grid.beyond(problem);
     if far > 0 {
