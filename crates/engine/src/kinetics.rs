@@ -256,7 +256,7 @@ fn initial_magnitudes(
         let region = Region::of_field(problem, law.field);
         let start = structure::initial_value(problem, graph, law.field);
         let start = start.unwrap_or_else(|| graph.constant(0.0));
-        let values = columns::evaluate(graph, &[start], &region.symbols, &region.probe(PROBES))?;
+        let values = columns::probe(problem, graph, &[start], &region, PROBES)?;
         out.push(largest(&values[0]));
     }
     Ok(out)

@@ -15,6 +15,7 @@ mod formulation;
 mod kinetics;
 mod lint;
 mod lower;
+mod onset;
 pub mod optimize;
 mod quadrature;
 mod sampling;

@@ -12,6 +12,7 @@ use surrogate_symbolic::{Call, Expr, FunctionId, Graph, Jet, Node, SymbolId};
 use crate::columns;
 use crate::error::EngineError;
 use crate::kinetics::{Kinetics, Stiff};
+use crate::onset;
 use crate::sampling::{Region, Start};
 
 /// What is used where the file says nothing.
@@ -63,15 +64,16 @@ pub(crate) fn defaults(
     let mut factor = graph.constant(1.0);
     let mut residual_factor = None;
     let (mut start, mut first_input) = (Start::Regular, None);
+    let mut reach = 0.0;
     if let (Some(t), Some(_)) = (time, initial) {
         let fraction = fraction(problem, graph, t);
         if let Some(rate) = rate {
-            let c = &problem.coordinates[t];
-            let (symbol, lower) = (graph.symbol(c.symbol), c.lower);
-            let elapsed = graph.linear(-lower, &[(symbol, 1.0)]);
-            let growth = graph.mul(rate, elapsed);
-            known = graph.add(known, growth);
-            factor = graph.powf(fraction, 2.0);
+            let onset = onset::of(problem, graph, field, t)?;
+            (known, factor) = second_order(problem, graph, t, (known, rate), onset.map(|o| o.time));
+            if let Some(onset) = onset {
+                reach = onset.reach;
+                notes.push(format!("sets out in {:.1e} s", onset.time));
+            }
         } else if singular {
             factor = graph.sqrt(fraction);
             residual_factor = Some(factor);
@@ -106,7 +108,7 @@ pub(crate) fn defaults(
     }
     let scale = match problem.fields[field].scale.or(kinetics.scales[field]) {
         Some(scale) => scale,
-        None => scale_of(graph, &region, known, flux.as_ref())?,
+        None => scale_of(problem, graph, &region, known, flux.as_ref(), reach)?,
     };
     let network = graph.function_value(problem.fields[field].network_function);
     let correction = graph.product(&[(factor, 1.0), (network, 1.0)]);
@@ -134,6 +136,34 @@ pub(crate) fn defaults(
         }
     }
     Ok(Defaults { ansatz, ansatz_note: notes.join(", "), inputs, residual_factor, start, layers })
+}
+
+/// What is known of a field with an initial value and rate, and the factor on its network:
+/// `u0 + v0 s` and `(s/T)²`, T the range of time, or `u0 + v0 s τ²/(s² + τ²)` and `s²/(s² + τ²)` for
+/// a field that sets out in a time τ.
+fn second_order(
+    problem: &Problem,
+    graph: &mut Graph,
+    time: usize,
+    (value, rate): (Node, Node),
+    onset: Option<f64>,
+) -> (Node, Node) {
+    let c = &problem.coordinates[time];
+    let now = graph.symbol(c.symbol);
+    let elapsed = graph.linear(-c.lower, &[(now, 1.0)]);
+    let square = graph.powf(elapsed, 2.0);
+    let (factor, growth) = match onset {
+        None => {
+            let range = c.upper - c.lower;
+            (graph.scale(range.powi(-2), square), graph.mul(rate, elapsed))
+        }
+        Some(own) => {
+            let sum = graph.linear(own * own, &[(square, 1.0)]);
+            let growth = graph.product(&[(rate, 1.0), (elapsed, 1.0), (sum, -1.0)]);
+            (graph.div(square, sum), graph.scale(own * own, growth))
+        }
+    };
+    (graph.add(value, growth), factor)
 }
 
 /// Decades of time since the start, `ln(1 + t/τ)` over its largest value, τ the shortest constant.
@@ -276,7 +306,12 @@ pub(crate) fn initial_value(problem: &Problem, graph: &mut Graph, field: usize) 
     value_at_start(problem, graph, field, time)
 }
 
-fn value_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usize) -> Option<Node> {
+pub(crate) fn value_at_start(
+    problem: &Problem,
+    graph: &mut Graph,
+    field: usize,
+    time: usize,
+) -> Option<Node> {
     let lower = problem.coordinates[time].lower;
     let function = problem.fields[field].function;
     let rows: Vec<&Row> =
@@ -284,7 +319,12 @@ fn value_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usiz
     rows.into_iter().find_map(|row| solved_for(problem, graph, row, (function, None)))
 }
 
-fn rate_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usize) -> Option<Node> {
+pub(crate) fn rate_at_start(
+    problem: &Problem,
+    graph: &mut Graph,
+    field: usize,
+    time: usize,
+) -> Option<Node> {
     let c = &problem.coordinates[time];
     let function = problem.fields[field].function;
     let rows: Vec<&Row> =
@@ -343,8 +383,7 @@ fn flux_at_start(
             let mut nodes: Vec<Node> =
                 [wanted, mismatch].iter().map(|&n| graph.substitute(n, &at)).collect();
             nodes.extend([slope, base]);
-            let Ok(values) = columns::evaluate(graph, &nodes, &region.symbols, &region.probe(64))
-            else {
+            let Ok(values) = columns::probe(problem, graph, &nodes, region, 64) else {
                 continue;
             };
             let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
@@ -416,7 +455,9 @@ fn corner_feature(
         graph.linear(1.0, &[(square, -1.0 / (c.upper * c.upper))])
     };
     let below = graph.linear(1e-9, &[(y, 1.0), (reach, 2.0 / length)]);
-    Some(Input { text: format!("corner at {} = {place}", c.name), node: graph.div(y, below) })
+    let feature = graph.div(y, below);
+    let node = columns::at_guesses(problem, graph, feature);
+    Some(Input { text: format!("corner at {} = {place}", c.name), node })
 }
 
 /// Known values at the ends of a space coordinate.
@@ -459,7 +500,7 @@ fn ends_agree(
         for &face in faces {
             let nodes: Vec<Node> =
                 [gap, there, end.value].iter().map(|&n| graph.substitute(n, &[face])).collect();
-            let values = columns::evaluate(graph, &nodes, &region.symbols, &region.probe(64))?;
+            let values = columns::probe(problem, graph, &nodes, region, 64)?;
             let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
             let size = largest(&values[1]).max(largest(&values[2]));
             if largest(&values[0]) > 1e-9 * size.max(1e-12) {
@@ -501,18 +542,20 @@ fn blend(
 
 /// Typical magnitude of the deviation from the known part.
 fn scale_of(
+    problem: &Problem,
     graph: &mut Graph,
     region: &Region,
     known: Node,
     flux: Option<&Flux>,
+    reach: f64,
 ) -> Result<f64, EngineError> {
-    let values = columns::evaluate(graph, &[known], &region.symbols, &region.probe(512))?;
+    let values = columns::probe(problem, graph, &[known], region, 512)?;
     let low = values[0].iter().copied().fold(f64::INFINITY, f64::min);
     let high = values[0].iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let from_flux = flux.map_or(0.0, |f| f.magnitude);
     let spread = high - low;
     let size = low.abs().max(high.abs());
-    let candidate = from_flux.max(if spread > 1e-9 * size { spread } else { 0.0 });
+    let candidate = from_flux.max(reach).max(if spread > 1e-9 * size { spread } else { 0.0 });
     let usable = |v: f64| v.is_finite() && v > 0.0;
     Ok(if usable(candidate) {
         candidate

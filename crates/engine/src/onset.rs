@@ -1,0 +1,206 @@
+//! How fast a field of second order in time leaves its initial state, read from its law before
+//! anything is trained.
+//!
+//! The ansatz `u = u0 + v0 s + (s/T)² N` asks a network to be as large as the acceleration times
+//! `T²/2`. If the field swings many times in the range T of time, that is hundreds of times its own
+//! size at the start and its own size at the end. With `s²/(s² + τ²)` in place of `(s/T)²`, τ about
+//! the time of one radian, the network stays of the size of the field.
+
+use surrogate_problem::model::{Problem, Row, RowKind};
+use surrogate_symbolic::{Graph, Jet, MultiIndex, Node};
+
+use crate::columns;
+use crate::error::EngineError;
+use crate::sampling::Region;
+use crate::structure;
+
+/// Points of the box at which accelerations are taken.
+const PROBES: usize = 64;
+/// A time constant above this fraction of the range of time changes nothing.
+const SLOW: f64 = 0.5;
+/// Least time constant, as a fraction of the range of time.
+const FASTEST: f64 = 1e-3;
+
+/// How a field sets out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Onset {
+    /// Time constant of the first movement, s.
+    pub(crate) time: f64,
+    /// Deviation that the initial acceleration and rate cause in that time, SI.
+    pub(crate) reach: f64,
+}
+
+/// The onset of a field with an initial value and an initial rate; `None` if its law is not
+/// understood or the field is slow against the range of time.
+///
+/// # Errors
+/// If the initial state cannot be evaluated.
+pub(crate) fn of(
+    problem: &Problem,
+    graph: &mut Graph,
+    field: usize,
+    time: usize,
+) -> Result<Option<Onset>, EngineError> {
+    let rows: Vec<Row> = problem.rows.clone();
+    let laws = rows.iter().filter(|r| r.kind == RowKind::Equation && r.at.is_empty());
+    let mut found = None;
+    for row in laws {
+        found = acceleration(problem, graph, row.residual, field, time);
+        if found.is_some() {
+            break;
+        }
+    }
+    let Some(acceleration) = found else {
+        return Ok(None);
+    };
+    let function = problem.fields[field].function;
+    let c = &problem.coordinates[time];
+    let own = |order: MultiIndex| Jet { function, order, at: Vec::new() };
+    let value = own(MultiIndex::default());
+    let rate = own(MultiIndex::default().raised(c.symbol));
+    let wanted = [
+        Some(acceleration),
+        derivative(graph, acceleration, &value),
+        derivative(graph, acceleration, &rate),
+        Some(graph.jet_node(function, value.order.clone())),
+        Some(graph.jet_node(function, rate.order.clone())),
+    ];
+    let mut nodes = Vec::new();
+    for node in wanted.into_iter().flatten() {
+        let Some(node) = at_start(problem, graph, node, time) else {
+            return Ok(None);
+        };
+        nodes.push(node);
+    }
+    let region = Region::of_field(problem, field);
+    let values = columns::probe(problem, graph, &nodes, &region, PROBES)?;
+    let largest: Vec<f64> =
+        values.iter().map(|v| v.iter().fold(0.0f64, |a, b| a.max(b.abs()))).collect();
+    let [push, spring, drag, size, speed] = largest[..] else {
+        return Ok(None);
+    };
+    let range = c.upper - c.lower;
+    // radians per second: of the linear motion, and of moving by one's own size
+    let mut fastest = spring.sqrt().max(drag);
+    if size > 0.0 {
+        fastest = fastest.max((push / size).sqrt()).max(speed / size);
+    }
+    let own = 1.0 / fastest;
+    if !own.is_finite() || own > SLOW * range {
+        return Ok(None);
+    }
+    let own = own.max(FASTEST * range);
+    Ok(Some(Onset { time: own, reach: (push * own * own).max(speed * own) }))
+}
+
+/// The second time derivative of a field, if the row is linear in it and holds no other of second
+/// or higher order in time.
+fn acceleration(
+    problem: &Problem,
+    graph: &mut Graph,
+    residual: Node,
+    field: usize,
+    time: usize,
+) -> Option<Node> {
+    let symbol = problem.coordinates[time].symbol;
+    let jets: Vec<Jet> =
+        graph.jets_in(&[residual]).into_iter().map(|id| graph.jet(id).clone()).collect();
+    let high: Vec<&Jet> = jets.iter().filter(|j| j.order.of(symbol) >= 2).collect();
+    let [jet] = high[..] else {
+        return None;
+    };
+    let own = jet.function == problem.fields[field].function;
+    if !own || jet.order.order() != 2 || jets.iter().any(|j| !j.at.is_empty()) {
+        return None;
+    }
+    let coefficient = derivative(graph, residual, jet)?;
+    if graph.jets_in(&[coefficient]).iter().any(|&id| graph.jet(id) == jet) {
+        return None;
+    }
+    let zero = graph.constant(0.0);
+    let rest = graph.replace_jets(residual, &mut |_, j| (j == jet).then_some(zero));
+    let quotient = graph.div(rest, coefficient);
+    Some(graph.neg(quotient))
+}
+
+/// Derivative of an expression by a jet that it may hold.
+fn derivative(graph: &mut Graph, expression: Node, jet: &Jet) -> Option<Node> {
+    let symbol = graph.add_symbol("jet");
+    let node = graph.symbol(symbol);
+    let plain = graph.replace_jets(expression, &mut |_, j| (j == jet).then_some(node));
+    let slope = graph.diff(plain, symbol);
+    let back = graph.jet_at(jet.function, jet.order.clone(), jet.at.clone());
+    Some(graph.substitute(slope, &[(symbol, back)]))
+}
+
+/// An expression of values, first time derivatives and their space derivatives, at the initial
+/// state.
+fn at_start(problem: &Problem, graph: &mut Graph, node: Node, time: usize) -> Option<Node> {
+    let c = &problem.coordinates[time];
+    let mut starts = Vec::new();
+    for (k, f) in problem.fields.iter().enumerate() {
+        let value = structure::value_at_start(problem, graph, k, time);
+        let rate = structure::rate_at_start(problem, graph, k, time);
+        starts.push((f.function, [value, rate]));
+    }
+    let mut known = true;
+    let there = graph.replace_jets(node, &mut |graph, jet| {
+        let start = starts.iter().find(|(f, _)| *f == jet.function);
+        let node = start.and_then(|(_, s)| s.get(usize::from(jet.order.of(c.symbol))).copied());
+        let Some(start) = node.flatten().filter(|_| jet.at.is_empty()) else {
+            known = false;
+            return None;
+        };
+        let mut out = start;
+        for &(symbol, times) in jet.order.0.iter().filter(|(s, _)| *s != c.symbol) {
+            (0..times).for_each(|_| out = graph.diff(out, symbol));
+        }
+        Some(out)
+    });
+    if !known {
+        return None;
+    }
+    let start = graph.constant(c.lower);
+    Some(graph.substitute(there, &[(c.symbol, start)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn onset(text: &str) -> Option<Onset> {
+        let problem = surrogate_problem::load_text("test.toml", text, &[], &|_| {
+            Err(std::io::ErrorKind::NotFound.into())
+        })
+        .unwrap();
+        of(&problem, &mut problem.graph.clone(), 0, 0).unwrap()
+    }
+
+    fn swing(law: &str, value: f64, rate: f64) -> String {
+        format!(
+            "title = \"t\"\n[coordinates]\nt = \"0 .. 10\"\n[fields.u]\n[[equations]]\n\
+             equation = \"{law}\"\n[[conditions]]\nat = \"t = 0\"\nequation = \"u = {value}\"\n\
+             [[conditions]]\nat = \"t = 0\"\nequation = \"d(u, t) = {rate}\"\n"
+        )
+    }
+
+    #[test]
+    fn an_oscillator_sets_out_in_the_time_of_one_radian() {
+        let found = onset(&swing("2*d(u, t, 2) + 50*u = 0", 0.1, 0.0)).unwrap();
+        assert!((found.time - 0.2).abs() < 1e-12, "{found:?}");
+        assert!((found.reach - 0.1).abs() < 1e-12, "{found:?}");
+    }
+
+    #[test]
+    fn one_that_is_struck_at_rest_reaches_its_speed_times_that_time() {
+        let found = onset(&swing("d(u, t, 2) = -25*sin(u)", 0.0, 3.0)).unwrap();
+        assert!((found.time - 0.2).abs() < 1e-12, "{found:?}");
+        assert!((found.reach - 0.6).abs() < 1e-12, "{found:?}");
+    }
+
+    #[test]
+    fn slow_motion_and_laws_not_understood_are_left_alone() {
+        assert!(onset(&swing("d(u, t, 2) = -1e-3*u", 1.0, 0.0)).is_none());
+        assert!(onset(&swing("d(u, t, 2)^2 = 900*u", 1.0, 0.0)).is_none());
+    }
+}
