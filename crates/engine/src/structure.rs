@@ -64,11 +64,11 @@ pub(crate) fn defaults(
     let mut factor = graph.constant(1.0);
     let mut residual_factor = None;
     let (mut start, mut first_input) = (Start::Regular, None);
-    let mut reach = 0.0;
+    let (mut reach, mut growth, mut elapsed_decades) = (0.0, None, None);
     if let (Some(t), Some(_)) = (time, initial) {
         let fraction = fraction(problem, graph, t);
         if let Some(rate) = rate {
-            let onset = onset::of(problem, graph, field, t)?;
+            let onset = onset::of(problem, graph, field, t, 2)?;
             (known, factor) = second_order(problem, graph, t, (known, rate), onset.map(|o| o.time));
             if let Some(onset) = onset {
                 reach = onset.reach;
@@ -80,10 +80,21 @@ pub(crate) fn defaults(
             start = Start::SquareRoot;
             first_input = Some(factor);
         } else if let Some(stiff) = &kinetics.stiff {
-            factor = decades(problem, graph, t, stiff);
+            factor = decades(problem, graph, t, stiff.shortest);
             residual_factor = Some(pace(problem, graph, t, stiff, field));
             start = Start::Logarithmic { shortest: stiff.shortest };
             first_input = Some(factor);
+        } else if let Some(g) = kinetics.growth[field] {
+            factor = saturating(problem, graph, t, g.time);
+            growth = Some(g);
+        } else if let Some(onset) = onset::of(problem, graph, field, t, 1)? {
+            // the initial state fades as the network takes over
+            factor = saturating(problem, graph, t, onset.time);
+            let rest = graph.linear(1.0, &[(factor, -1.0)]);
+            known = graph.mul(known, rest);
+            reach = onset.reach;
+            elapsed_decades = Some(decades(problem, graph, t, onset.time));
+            notes.push(format!("sets out in {:.1e} s", onset.time));
         } else {
             factor = fraction;
         }
@@ -111,8 +122,18 @@ pub(crate) fn defaults(
         None => scale_of(problem, graph, &region, known, flux.as_ref(), reach)?,
     };
     let network = graph.function_value(problem.fields[field].network_function);
-    let correction = graph.product(&[(factor, 1.0), (network, 1.0)]);
-    let ansatz = graph.linear(0.0, &[(known, 1.0), (correction, scale)]);
+    let ansatz = if let Some(growth) = growth {
+        let value = graph.function_value(problem.fields[field].function);
+        residual_factor = Some(graph.powf(value, -1.0));
+        let exponent = graph.product(&[(factor, 1.0), (network, 1.0)]);
+        let exponent = graph.scale(growth.size, exponent);
+        let times = graph.call(Call::Exp, exponent);
+        notes.push("through its logarithm, since its law is proportional to it".to_string());
+        graph.mul(known, times)
+    } else {
+        let correction = graph.product(&[(factor, 1.0), (network, 1.0)]);
+        graph.linear(0.0, &[(known, 1.0), (correction, scale)])
+    };
     notes.push(format!("scale {scale:.3e} (SI)"));
     if singular {
         notes.push("square root of time, since a flux starts at once".to_string());
@@ -122,6 +143,7 @@ pub(crate) fn defaults(
             .push(format!("logarithm of time, since the system is stiff from {shortest:.1e} s on"));
     }
     let mut inputs = default_inputs(problem, graph, field, time, first_input);
+    inputs.extend(elapsed_decades.map(|node| Input { text: "decades of time".to_string(), node }));
     let mut layers = Vec::new();
     if singular {
         for (coordinate, place) in corners {
@@ -166,13 +188,22 @@ fn second_order(
     (graph.add(value, growth), factor)
 }
 
-/// Decades of time since the start, `ln(1 + t/τ)` over its largest value, τ the shortest constant.
-fn decades(problem: &Problem, graph: &mut Graph, time: usize, stiff: &Stiff) -> Node {
+/// `s/(s + τ)` for the time s since the start.
+fn saturating(problem: &Problem, graph: &mut Graph, time: usize, constant: f64) -> Node {
     let c = &problem.coordinates[time];
     let now = graph.symbol(c.symbol);
-    let ratio = graph.linear(1.0 - c.lower / stiff.shortest, &[(now, 1.0 / stiff.shortest)]);
+    let elapsed = graph.linear(-c.lower, &[(now, 1.0)]);
+    let later = graph.linear(constant - c.lower, &[(now, 1.0)]);
+    graph.div(elapsed, later)
+}
+
+/// Decades of time since the start, `ln(1 + t/τ)` over its largest value, τ the shortest constant.
+fn decades(problem: &Problem, graph: &mut Graph, time: usize, shortest: f64) -> Node {
+    let c = &problem.coordinates[time];
+    let now = graph.symbol(c.symbol);
+    let ratio = graph.linear(1.0 - c.lower / shortest, &[(now, 1.0 / shortest)]);
     let log = graph.call(Call::Ln, ratio);
-    graph.scale(1.0 / (1.0 + (c.upper - c.lower) / stiff.shortest).ln(), log)
+    graph.scale(1.0 / (1.0 + (c.upper - c.lower) / shortest).ln(), log)
 }
 
 /// Factor on the residual of a field's law that makes it a change per decade of time or, where the
@@ -492,6 +523,9 @@ fn ends_agree(
     known: Node,
     faces: &[(SymbolId, Node)],
 ) -> Result<bool, EngineError> {
+    let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+    // sin(pi) is 1e-16, not zero: what counts as a gap is judged by the size of the field
+    let typical = largest(&columns::probe(problem, graph, &[known], region, 64)?[0]);
     for end in ends {
         let c = &problem.coordinates[end.coordinate];
         let place = (c.symbol, graph.constant(if end.upper { c.upper } else { c.lower }));
@@ -501,8 +535,7 @@ fn ends_agree(
             let nodes: Vec<Node> =
                 [gap, there, end.value].iter().map(|&n| graph.substitute(n, &[face])).collect();
             let values = columns::probe(problem, graph, &nodes, region, 64)?;
-            let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
-            let size = largest(&values[1]).max(largest(&values[2]));
+            let size = typical.max(largest(&values[1])).max(largest(&values[2]));
             if largest(&values[0]) > 1e-9 * size.max(1e-12) {
                 return Ok(false);
             }
