@@ -9,6 +9,7 @@ mod block;
 mod columns;
 mod component;
 mod conservation;
+mod departure;
 mod directions;
 mod error;
 mod formulation;

@@ -10,8 +10,9 @@ use surrogate_problem::model::{Geometry, Input, Problem, Role, Row, RowKind};
 use surrogate_symbolic::{Call, Expr, FunctionId, Graph, Jet, Node, SymbolId};
 
 use crate::columns;
+use crate::departure::{decades, fading, fraction, pace, saturating, second_order};
 use crate::error::EngineError;
-use crate::kinetics::{Kinetics, Stiff};
+use crate::kinetics::Kinetics;
 use crate::onset;
 use crate::sampling::{Region, Start};
 
@@ -88,10 +89,8 @@ pub(crate) fn defaults(
             factor = saturating(problem, graph, t, g.time);
             growth = Some(g);
         } else if let Some(onset) = onset::of(problem, graph, field, t, 1)? {
-            // the initial state fades as the network takes over
             factor = saturating(problem, graph, t, onset.time);
-            let rest = graph.linear(1.0, &[(factor, -1.0)]);
-            known = graph.mul(known, rest);
+            known = fading(problem, graph, &region, known, factor)?;
             reach = onset.reach;
             elapsed_decades = Some(decades(problem, graph, t, onset.time));
             notes.push(format!("sets out in {:.1e} s", onset.time));
@@ -158,70 +157,6 @@ pub(crate) fn defaults(
         }
     }
     Ok(Defaults { ansatz, ansatz_note: notes.join(", "), inputs, residual_factor, start, layers })
-}
-
-/// What is known of a field with an initial value and rate, and the factor on its network:
-/// `u0 + v0 s` and `(s/T)²`, T the range of time, or `u0 + v0 s τ²/(s² + τ²)` and `s²/(s² + τ²)` for
-/// a field that sets out in a time τ.
-fn second_order(
-    problem: &Problem,
-    graph: &mut Graph,
-    time: usize,
-    (value, rate): (Node, Node),
-    onset: Option<f64>,
-) -> (Node, Node) {
-    let c = &problem.coordinates[time];
-    let now = graph.symbol(c.symbol);
-    let elapsed = graph.linear(-c.lower, &[(now, 1.0)]);
-    let square = graph.powf(elapsed, 2.0);
-    let (factor, growth) = match onset {
-        None => {
-            let range = c.upper - c.lower;
-            (graph.scale(range.powi(-2), square), graph.mul(rate, elapsed))
-        }
-        Some(own) => {
-            let sum = graph.linear(own * own, &[(square, 1.0)]);
-            let growth = graph.product(&[(rate, 1.0), (elapsed, 1.0), (sum, -1.0)]);
-            (graph.div(square, sum), graph.scale(own * own, growth))
-        }
-    };
-    (graph.add(value, growth), factor)
-}
-
-/// `s/(s + τ)` for the time s since the start.
-fn saturating(problem: &Problem, graph: &mut Graph, time: usize, constant: f64) -> Node {
-    let c = &problem.coordinates[time];
-    let now = graph.symbol(c.symbol);
-    let elapsed = graph.linear(-c.lower, &[(now, 1.0)]);
-    let later = graph.linear(constant - c.lower, &[(now, 1.0)]);
-    graph.div(elapsed, later)
-}
-
-/// Decades of time since the start, `ln(1 + t/τ)` over its largest value, τ the shortest constant.
-fn decades(problem: &Problem, graph: &mut Graph, time: usize, shortest: f64) -> Node {
-    let c = &problem.coordinates[time];
-    let now = graph.symbol(c.symbol);
-    let ratio = graph.linear(1.0 - c.lower / shortest, &[(now, 1.0 / shortest)]);
-    let log = graph.call(Call::Ln, ratio);
-    graph.scale(1.0 / (1.0 + (c.upper - c.lower) / shortest).ln(), log)
-}
-
-/// Factor on the residual of a field's law that makes it a change per decade of time or, where the
-/// field follows its sources, a distance from equilibrium: `1/(1/(t + τ) + rate)`.
-fn pace(problem: &Problem, graph: &mut Graph, time: usize, stiff: &Stiff, field: usize) -> Node {
-    let c = &problem.coordinates[time];
-    let now = graph.symbol(c.symbol);
-    let age = graph.linear(stiff.shortest - c.lower, &[(now, 1.0)]);
-    let slowed = graph.linear(1.0, &[(age, stiff.rates[field])]);
-    graph.div(age, slowed)
-}
-
-/// `(c - lower)/(upper - lower)`.
-fn fraction(problem: &Problem, graph: &mut Graph, coordinate: usize) -> Node {
-    let c = &problem.coordinates[coordinate];
-    let symbol = graph.symbol(c.symbol);
-    let length = c.upper - c.lower;
-    graph.linear(-c.lower / length, &[(symbol, 1.0 / length)])
 }
 
 fn default_inputs(
