@@ -9,6 +9,10 @@ use surrogate_symbolic::{Node, SymbolId};
 use crate::failure::Failure;
 use crate::places::time_coordinate;
 
+/// A reference whose squared deviation from its mean is below this fraction of its square is
+/// constant.
+const CONSTANT: f64 = 1e-12;
+
 /// Reference values of one output or field.
 pub struct Target {
     /// Name.
@@ -89,6 +93,9 @@ pub struct Errors {
     pub max: f64,
     /// Norm of the error over that of the reference.
     pub relative_l2: f64,
+    /// Norm of the error over that of the reference's deviation from its mean; `None` if that is
+    /// rounding.
+    pub relative_to_spread: Option<f64>,
     /// By parameter point.
     pub rms_by_point: Vec<f64>,
     /// By parameter point.
@@ -435,10 +442,13 @@ fn differences(target: &Target, groups: usize, predicted: Vec<f64>) -> Errors {
         norm += r * r;
     }
     let n = predicted.len() as f64;
+    let mean = target.reference.iter().sum::<f64>() / n;
+    let spread: f64 = target.reference.iter().map(|r| (r - mean).powi(2)).sum();
     Errors {
         rms: (sum / n).sqrt(),
         max: largest.iter().copied().fold(0.0, f64::max),
         relative_l2: (sum / norm).sqrt(),
+        relative_to_spread: (spread > CONSTANT * norm).then(|| (sum / spread).sqrt()),
         rms_by_point: squares
             .iter()
             .zip(&counts)

@@ -130,6 +130,7 @@ pub fn error_entries(truth: &Truth, errors: &[Errors]) -> Vec<ErrorEntry> {
         rms: Some(e.rms / t.unit.factor),
         max: Some(e.max / t.unit.factor),
         relative_l2: Some(e.relative_l2),
+        relative_to_spread: e.relative_to_spread,
     };
     truth.targets.iter().zip(errors).map(entry).collect()
 }

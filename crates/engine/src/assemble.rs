@@ -37,7 +37,8 @@ pub struct Model {
 struct Draft {
     name: String,
     expression: Node,
-    /// Its terms as the file writes them (a field is one term), at the fixed place.
+    /// Its terms as the file writes them (a field is one term), at the fixed place and all over: a
+    /// field that vanishes there is no smaller for it.
     terms: Vec<Node>,
     weight: f64,
     scale: Option<f64>,
@@ -88,12 +89,20 @@ impl Model {
 
     /// A row in which no network is left must hold as it stands.
     fn check_fixed(&mut self, problem: &Problem, draft: &Draft) -> Result<(), EngineError> {
-        let empty = Component::new(Vec::new(), Vec::new(), Vec::new(), &self.form.fields, 0);
+        // its terms may hold any network, away from its place
+        let (fields, unknowns) = (self.form.fields.len(), self.form.unknowns.len());
+        let every = Component::new(
+            (0..fields).collect(),
+            (0..unknowns).collect(),
+            Vec::new(),
+            &self.form.fields,
+            unknowns,
+        );
         let form = make_block(problem, &mut self.form, std::slice::from_ref(draft))?;
-        let residual = typical_residuals(&self.form, &empty, &form)[0];
+        let residual = typical_residuals(&self.form, &every, &form)[0];
         let size = match draft.scale {
             Some(_) => 1.0,
-            None => self.largest_term(problem, &empty, draft)?,
+            None => self.largest_term(problem, &every, draft)?,
         };
         // an ansatz may carry a small constant that keeps a corner finite
         if residual <= 1e-6 * size || residual == 0.0 {
@@ -280,15 +289,18 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
     let at: Vec<(SymbolId, Node)> =
         row.at.iter().map(|&(c, v)| (problem.coordinates[c].symbol, graph.constant(v))).collect();
     let terms = terms_of(graph, row.residual);
-    let mut placed = |node: Node| {
+    let mut placed = |node: Node, at: &[(SymbolId, Node)]| {
         let mut list = factors.clone();
         list.push((node, 1.0));
         let product = form.graph.product(&list);
-        let there = form.graph.substitute(product, &at);
+        let there = form.graph.substitute(product, at);
         form.expand(there)
     };
-    let expression = placed(row.residual);
-    let terms: Vec<Node> = terms.into_iter().map(&mut placed).collect();
+    let expression = placed(row.residual, &at);
+    let mut sizes: Vec<Node> = terms.iter().map(|&term| placed(term, &at)).collect();
+    if !at.is_empty() {
+        sizes.extend(terms.iter().map(|&term| placed(term, &[])));
+    }
     let symbols = point_symbols(form, expression);
     let d = symbols.len();
     let n = row.points.unwrap_or_else(|| default_points(problem, row.kind, d));
@@ -300,7 +312,7 @@ fn draft_row(problem: &Problem, form: &mut Formulation, row: &Row) -> Result<Dra
     Ok(Draft {
         name: row.name.clone(),
         expression,
-        terms,
+        terms: sizes,
         weight,
         scale: row.scale.map(|_| 1.0),
         kind: row.kind,

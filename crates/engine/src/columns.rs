@@ -1,9 +1,11 @@
 //! Expressions of symbols over columns of points.
 
 use surrogate_jet::tape::{Plan, Program, Registers};
+use surrogate_problem::Problem;
 use surrogate_symbolic::{Graph, Node, SymbolId, compile};
 
 use crate::error::EngineError;
+use crate::sampling::Region;
 
 /// Points of one evaluation; a multiple of eight.
 pub(crate) const TILE: usize = 64;
@@ -22,6 +24,29 @@ pub fn evaluate(
     let program = compile(graph, expressions, &inputs)?;
     let n = points.first().map_or(1, Vec::len);
     Ok(run(&values_only(&program)?, points, n))
+}
+
+/// Values over a region for expressions that may hold unknown scalars, which are taken at their
+/// starting values: `[expression][point]`.
+///
+/// # Errors
+/// As [`evaluate`].
+pub(crate) fn probe(
+    problem: &Problem,
+    graph: &mut Graph,
+    expressions: &[Node],
+    region: &Region,
+    points: usize,
+) -> Result<Vec<Vec<f64>>, EngineError> {
+    let nodes: Vec<Node> = expressions.iter().map(|&e| at_guesses(problem, graph, e)).collect();
+    evaluate(graph, &nodes, &region.symbols, &region.probe(points))
+}
+
+/// An expression with unknown scalars at their starting values.
+pub(crate) fn at_guesses(problem: &Problem, graph: &mut Graph, expression: Node) -> Node {
+    let guesses: Vec<(SymbolId, Node)> =
+        problem.unknowns.iter().map(|u| (u.symbol, graph.constant(u.initial))).collect();
+    graph.substitute(expression, &guesses)
 }
 
 /// A plan without derivatives.

@@ -19,6 +19,8 @@ use crate::structure;
 
 /// Range of time over the shortest time constant above which a system is stiff.
 const STIFF: f64 = 1e4;
+/// Least time constant of growth, as a fraction of the range of time.
+const FASTEST: f64 = 1e-3;
 /// Most summands into which a law is multiplied out.
 const MOST_TERMS: usize = 200;
 /// Points of the parameter box at which magnitudes are taken.
@@ -31,8 +33,20 @@ pub(crate) struct Kinetics {
     pub(crate) scales: Vec<Option<f64>>,
     /// Of a stiff system.
     pub(crate) stiff: Option<Stiff>,
+    /// By field position: of fields of a system that is not stiff whose law is proportional to
+    /// themselves. They keep their sign.
+    pub(crate) growth: Vec<Option<Growth>>,
     /// Weighted sums of fields that do not change: field position and weight.
     pub(crate) invariants: Vec<Vec<(usize, f64)>>,
+}
+
+/// How the logarithm of a field moves: `d(ln u, t)` is bounded where `d(u, t)` spans decades.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Growth {
+    /// Time constant, s.
+    pub(crate) time: f64,
+    /// Typical change of the logarithm.
+    pub(crate) size: f64,
 }
 
 /// Rates of a stiff system.
@@ -66,7 +80,9 @@ impl Kinetics {
     /// # Errors
     /// If a law cannot be compiled.
     pub(crate) fn of(problem: &Problem, graph: &mut Graph) -> Result<Self, EngineError> {
-        let nothing = Self { scales: vec![None; problem.fields.len()], ..Self::default() };
+        let none = problem.fields.len();
+        let nothing =
+            Self { scales: vec![None; none], growth: vec![None; none], ..Self::default() };
         let Some((time, laws, magnitudes)) = laws(problem, graph) else {
             return Ok(nothing);
         };
@@ -77,9 +93,10 @@ impl Kinetics {
         let mut out = nothing;
         out.invariants = invariants(&laws);
         let most: Vec<f64> = (0..laws.len()).map(|k| bound(&out.invariants, k, &initial)).collect();
-        let known = balance(&system, &laws, &initial, range, &most);
+        let grown = grown(&system, &initial, range, &most);
+        let known = balance(&system, &laws, &grown, range, &most);
         for (law, (scale, start)) in laws.iter().zip(known.iter().zip(&initial)) {
-            if *start == 0.0 {
+            if scale.is_some_and(|s| s > *start) {
                 out.scales[law.field] = *scale;
             }
         }
@@ -90,9 +107,47 @@ impl Kinetics {
             let mut rates = vec![0.0; problem.fields.len()];
             laws.iter().zip(&decay).for_each(|(l, &d)| rates[l.field] = d);
             out.stiff = Some(Stiff { shortest: 1.0 / fastest, rates });
+            return Ok(out);
+        }
+        for (k, law) in laws.iter().enumerate() {
+            if proportional(graph, law, magnitudes[k]) && keeps_sign(problem, graph, law.field)? {
+                let every = vec![true; law.terms.len()];
+                let fastest = system.sum(k, &every, &sizes) / sizes[k];
+                let time = (1.0 / fastest).clamp(range * FASTEST, range);
+                let size = (fastest * range).min(1.0);
+                out.growth[law.field] = size.is_normal().then_some(Growth { time, size });
+            }
         }
         Ok(out)
     }
+}
+
+/// True if the law of a field vanishes with the field.
+fn proportional(graph: &mut Graph, law: &Law, own: SymbolId) -> bool {
+    let zero = graph.constant(0.0);
+    let there = graph.substitute(law.rate, &[(own, zero)]);
+    graph.is_zero(there)
+}
+
+/// True if the initial value of a field is nowhere zero and has one sign.
+fn keeps_sign(problem: &Problem, graph: &mut Graph, field: usize) -> Result<bool, EngineError> {
+    let Some(start) = structure::initial_value(problem, graph, field) else {
+        return Ok(false);
+    };
+    let region = Region::of_field(problem, field);
+    let values = columns::probe(problem, graph, &[start], &region, PROBES)?.remove(0);
+    Ok(values.iter().all(|&v| v > 0.0) || values.iter().all(|&v| v < 0.0))
+}
+
+/// Initial magnitudes; of fields that grow from there, what they reach at that rate if an invariant
+/// bounds it.
+fn grown(system: &System, initial: &[f64], range: f64, most: &[f64]) -> Vec<f64> {
+    let rates = system.growth(initial);
+    let reached = initial.iter().zip(rates).zip(most).map(|((&start, rate), &most)| {
+        let free = start * (rate * range).max(0.0).exp();
+        if most.is_finite() { free.min(most).max(start) } else { start }
+    });
+    reached.collect()
 }
 
 /// Time, the law of every field, and the symbols that stand for the fields.
@@ -256,7 +311,7 @@ fn initial_magnitudes(
         let region = Region::of_field(problem, law.field);
         let start = structure::initial_value(problem, graph, law.field);
         let start = start.unwrap_or_else(|| graph.constant(0.0));
-        let values = columns::evaluate(graph, &[start], &region.symbols, &region.probe(PROBES))?;
+        let values = columns::probe(problem, graph, &[start], &region, PROBES)?;
         out.push(largest(&values[0]));
     }
     Ok(out)
@@ -340,11 +395,21 @@ impl System {
         Ok(Self { plan, points, fields: magnitudes.len(), first, terms })
     }
 
-    fn run(&self, sizes: &[f64]) -> Vec<f64> {
+    fn values(&self, sizes: &[f64]) -> Vec<Vec<f64>> {
         let n = self.points.first().map_or(1, Vec::len);
         let mut inputs = self.points.clone();
         inputs.extend((0..self.fields).map(|k| vec![sizes[k]; n]));
-        columns::run(&self.plan, &inputs, n).iter().map(|v| largest(v)).collect()
+        columns::run(&self.plan, &inputs, n)
+    }
+
+    fn run(&self, sizes: &[f64]) -> Vec<f64> {
+        self.values(sizes).iter().map(|v| largest(v)).collect()
+    }
+
+    /// Largest rate at which each field grows by itself, 1/s.
+    fn growth(&self, sizes: &[f64]) -> Vec<f64> {
+        let own = self.values(sizes).split_off(self.terms);
+        own.iter().map(|v| v.iter().copied().fold(f64::NEG_INFINITY, f64::max)).collect()
     }
 
     /// Sum of the magnitudes of some terms of law `k`.
@@ -430,6 +495,24 @@ mod tests {
     fn an_oscillator_is_not_stiff_and_keeps_nothing_linear() {
         let k = analysis(1e6, &[("u", "v", "1"), ("v", "-u", "0")]);
         assert!(k.stiff.is_none() && k.invariants.is_empty());
+    }
+
+    #[test]
+    fn an_epidemic_grows_to_what_its_invariant_allows() {
+        let k = analysis(
+            100.0,
+            &[("s", "-0.5e-6*s*i", "1e6"), ("i", "0.5e-6*s*i - 0.1*i", "1"), ("r", "0.1*i", "0")],
+        );
+        assert!(close(k.scales[1].unwrap(), 1e6 + 1.0, 1.001), "{k:?}");
+        assert!(close(k.scales[2].unwrap(), 1e6 + 1.0, 1.001), "{k:?}");
+        assert!(k.growth[0].is_some() && k.growth[1].is_some() && k.growth[2].is_none(), "{k:?}");
+        assert!(close(k.growth[1].unwrap().time, 1.0 / 0.6, 1.001), "{k:?}");
+    }
+
+    #[test]
+    fn a_field_that_another_feeds_or_that_starts_at_zero_may_change_its_sign() {
+        let k = analysis(10.0, &[("a", "b - a", "1"), ("b", "-b*a", "0")]);
+        assert!(k.growth.iter().all(Option::is_none), "{k:?}");
     }
 
     #[test]

@@ -10,8 +10,10 @@ use surrogate_problem::model::{Geometry, Input, Problem, Role, Row, RowKind};
 use surrogate_symbolic::{Call, Expr, FunctionId, Graph, Jet, Node, SymbolId};
 
 use crate::columns;
+use crate::departure::{decades, fading, fraction, pace, saturating, second_order};
 use crate::error::EngineError;
-use crate::kinetics::{Kinetics, Stiff};
+use crate::kinetics::Kinetics;
+use crate::onset;
 use crate::sampling::{Region, Start};
 
 /// What is used where the file says nothing.
@@ -63,25 +65,35 @@ pub(crate) fn defaults(
     let mut factor = graph.constant(1.0);
     let mut residual_factor = None;
     let (mut start, mut first_input) = (Start::Regular, None);
+    let (mut reach, mut growth, mut elapsed_decades) = (0.0, None, None);
     if let (Some(t), Some(_)) = (time, initial) {
         let fraction = fraction(problem, graph, t);
         if let Some(rate) = rate {
-            let c = &problem.coordinates[t];
-            let (symbol, lower) = (graph.symbol(c.symbol), c.lower);
-            let elapsed = graph.linear(-lower, &[(symbol, 1.0)]);
-            let growth = graph.mul(rate, elapsed);
-            known = graph.add(known, growth);
-            factor = graph.powf(fraction, 2.0);
+            let onset = onset::of(problem, graph, field, t, 2)?;
+            (known, factor) = second_order(problem, graph, t, (known, rate), onset.map(|o| o.time));
+            if let Some(onset) = onset {
+                reach = onset.reach;
+                notes.push(format!("sets out in {:.1e} s", onset.time));
+            }
         } else if singular {
             factor = graph.sqrt(fraction);
             residual_factor = Some(factor);
             start = Start::SquareRoot;
             first_input = Some(factor);
         } else if let Some(stiff) = &kinetics.stiff {
-            factor = decades(problem, graph, t, stiff);
+            factor = decades(problem, graph, t, stiff.shortest);
             residual_factor = Some(pace(problem, graph, t, stiff, field));
             start = Start::Logarithmic { shortest: stiff.shortest };
             first_input = Some(factor);
+        } else if let Some(g) = kinetics.growth[field] {
+            factor = saturating(problem, graph, t, g.time);
+            growth = Some(g);
+        } else if let Some(onset) = onset::of(problem, graph, field, t, 1)? {
+            factor = saturating(problem, graph, t, onset.time);
+            known = fading(problem, graph, &region, known, factor)?;
+            reach = onset.reach;
+            elapsed_decades = Some(decades(problem, graph, t, onset.time));
+            notes.push(format!("sets out in {:.1e} s", onset.time));
         } else {
             factor = fraction;
         }
@@ -106,11 +118,21 @@ pub(crate) fn defaults(
     }
     let scale = match problem.fields[field].scale.or(kinetics.scales[field]) {
         Some(scale) => scale,
-        None => scale_of(graph, &region, known, flux.as_ref())?,
+        None => scale_of(problem, graph, &region, known, flux.as_ref(), reach)?,
     };
     let network = graph.function_value(problem.fields[field].network_function);
-    let correction = graph.product(&[(factor, 1.0), (network, 1.0)]);
-    let ansatz = graph.linear(0.0, &[(known, 1.0), (correction, scale)]);
+    let ansatz = if let Some(growth) = growth {
+        let value = graph.function_value(problem.fields[field].function);
+        residual_factor = Some(graph.powf(value, -1.0));
+        let exponent = graph.product(&[(factor, 1.0), (network, 1.0)]);
+        let exponent = graph.scale(growth.size, exponent);
+        let times = graph.call(Call::Exp, exponent);
+        notes.push("through its logarithm, since its law is proportional to it".to_string());
+        graph.mul(known, times)
+    } else {
+        let correction = graph.product(&[(factor, 1.0), (network, 1.0)]);
+        graph.linear(0.0, &[(known, 1.0), (correction, scale)])
+    };
     notes.push(format!("scale {scale:.3e} (SI)"));
     if singular {
         notes.push("square root of time, since a flux starts at once".to_string());
@@ -120,6 +142,7 @@ pub(crate) fn defaults(
             .push(format!("logarithm of time, since the system is stiff from {shortest:.1e} s on"));
     }
     let mut inputs = default_inputs(problem, graph, field, time, first_input);
+    inputs.extend(elapsed_decades.map(|node| Input { text: "decades of time".to_string(), node }));
     let mut layers = Vec::new();
     if singular {
         for (coordinate, place) in corners {
@@ -134,33 +157,6 @@ pub(crate) fn defaults(
         }
     }
     Ok(Defaults { ansatz, ansatz_note: notes.join(", "), inputs, residual_factor, start, layers })
-}
-
-/// Decades of time since the start, `ln(1 + t/τ)` over its largest value, τ the shortest constant.
-fn decades(problem: &Problem, graph: &mut Graph, time: usize, stiff: &Stiff) -> Node {
-    let c = &problem.coordinates[time];
-    let now = graph.symbol(c.symbol);
-    let ratio = graph.linear(1.0 - c.lower / stiff.shortest, &[(now, 1.0 / stiff.shortest)]);
-    let log = graph.call(Call::Ln, ratio);
-    graph.scale(1.0 / (1.0 + (c.upper - c.lower) / stiff.shortest).ln(), log)
-}
-
-/// Factor on the residual of a field's law that makes it a change per decade of time or, where the
-/// field follows its sources, a distance from equilibrium: `1/(1/(t + τ) + rate)`.
-fn pace(problem: &Problem, graph: &mut Graph, time: usize, stiff: &Stiff, field: usize) -> Node {
-    let c = &problem.coordinates[time];
-    let now = graph.symbol(c.symbol);
-    let age = graph.linear(stiff.shortest - c.lower, &[(now, 1.0)]);
-    let slowed = graph.linear(1.0, &[(age, stiff.rates[field])]);
-    graph.div(age, slowed)
-}
-
-/// `(c - lower)/(upper - lower)`.
-fn fraction(problem: &Problem, graph: &mut Graph, coordinate: usize) -> Node {
-    let c = &problem.coordinates[coordinate];
-    let symbol = graph.symbol(c.symbol);
-    let length = c.upper - c.lower;
-    graph.linear(-c.lower / length, &[(symbol, 1.0 / length)])
 }
 
 fn default_inputs(
@@ -276,7 +272,12 @@ pub(crate) fn initial_value(problem: &Problem, graph: &mut Graph, field: usize) 
     value_at_start(problem, graph, field, time)
 }
 
-fn value_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usize) -> Option<Node> {
+pub(crate) fn value_at_start(
+    problem: &Problem,
+    graph: &mut Graph,
+    field: usize,
+    time: usize,
+) -> Option<Node> {
     let lower = problem.coordinates[time].lower;
     let function = problem.fields[field].function;
     let rows: Vec<&Row> =
@@ -284,7 +285,12 @@ fn value_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usiz
     rows.into_iter().find_map(|row| solved_for(problem, graph, row, (function, None)))
 }
 
-fn rate_at_start(problem: &Problem, graph: &mut Graph, field: usize, time: usize) -> Option<Node> {
+pub(crate) fn rate_at_start(
+    problem: &Problem,
+    graph: &mut Graph,
+    field: usize,
+    time: usize,
+) -> Option<Node> {
     let c = &problem.coordinates[time];
     let function = problem.fields[field].function;
     let rows: Vec<&Row> =
@@ -343,8 +349,7 @@ fn flux_at_start(
             let mut nodes: Vec<Node> =
                 [wanted, mismatch].iter().map(|&n| graph.substitute(n, &at)).collect();
             nodes.extend([slope, base]);
-            let Ok(values) = columns::evaluate(graph, &nodes, &region.symbols, &region.probe(64))
-            else {
+            let Ok(values) = columns::probe(problem, graph, &nodes, region, 64) else {
                 continue;
             };
             let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
@@ -416,7 +421,9 @@ fn corner_feature(
         graph.linear(1.0, &[(square, -1.0 / (c.upper * c.upper))])
     };
     let below = graph.linear(1e-9, &[(y, 1.0), (reach, 2.0 / length)]);
-    Some(Input { text: format!("corner at {} = {place}", c.name), node: graph.div(y, below) })
+    let feature = graph.div(y, below);
+    let node = columns::at_guesses(problem, graph, feature);
+    Some(Input { text: format!("corner at {} = {place}", c.name), node })
 }
 
 /// Known values at the ends of a space coordinate.
@@ -451,6 +458,9 @@ fn ends_agree(
     known: Node,
     faces: &[(SymbolId, Node)],
 ) -> Result<bool, EngineError> {
+    let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+    // sin(pi) is 1e-16, not zero: what counts as a gap is judged by the size of the field
+    let typical = largest(&columns::probe(problem, graph, &[known], region, 64)?[0]);
     for end in ends {
         let c = &problem.coordinates[end.coordinate];
         let place = (c.symbol, graph.constant(if end.upper { c.upper } else { c.lower }));
@@ -459,9 +469,8 @@ fn ends_agree(
         for &face in faces {
             let nodes: Vec<Node> =
                 [gap, there, end.value].iter().map(|&n| graph.substitute(n, &[face])).collect();
-            let values = columns::evaluate(graph, &nodes, &region.symbols, &region.probe(64))?;
-            let largest = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
-            let size = largest(&values[1]).max(largest(&values[2]));
+            let values = columns::probe(problem, graph, &nodes, region, 64)?;
+            let size = typical.max(largest(&values[1])).max(largest(&values[2]));
             if largest(&values[0]) > 1e-9 * size.max(1e-12) {
                 return Ok(false);
             }
@@ -501,18 +510,20 @@ fn blend(
 
 /// Typical magnitude of the deviation from the known part.
 fn scale_of(
+    problem: &Problem,
     graph: &mut Graph,
     region: &Region,
     known: Node,
     flux: Option<&Flux>,
+    reach: f64,
 ) -> Result<f64, EngineError> {
-    let values = columns::evaluate(graph, &[known], &region.symbols, &region.probe(512))?;
+    let values = columns::probe(problem, graph, &[known], region, 512)?;
     let low = values[0].iter().copied().fold(f64::INFINITY, f64::min);
     let high = values[0].iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let from_flux = flux.map_or(0.0, |f| f.magnitude);
     let spread = high - low;
     let size = low.abs().max(high.abs());
-    let candidate = from_flux.max(if spread > 1e-9 * size { spread } else { 0.0 });
+    let candidate = from_flux.max(reach).max(if spread > 1e-9 * size { spread } else { 0.0 });
     let usable = |v: f64| v.is_finite() && v > 0.0;
     Ok(if usable(candidate) {
         candidate

@@ -101,6 +101,9 @@ pub struct ErrorEntry {
     pub max: Option<f64>,
     /// L2 norm of the error divided by that of the reference.
     pub relative_l2: Option<f64>,
+    /// L2 norm of the error divided by that of the reference's deviation from its mean; `None` if
+    /// the reference is constant.
+    pub relative_to_spread: Option<f64>,
 }
 
 /// Energy of the whole run.

@@ -149,8 +149,11 @@ impl<'a> Builder<'a> {
             let waves = (0..self.problem.fields.len())
                 .any(|f| self.low.space[f] == Some(index) && self.low.time_order[f] > 1);
             line.window = match (line.periodic, line.order) {
-                (true, _) | (false, 3..) => 9,
-                (false, 2) if !waves => 7,
+                (true, _) => 9,
+                // no more than the derivative needs: it is then centred wherever it is used
+                (false, order) if waves => (order | 1).max(5),
+                (false, 3..) => 9,
+                (false, 2) => 7,
                 _ => 5,
             };
         }

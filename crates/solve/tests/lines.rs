@@ -218,6 +218,34 @@ fn a_string_swings_and_a_beam_bends() {
 }
 
 #[test]
+fn a_supported_beam_swings_for_ever() {
+    // u_tt + u_xxxx = 0, u = u_xx = 0 at the ends: u = sin(pi x) cos(pi² t)
+    let mut m = Make::new();
+    let t = m.time(0.0, 3.0);
+    let x = m.space("x", 0.0, 1.0, Geometry::Cartesian);
+    let f = m.field("u", &[t, x], None);
+    let u = m.u(f);
+    let (u_t, u_tt) = (m.d(u, t, 1), m.d(u, t, 2));
+    let (u_xx, u_xxxx) = (m.d(u, x, 2), m.d(u, x, 4));
+    let residual = m.sum(&[(u_tt, 1.0), (u_xxxx, 1.0)]);
+    m.equation(residual);
+    let bump = sine(&mut m, x, PI);
+    let start = m.sum(&[(u, 1.0), (bump, -1.0)]);
+    m.condition(t, 0.0, start);
+    m.condition(t, 0.0, u_t);
+    for end in [0.0, 1.0] {
+        m.condition(x, end, u);
+        m.condition(x, end, u_xx);
+    }
+    let period = 2.0 / PI;
+    let s = solve(&m.problem, Some(100), 1e-6, &[period, 4.0 * period]);
+    for k in 0..2 {
+        let error = relative_l2(&s.fields[0], k, |x| (PI * x).sin());
+        assert!(error < 1e-3, "{error:e}");
+    }
+}
+
+#[test]
 fn steady_nonlinear_boundary_value_problems_are_solved() {
     // (Bratu) u'' + e^u = 0, u(0) = u(1) = 0: u = -2 ln(cosh((x - 1/2) q / 2) / cosh(q / 4))
     let mut m = Make::new();

@@ -3,6 +3,7 @@
 mod closing;
 mod opening;
 mod session;
+mod verdict;
 mod watched;
 
 use std::time::Instant;

@@ -10,6 +10,7 @@ use surrogate_run::{Manifest, RunDirectory, RunError, Status};
 
 use super::CHECK_SEED;
 use super::session::{Outcome, Session};
+use super::verdict::{relative, verdict};
 use crate::args::Train;
 use crate::commands::evaluate::payback;
 use crate::failure::Failure;
@@ -134,6 +135,7 @@ impl Session<'_> {
         errors.extend(errors_json(&truth, &found));
         payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
         outcome.unchecked = compare::unchecked(problem, &truth);
+        outcome.no_reference = truth.targets.is_empty().then_some(truth.how);
         Ok(())
     }
 
@@ -211,24 +213,6 @@ fn unknowns(
     Ok(surrogate_run::write_json(&run.file("unknowns.json"), &found)?)
 }
 
-/// `good`, `poor` or `unverified`: what may be said of the fit.
-pub fn verdict(manifest: &Manifest, held_out: f64, unchecked: &[String]) -> &'static str {
-    let relative: Vec<f64> = manifest.errors.iter().filter_map(|e| e.relative_l2).collect();
-    let worst = relative.iter().map(|r| if r.is_nan() { f64::INFINITY } else { *r });
-    let worst = worst.fold(0.0, f64::max);
-    let bad_residual = held_out > 1e-2 || held_out.is_nan();
-    match manifest.goal_reached {
-        Some(false) => "poor",
-        None if worst > 1e-2 => "poor",
-        _ if !unchecked.is_empty() && bad_residual => "poor",
-        _ if !unchecked.is_empty() => "unverified",
-        Some(true) => "good",
-        None if !relative.is_empty() => "good",
-        None if bad_residual => "poor",
-        None => "unverified",
-    }
-}
-
 fn last_words(
     terminal: &Terminal,
     run: &RunDirectory,
@@ -248,8 +232,7 @@ fn last_words(
     ));
     for e in &manifest.errors {
         if let (Some(rms), Some(max)) = (e.rms, e.max) {
-            let relative =
-                e.relative_l2.map_or(String::new(), |r| format!("   relative L2 {r:.1e}"));
+            let relative = relative(e);
             terminal.say(format!(
                 "error     {}: rms {rms:.2e} {u}, max {max:.2e} {u}{relative}",
                 e.output,
@@ -258,7 +241,8 @@ fn last_words(
         }
     }
     if manifest.errors.is_empty() {
-        terminal.say("error     not known: there is no reference to compare with");
+        let why = outcome.no_reference.as_deref().map_or(String::new(), |w| format!(": {w}"));
+        terminal.say(format!("error     not known, there is no reference{why}"));
     }
     terminal
         .say(format!("residual  {held_out:.1e} of its starting size, at points never trained on"));

@@ -42,6 +42,8 @@ pub struct Outcome {
     pub model: Model,
     /// Fields that no reference covers.
     pub unchecked: Vec<String>,
+    /// Why there is no reference at all, if there is none.
+    pub no_reference: Option<String>,
 }
 
 /// A run while it is being made.
@@ -113,7 +115,16 @@ impl<'a> Session<'a> {
         let iterations = training.iterations();
         drop(training);
         let unchecked = problem.fields.iter().map(|f| f.name.clone()).collect();
-        Ok(Outcome { status, reason, weights, held_out, iterations, model, unchecked })
+        Ok(Outcome {
+            status,
+            reason,
+            weights,
+            held_out,
+            iterations,
+            model,
+            unchecked,
+            no_reference: None,
+        })
     }
 
     /// Trains in slices between checkpoints.

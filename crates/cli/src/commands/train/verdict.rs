@@ -1,0 +1,69 @@
+//! What may be said of a fit.
+
+use surrogate_run::{ErrorEntry, Manifest};
+
+/// Relative errors, and held-out residuals, above this are those of a poor fit,
+const MOST: f64 = 1e-2;
+/// and errors above this fraction of what the reference varies by.
+const MOST_OF_SPREAD: f64 = 5e-2;
+
+/// `good`, `poor` or `unverified`: what may be said of the fit.
+pub fn verdict(manifest: &Manifest, held_out: f64, unchecked: &[String]) -> &'static str {
+    let worst = |measure: fn(&ErrorEntry) -> Option<f64>| {
+        let known = manifest.errors.iter().filter_map(measure);
+        known.map(|r| if r.is_nan() { f64::INFINITY } else { r }).fold(0.0, f64::max)
+    };
+    // near 300 K, an error as large as all that happens is a small part of the temperature
+    let wrong = worst(|e| e.relative_l2) > MOST || worst(|e| e.relative_to_spread) > MOST_OF_SPREAD;
+    let compared = manifest.errors.iter().any(|e| e.relative_l2.is_some());
+    let bad_residual = held_out > MOST || held_out.is_nan();
+    match manifest.goal_reached {
+        Some(false) => "poor",
+        None if wrong => "poor",
+        _ if !unchecked.is_empty() && bad_residual => "poor",
+        _ if !unchecked.is_empty() => "unverified",
+        Some(true) => "good",
+        None if compared => "good",
+        None if bad_residual => "poor",
+        None => "unverified",
+    }
+}
+
+/// Relative errors in words; that of the spread where it says something else.
+pub fn relative(e: &ErrorEntry) -> String {
+    match (e.relative_l2, e.relative_to_spread) {
+        (Some(r), Some(s)) if s > 3.0 * r => {
+            format!("   relative L2 {r:.1e}, {s:.1e} of its spread")
+        }
+        (Some(r), _) => format!("   relative L2 {r:.1e}"),
+        (None, _) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(relative_l2: f64, relative_to_spread: Option<f64>) -> Manifest {
+        let relative_l2 = Some(relative_l2);
+        let entry = ErrorEntry { relative_l2, relative_to_spread, ..ErrorEntry::default() };
+        Manifest { errors: vec![entry], ..Manifest::default() }
+    }
+
+    #[test]
+    fn an_error_as_large_as_all_that_happens_is_poor_however_small_beside_the_offset() {
+        assert_eq!(verdict(&manifest(1e-4, Some(1e-3)), 1e-4, &[]), "good");
+        assert_eq!(verdict(&manifest(1e-3, Some(0.5)), 1e-4, &[]), "poor");
+        assert_eq!(verdict(&manifest(1e-3, None), 1e-4, &[]), "good");
+        assert_eq!(verdict(&manifest(f64::NAN, None), 1e-4, &[]), "poor");
+    }
+
+    #[test]
+    fn without_a_reference_a_small_residual_verifies_nothing() {
+        let nothing = Manifest::default();
+        let unchecked = ["u".to_string()];
+        assert_eq!(verdict(&nothing, 1e-5, &unchecked), "unverified");
+        assert_eq!(verdict(&nothing, 0.1, &unchecked), "poor");
+        assert_eq!(verdict(&nothing, f64::NAN, &unchecked), "poor");
+    }
+}
