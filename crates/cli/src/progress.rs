@@ -50,13 +50,13 @@ impl<'a> Progress<'a> {
     pub fn show(
         &mut self,
         event: &Event,
-        done: usize,
         planned: usize,
         elapsed: f64,
         joules: f64,
         limit_s: Option<f64>,
     ) {
         self.held_out = event.held_out.or(self.held_out);
+        let done = event.total;
         let rate = done as f64 / elapsed.max(1e-9);
         let left = planned.saturating_sub(done) as f64 / rate.max(1e-9);
         let left = limit_s.map_or(left, |limit| left.min(limit - elapsed)).max(0.0);
@@ -118,18 +118,22 @@ pub fn parse_duration(text: &str) -> Option<f64> {
 
 /// An energy such as `500J`, `5Wh`, `0.2 kWh`, in joules.
 pub fn parse_energy(text: &str) -> Option<f64> {
+    let units =
+        [("J", 1.0), ("kJ", 1e3), ("MJ", 1e6), ("mWh", 3.6), ("Wh", 3600.0), ("kWh", 3.6e6)];
+    parse_with_unit(text, &units)
+}
+
+/// Carbon such as `5g`, `200 mg`, `1kg`, in gCO2e.
+pub fn parse_carbon(text: &str) -> Option<f64> {
+    parse_with_unit(text, &[("mg", 1e-3), ("g", 1.0), ("kg", 1e3)])
+}
+
+fn parse_with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let text = text.trim();
     let split = text.find(|c: char| c.is_alphabetic() && c != 'e')?;
     let value: f64 = text[..split].trim().parse().ok()?;
-    let factor = match text[split..].trim() {
-        "J" => 1.0,
-        "kJ" => 1e3,
-        "MJ" => 1e6,
-        "mWh" => 3.6,
-        "Wh" => 3600.0,
-        "kWh" => 3.6e6,
-        _ => return None,
-    };
+    let unit = text[split..].trim();
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
     (value > 0.0 && value.is_finite()).then_some(value * factor)
 }
 
@@ -148,6 +152,8 @@ mod tests {
         assert_eq!(parse_energy("2e3 J"), Some(2000.0));
         assert_eq!(parse_energy("5"), None);
         assert_eq!(parse_energy("-1 J"), None);
+        assert_eq!(parse_carbon("200 mg"), Some(0.2));
+        assert_eq!(parse_carbon("5"), None);
     }
 
     #[test]

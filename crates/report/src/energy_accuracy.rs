@@ -118,7 +118,8 @@ pub(crate) fn compare(inputs: &[Inputs]) -> Option<Comparison> {
             _ => vec![None; runs.len()],
         }
     };
-    let carbon = |run: &Known<'_>| Some(run.inputs.energy.as_ref()?.carbon.as_ref()?.co2e_g);
+    let carbon =
+        |run: &Known<'_>| Some(run.inputs.energy.as_ref()?.footprint.as_ref()?.carbon.value);
     let seconds = |run: &Known<'_>| run.inputs.manifest.seconds;
     let (pepr_e, pepr_c, pepr_t) =
         (scores(&|run| Some(run.spot.energy.value)), scores(&carbon), scores(&seconds));
@@ -169,15 +170,18 @@ pub(crate) fn compare(inputs: &[Inputs]) -> Option<Comparison> {
     })
 }
 
-/// The relative uncertainty of the run's energy stands for that of each of the three.
+/// A payback.json without uncertainties counts as if its three energies erred independently, each
+/// as much as the energy of the run does.
 fn payback_of(run: &Known<'_>) -> Option<PaybackRow> {
     let each = run.inputs.payback.as_ref()?;
     let relative = run.spot.energy.sigma / run.spot.energy.value;
-    let of = |energy: f64| Uncertain::new(energy, relative * energy);
+    let of = |energy: f64, sigma: Option<f64>| {
+        Uncertain::new(energy, sigma.unwrap_or(relative * energy))
+    };
     let PaybackCount { count, low, high } = payback(
-        of(each.energy_training_j),
-        of(each.energy_per_solve_j),
-        of(each.energy_per_curve_j),
+        of(each.energy_training_j, each.sigma_training_j),
+        of(each.energy_per_solve_j, each.sigma_per_solve_j),
+        of(each.energy_per_curve_j, each.sigma_per_curve_j),
     );
     Some(PaybackRow { count, low, high })
 }
@@ -262,8 +266,8 @@ impl Comparison {
                 self.null_model
             ),
             format!(
-                "Target: {}, the largest error of the set. Payback: intervals as if the three \
-                 energies erred independently; the common scale of one meter cancels in truth.",
+                "Target: {}, the largest error of the set. Payback: solve and curve by the spread of \
+                 repeated calls, as the scale of one meter cancels; training with that scale.",
                 quantity(self.target_error, unit, 2)
             ),
             format!(

@@ -18,6 +18,7 @@
 
 mod comparison;
 mod energy_accuracy;
+mod energy_section;
 mod error;
 mod figure;
 mod figures;

@@ -9,6 +9,7 @@ use super::Drawn;
 use crate::figure::colour::{BLUE, GREEN, LIGHT_GREY, ORANGE, PURPLE, SKY, VERMILION, series};
 use crate::figure::text::{count, number, quantity, scaled_unit};
 use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch, thinned};
+use crate::metrics::{self, PaybackCount, Uncertain};
 
 /// Most stages with a bar of their own.
 const MOST_STAGES: usize = 12;
@@ -165,12 +166,17 @@ pub(crate) fn payback_sentence(payback: &Payback) -> String {
     let solve = quantity(payback.energy_per_solve_j, "J", 3);
     let curve = quantity(payback.energy_per_curve_j, "J", 3);
     let training = quantity(payback.energy_training_j, "J", 3);
+    let whole = |calls: f64| if calls < 1e9 { count(calls as u64) } else { number(calls, 3) };
     match payback.calls() {
         Some(calls) => {
-            let calls = if calls < 1e9 { count(calls as u64) } else { number(calls, 3) };
+            let interval = interval_of(payback).map_or_else(String::new, |found| {
+                let end = |n: Option<f64>| n.map_or_else(|| "never".to_owned(), whole);
+                format!(" ({} to {})", end(found.low), end(found.high))
+            });
             format!(
                 "Training took {training}; a reference solve takes {solve}, a surrogate curve \
-                    {curve}: the training is repaid after {calls} solver calls."
+                    {curve}: the training is repaid after {}{interval} solver calls.",
+                whole(calls)
             )
         }
         None => format!(
@@ -178,6 +184,15 @@ pub(crate) fn payback_sentence(payback: &Payback) -> String {
                 solve ({solve}): the training is never repaid."
         ),
     }
+}
+
+/// The payback count with its interval; `None` if the file holds no uncertainties.
+fn interval_of(payback: &Payback) -> Option<PaybackCount> {
+    Some(metrics::payback(
+        Uncertain::new(payback.energy_training_j, payback.sigma_training_j?),
+        Uncertain::new(payback.energy_per_solve_j, payback.sigma_per_solve_j?),
+        Uncertain::new(payback.energy_per_curve_j, payback.sigma_per_curve_j?),
+    ))
 }
 
 /// Energy of the solver and of the surrogate, training included, against the number of curves.

@@ -1,7 +1,5 @@
 //! The end of `train`: comparison with the reference, report, manifest, last words.
 
-use std::time::Instant;
-
 use serde_json::json;
 use surrogate_meter::EnergyReport;
 use surrogate_problem::Problem;
@@ -11,8 +9,9 @@ use surrogate_run::{Manifest, RunDirectory, RunError, Status};
 use super::CHECK_SEED;
 use super::session::{Outcome, Session};
 use crate::args::Train;
-use crate::commands::evaluate::payback;
+use crate::commands::payback::payback;
 use crate::failure::Failure;
+use crate::footprint::{self, Work};
 use crate::progress::duration;
 use crate::terminal::Terminal;
 use crate::{compare, energy, interrupts, record, trained};
@@ -27,11 +26,10 @@ impl Session<'_> {
         problem: &Problem,
         outcome: Result<Outcome, Failure>,
         arguments: &Train,
-        started: Instant,
     ) -> Result<u8, Failure> {
         interrupts::end_at_once();
         let failure = match outcome {
-            Ok(outcome) => match self.finish(problem, outcome, arguments, started) {
+            Ok(outcome) => match self.finish(problem, outcome, arguments) {
                 Ok(code) => return Ok(code),
                 Err(failure) => failure,
             },
@@ -56,7 +54,6 @@ impl Session<'_> {
         problem: &Problem,
         mut outcome: Outcome,
         arguments: &Train,
-        started: Instant,
     ) -> Result<u8, Failure> {
         let header = json!({ "iterations": outcome.iterations, "held_out": outcome.held_out });
         let best = trained::weights_checkpoint(&outcome.weights, header);
@@ -70,9 +67,15 @@ impl Session<'_> {
             self.evaluate(problem, &mut outcome, held_out, &mut errors)?;
         }
         let report = self.meter.report();
-        self.files_of_energy(&report)?;
+        self.write_power(&report)?;
+        let options = self.electricity.options(&report, self.terminal)?;
+        let work = Work::training(outcome.status == Status::Finished, outcome.payback.as_ref());
+        surrogate_run::write_json(
+            &self.run.file("energy.json"),
+            &footprint::account(&report, &options, &work),
+        )?;
         self.manifest.reason = Some(outcome.reason.clone());
-        self.manifest.seconds = Some(self.before_s + started.elapsed().as_secs_f64());
+        self.manifest.seconds = Some(self.watch.seconds());
         self.manifest.energy = Some(energy::summary(&report));
         self.manifest.end(outcome.status, jiff::Timestamp::now());
         self.run.write_manifest(&self.manifest)?;
@@ -81,9 +84,15 @@ impl Session<'_> {
             surrogate_report::report(self.run.path())?;
         }
         let report = self.meter.report();
-        surrogate_run::write_json(&self.run.file("energy.json"), &energy::file(&report))?;
+        let account = footprint::account(&report, &options, &work);
+        surrogate_run::write_json(&self.run.file("energy.json"), &account)?;
         self.manifest.energy = Some(energy::summary(&report));
         self.run.write_manifest(&self.manifest)?;
+        if outcome.resumable {
+            self.account_for_the_end()?;
+        }
+        done(self.terminal, &self.manifest, &outcome);
+        footprint::say(self.terminal, &report, &account);
         last_words(self.terminal, &self.run, &self.manifest, &outcome, held_out);
         self.terminal.json(&json!({
             "run": self.run.path(),
@@ -95,6 +104,7 @@ impl Session<'_> {
             "seconds": self.manifest.seconds,
             "energy_j": report.total_uj as f64 * 1e-6,
             "energy_provenance": energy::word(&report),
+            "footprint": account.footprint,
             "errors": errors,
         }));
         let missed = self.manifest.goal_reached == Some(false);
@@ -132,13 +142,13 @@ impl Session<'_> {
         };
         record::write(&self.run, problem, &truth, &found, Some(held_out), &mut self.manifest)?;
         errors.extend(errors_json(&truth, &found));
-        payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
+        outcome.payback =
+            payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
         outcome.unchecked = compare::unchecked(problem, &truth);
         Ok(())
     }
 
-    fn files_of_energy(&self, report: &EnergyReport) -> Result<(), Failure> {
-        surrogate_run::write_json(&self.run.file("energy.json"), &energy::file(report))?;
+    fn write_power(&self, report: &EnergyReport) -> Result<(), Failure> {
         let mut power = self.run.power()?;
         for sample in &report.samples {
             let names = report.channels.iter().map(|c| c.name.clone());
@@ -229,13 +239,7 @@ pub fn verdict(manifest: &Manifest, held_out: f64, unchecked: &[String]) -> &'st
     }
 }
 
-fn last_words(
-    terminal: &Terminal,
-    run: &RunDirectory,
-    manifest: &Manifest,
-    outcome: &Outcome,
-    held_out: f64,
-) {
+fn done(terminal: &Terminal, manifest: &Manifest, outcome: &Outcome) {
     let seconds = manifest.seconds.unwrap_or(0.0);
     let energy = manifest.energy.as_ref();
     terminal.say(format!(
@@ -246,6 +250,15 @@ fn last_words(
         energy.map_or(0.0, |e| e.energy_j),
         energy.map_or("", |e| e.provenance.as_str()),
     ));
+}
+
+fn last_words(
+    terminal: &Terminal,
+    run: &RunDirectory,
+    manifest: &Manifest,
+    outcome: &Outcome,
+    held_out: f64,
+) {
     for e in &manifest.errors {
         if let (Some(rms), Some(max)) = (e.rms, e.max) {
             let relative =
@@ -283,6 +296,9 @@ fn last_words(
     }
     let path = run.path().display();
     match outcome.status {
+        Status::Finished if outcome.resumable => terminal.say(format!(
+            "next      surrogate report {path} --open, or train on: surrogate train --resume {path}"
+        )),
         Status::Interrupted => terminal.say(format!("next      surrogate train --resume {path}")),
         _ => terminal.say(format!("next      surrogate report {path} --open")),
     }
