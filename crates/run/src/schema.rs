@@ -9,6 +9,9 @@
 //! Energy by channel and stage in integer µJ: stages and the unattributed rest add up to the total
 //! exactly ([`Energy::check`]).
 //!
+//! # `forecast.jsonl`: [`ForecastLine`]
+//! What training was expected to take, line by line as it went on.
+//!
 //! # `evaluation.json`: [`Evaluation`]
 //! Errors of outputs (curves over one axis, usually time) and fields (profiles over a place) at
 //! the points of the parameter box where the reference was computed.
@@ -202,6 +205,44 @@ pub struct MeterCost {
     pub microseconds_per_beat: f64,
     /// Time of all readings over that of the session, as a share of one core, %.
     pub percent_of_a_core: f64,
+}
+
+/// An expected value with its 80 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Expectation {
+    /// Expected value.
+    pub value: f64,
+    /// Lower end: one in ten ends below.
+    pub low: f64,
+    /// Upper end: one in ten ends above.
+    pub high: f64,
+}
+
+/// A line of `forecast.jsonl`: what training will have taken at its end, as seen on the way.
+/// Everything counts from the start of the run, earlier sessions included.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ForecastLine {
+    /// Working time when it was made, s.
+    pub time_s: f64,
+    /// Iteration, over all components.
+    pub step: u64,
+    /// Optimiser stage.
+    pub stage: String,
+    /// Share that was done, of the stage or of the nearest limit.
+    pub share: f64,
+    /// What ends training in this forecast: `all iterations`, or a limit. Training that converges
+    /// ends earlier.
+    pub bound: String,
+    /// Energy so far, J.
+    pub used_j: f64,
+    /// Energy at the end, J.
+    pub energy_j: Expectation,
+    /// Carbon at the end, at the stated intensity, gCO2e.
+    pub carbon_g: Expectation,
+    /// Working time at the end, s.
+    pub seconds: Expectation,
 }
 
 /// `energy.json`.

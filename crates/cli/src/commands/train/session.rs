@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::json;
-use surrogate_engine::{Ending, Event, Model, Training};
+use surrogate_engine::{Component, Ending, Event, Model, Training};
 use surrogate_meter::Meter;
 use surrogate_meter::footprint::CarbonRate;
 use surrogate_problem::Problem;
@@ -11,6 +11,7 @@ use surrogate_run::schema::Payback;
 use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
 
 use super::Limits;
+use super::foresight::Foresight;
 use super::opening::Opened;
 use super::slices::{Slices, Stopwatch, Why, cut_note};
 use super::watched::Watched;
@@ -121,7 +122,8 @@ impl<'a> Session<'a> {
         drop(prepare);
         self.manifest.weights = Some(model.components.iter().map(|c| c.n as u64).sum());
         self.save(&training, false)?;
-        let (why, complete) = self.iterate(&model, &mut training, &mut watched, limits)?;
+        let (why, complete) =
+            self.iterate((problem, &model), &mut training, &mut watched, limits)?;
         let reason = if complete { endings(&training) } else { why.words().to_string() };
         let status = match why {
             Why::Interrupted if !complete => Status::Interrupted,
@@ -147,7 +149,7 @@ impl<'a> Session<'a> {
     /// Trains in slices between checkpoints; says why it stopped and whether nothing is left to do.
     fn iterate(
         &self,
-        model: &Model,
+        (problem, model): (&Problem, &Model),
         training: &mut Training<'_>,
         watched: &mut Watched,
         limits: &Limits,
@@ -155,7 +157,8 @@ impl<'a> Session<'a> {
         let planned = training.planned();
         let progress = Progress::new(self.terminal, planned);
         let accounts = (&self.meter, self.carbon);
-        let mut slices = Slices::new(accounts, limits, planned, progress, self.run.metrics()?);
+        let foresight = foresight(problem, model, planned);
+        let mut slices = Slices::new(accounts, limits, foresight, progress, &self.run)?;
         loop {
             let complete = training.run(&mut |event: &Event| slices.event(event, &self.watch));
             slices.close()?;
@@ -195,6 +198,16 @@ impl<'a> Session<'a> {
         last.header["energy"] = energy::to_json(&self.meter.report());
         Ok(self.run.write_checkpoint("last", &last)?)
     }
+}
+
+/// For components with something to train: others end at once.
+fn foresight(problem: &Problem, model: &Model, planned: usize) -> Foresight {
+    let mut stages: Vec<usize> = problem.train.stages.iter().map(|s| s.iterations).collect();
+    if stages.is_empty() {
+        stages.push(planned / model.components.len().max(1)); // the engine's own plan: one stage
+    }
+    let trains = |c: &&Component| c.n > 0 && !c.blocks.is_empty();
+    Foresight::new(stages, model.components.iter().filter(trains).count())
 }
 
 fn with_cuts(reason: String, cuts: usize) -> String {

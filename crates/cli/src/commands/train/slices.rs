@@ -7,9 +7,10 @@ use surrogate_engine::{Control, Event};
 use surrogate_meter::footprint::CarbonRate;
 use surrogate_meter::{Meter, StageGuard};
 use surrogate_run::schema::MetricsLine;
-use surrogate_run::{JsonLines, RunError};
+use surrogate_run::{JsonLines, RunDirectory, RunError};
 
 use super::Limits;
+use super::foresight::Foresight;
 use super::watched::WatchedError;
 use crate::interrupts;
 use crate::progress::Progress;
@@ -81,8 +82,9 @@ pub struct Slices<'a> {
     meter: &'a Meter,
     carbon: CarbonRate,
     limits: &'a Limits,
-    planned: usize,
     metrics: JsonLines,
+    foresight: Foresight,
+    forecasts: JsonLines,
     failed: Option<RunError>,
     stage: Option<(&'static str, StageGuard)>,
     clock: StageClock<'a>,
@@ -92,29 +94,30 @@ pub struct Slices<'a> {
 }
 
 impl<'a> Slices<'a> {
-    /// Before the first event; `planned` iterations over all components.
+    /// Before the first event of components that train in stages of `planned` iterations each.
     pub fn new(
         (meter, carbon): (&'a Meter, CarbonRate),
         limits: &'a Limits,
-        planned: usize,
+        foresight: Foresight,
         progress: Progress<'a>,
-        metrics: JsonLines,
-    ) -> Self {
-        Self {
+        run: &RunDirectory,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
             why: Why::Slice,
             progress,
             meter,
             carbon,
             limits,
-            planned,
-            metrics,
+            metrics: run.metrics()?,
+            foresight,
+            forecasts: run.forecasts()?,
             failed: None,
             stage: None,
             clock: StageClock::new(&limits.stages_s),
             cuts: BTreeMap::new(),
             last: Instant::now(),
             wait_s: CHECKPOINT_EVERY_S.min(0.5),
-        }
+        })
     }
 
     /// One event: records and shows it, and says what training does next.
@@ -131,11 +134,11 @@ impl<'a> Slices<'a> {
             self.progress.note(&note);
             line.note = Some(note);
         }
-        if let Err(e) = self.metrics.write(&line) {
+        if let Err(e) = self.metrics.write(&line).and_then(|()| self.foresee(event, watch)) {
             self.failed = Some(e);
             return Control::Stop;
         }
-        self.progress.show(event, self.planned, watch.session_s(), joules, self.limits.time_s);
+        self.progress.show(event, watch.session_s(), joules, self.limits.time_s);
         if let Some(why) = self.limit_reached(elapsed, joules) {
             self.why = why;
         } else if self.clock.is_over(event) {
@@ -144,6 +147,18 @@ impl<'a> Slices<'a> {
             return Control::Continue;
         }
         Control::Stop
+    }
+
+    /// Works the forecast out anew where it is time to, shows and records it.
+    fn foresee(&mut self, event: &Event, watch: &Stopwatch) -> Result<(), RunError> {
+        let seconds = watch.seconds();
+        if !self.foresight.is_due(event, seconds) {
+            return Ok(());
+        }
+        let joules = self.meter.total().energy_uj as f64 * 1e-6;
+        self.foresight.look(event, joules, seconds, self.carbon, self.limits);
+        self.progress.expect(self.foresight.words());
+        self.foresight.record().map_or(Ok(()), |line| self.forecasts.write(line))
     }
 
     fn limit_reached(&self, elapsed: f64, joules: f64) -> Option<Why> {
@@ -189,6 +204,7 @@ impl<'a> Slices<'a> {
     /// The end of training: all lines on disk, no bar.
     pub fn finish(mut self) -> Result<(), RunError> {
         self.progress.finish();
+        self.forecasts.sync()?;
         self.metrics.sync()
     }
 }
