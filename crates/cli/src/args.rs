@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::train::green::GreenArguments;
 use crate::counters::Counters;
 use crate::electricity::Electricity;
 
@@ -105,6 +106,9 @@ pub struct Train {
     /// What the energy stands for.
     #[command(flatten)]
     pub electricity: Electricity,
+    /// When to train.
+    #[command(flatten)]
+    pub green: GreenArguments,
 }
 
 /// Where to evaluate.

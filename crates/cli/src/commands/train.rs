@@ -2,6 +2,7 @@
 
 mod closing;
 mod foresight;
+pub mod green;
 mod opening;
 mod session;
 mod slices;
@@ -26,6 +27,7 @@ use crate::terminal::Terminal;
 use crate::trained::{self, Loaded};
 
 pub use closing::errors_json;
+use green::Green;
 use opening::Resumed;
 use session::{Accounts, Session};
 
@@ -76,7 +78,13 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         proc_root: arguments.counters.proc_root.clone(),
         ..MeterOptions::default()
     })?;
-    let carbon = electricity.options(&meter.report(), terminal)?.carbon_rate();
+    let mut options = electricity.options(&meter.report(), terminal)?;
+    let site = (limits.time_s, options.site.pue().value);
+    let green = Green::choose(&arguments.green, site, &meter, terminal)?;
+    if let Some(green) = &green {
+        options.intensity = green.planned_intensity();
+    }
+    let carbon = options.carbon_rate();
     // what is wrong with the problem itself shows here, before anything is written
     let prepare = meter.stage("sample");
     let model = Model::new(problem)?;
@@ -87,7 +95,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         None => opening::create(arguments, &loaded, &device)?,
     };
     electricity.keep(&opened.run)?;
-    let accounts = Accounts { meter, electricity, carbon };
+    let accounts = Accounts { meter, electricity, carbon, green };
     let mut session = Session::new(opened, accounts, device, started, terminal);
     session.announce(problem);
     interrupts::watch()?;

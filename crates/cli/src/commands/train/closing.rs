@@ -7,6 +7,7 @@ use surrogate_run::schema::PowerLine;
 use surrogate_run::{Manifest, RunDirectory, RunError, Status};
 
 use super::CHECK_SEED;
+use super::green::Green;
 use super::session::{Outcome, Session};
 use crate::args::Train;
 use crate::commands::payback::payback;
@@ -68,7 +69,11 @@ impl Session<'_> {
         }
         let report = self.meter.report();
         self.write_power(&report)?;
-        let options = self.electricity.options(&report, self.terminal)?;
+        let mut options = self.electricity.options(&report, self.terminal)?;
+        if let Some(green) = &self.green {
+            options.intensity = green.intensity();
+            surrogate_run::write_json(&self.run.file("green.json"), &green.json())?;
+        }
         let work = Work::training(outcome.status == Status::Finished, outcome.payback.as_ref());
         surrogate_run::write_json(
             &self.run.file("energy.json"),
@@ -93,6 +98,9 @@ impl Session<'_> {
         }
         done(self.terminal, &self.manifest, &outcome);
         footprint::say(self.terminal, &report, &account);
+        if let Some(green) = &self.green {
+            self.terminal.say(format!("green     {}", green.words()));
+        }
         last_words(self.terminal, &self.run, &self.manifest, &outcome, held_out);
         self.terminal.json(&json!({
             "run": self.run.path(),
@@ -105,6 +113,7 @@ impl Session<'_> {
             "energy_j": report.total_uj as f64 * 1e-6,
             "energy_provenance": energy::word(&report),
             "footprint": account.footprint,
+            "green": self.green.as_ref().map(Green::json),
             "errors": errors,
         }));
         let missed = self.manifest.goal_reached == Some(false);

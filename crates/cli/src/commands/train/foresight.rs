@@ -57,6 +57,8 @@ pub struct Foresight {
     /// Sums of each stage up to the last moment.
     sums: Vec<Moment>,
     last: Option<Moment>,
+    /// Iterations since the last reading, by stage.
+    unread: Vec<usize>,
     every_s: f64,
     /// Stage and share of the last line recorded.
     recorded: (String, f64),
@@ -74,6 +76,7 @@ impl Foresight {
             stages: vec![vec![Moment::default()]; count],
             sums: vec![Moment::default(); count],
             last: None,
+            unread: vec![0; count],
             every_s: FIRST_EVERY_S,
             recorded: (String::new(), 0.0),
             expected: None,
@@ -94,8 +97,8 @@ impl Foresight {
             if place.stage == event.stage_index { place.in_stage + steps } else { steps };
         (place.stage, place.iteration) = (event.stage_index, event.iteration);
         place.ended = event.ended.is_some();
-        if let Some(sum) = self.sums.get_mut(event.stage_index) {
-            sum.steps += steps as f64;
+        if let Some(unread) = self.unread.get_mut(event.stage_index) {
+            *unread += steps;
         }
         self.last.is_none_or(|last| seconds - last.seconds >= self.every_s)
     }
@@ -110,12 +113,14 @@ impl Foresight {
         limits: &Limits,
     ) {
         let now = Moment { steps: 0.0, joules, seconds };
-        let before = self.last.replace(now);
-        let Some(sum) = self.sums.get_mut(event.stage_index) else { return };
-        let Some(before) = before else {
-            sum.steps = 0.0; // iterations before the first reading have no known cost
-            return;
+        let unread: Vec<usize> = self.unread.iter_mut().map(std::mem::take).collect();
+        let Some(before) = self.last.replace(now) else {
+            return; // iterations before the first reading have no known cost
         };
+        for (sum, steps) in self.sums.iter_mut().zip(unread) {
+            sum.steps += steps as f64;
+        }
+        let Some(sum) = self.sums.get_mut(event.stage_index) else { return };
         sum.joules += (joules - before.joules).max(0.0);
         sum.seconds += (seconds - before.seconds).max(0.0);
         let moments = &mut self.stages[event.stage_index];
@@ -129,6 +134,11 @@ impl Foresight {
             self.every_s *= 2.0;
         }
         self.expected = self.expect(event, now, rate, limits);
+    }
+
+    /// What was used since the last reading is not training's: the next reading begins anew.
+    pub fn skip(&mut self) {
+        self.last = None;
     }
 
     /// The forecast in words, if there is one.
@@ -375,6 +385,24 @@ mod tests {
         foresight.look(&end, 700.0, 40.0, RATE, &no_limits());
         let line = foresight.expected.unwrap();
         assert_eq!((line.energy_j.value, line.energy_j.high, line.share), (700.0, 700.0, 1.0));
+    }
+
+    #[test]
+    fn a_pause_is_no_part_of_the_pace() {
+        let mut foresight = Foresight::new(vec![10_000], 1);
+        run(&mut foresight, 0, 1_000, &no_limits());
+        let before = foresight.expected.clone().unwrap();
+        foresight.skip();
+        let mut at = |done: usize, joules: f64, seconds: f64| {
+            if foresight.is_due(&event(0, 0, done), seconds) {
+                foresight.look(&event(0, 0, done), joules, seconds, RATE, &no_limits());
+            }
+            foresight.expected.clone().unwrap()
+        };
+        at(1_000, 6_100.0, 53.0); // 5000 J of waiting
+        let after = at(1_025, 6_125.0, 54.25);
+        let paid = after.energy_j.value - before.energy_j.value;
+        assert!((paid - 5_000.0).abs() < 10.0, "{after:?}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
 
 use super::Limits;
 use super::foresight::Foresight;
+use super::green::Green;
 use super::opening::Opened;
 use super::slices::{Slices, Stopwatch, Why, cut_note};
 use super::watched::Watched;
@@ -52,6 +53,8 @@ pub struct Accounts {
     pub electricity: Electricity,
     /// Grams by energy and time.
     pub carbon: CarbonRate,
+    /// The hours of low carbon, if there is a window.
+    pub green: Option<Green>,
 }
 
 /// A run while it is being made.
@@ -66,6 +69,8 @@ pub struct Session<'a> {
     pub electricity: Electricity,
     /// Working time.
     pub watch: Stopwatch,
+    /// The hours of low carbon, if there is a window.
+    pub green: Option<Green>,
     /// For people.
     pub terminal: &'a Terminal,
     carbon: CarbonRate,
@@ -83,10 +88,10 @@ impl<'a> Session<'a> {
         terminal: &'a Terminal,
     ) -> Self {
         let Opened { run, manifest, saved } = opened;
-        let Accounts { meter, electricity, carbon } = accounts;
+        let Accounts { meter, electricity, carbon, green } = accounts;
         let seconds = saved.as_ref().and_then(|c| c.header["seconds"].as_f64());
         let watch = Stopwatch::new(seconds.unwrap_or(0.0), started);
-        Self { run, manifest, meter, electricity, watch, terminal, carbon, saved, device }
+        Self { run, manifest, meter, electricity, watch, green, terminal, carbon, saved, device }
     }
 
     /// What is about to be done, and where.
@@ -148,7 +153,7 @@ impl<'a> Session<'a> {
 
     /// Trains in slices between checkpoints; says why it stopped and whether nothing is left to do.
     fn iterate(
-        &self,
+        &mut self,
         (problem, model): (&Problem, &Model),
         training: &mut Training<'_>,
         watched: &mut Watched,
@@ -159,7 +164,15 @@ impl<'a> Session<'a> {
         let accounts = (&self.meter, self.carbon);
         let foresight = foresight(problem, model, planned);
         let mut slices = Slices::new(accounts, limits, foresight, progress, &self.run)?;
+        if let Some(green) = &mut self.green {
+            green.begin(&self.meter);
+        }
         loop {
+            if let Some(green) = &mut self.green {
+                self.watch.pause(green.wait(&self.meter, self.terminal));
+                slices.paused();
+                slices.pause_at = green.pause_at();
+            }
             let complete = training.run(&mut |event: &Event| slices.event(event, &self.watch));
             slices.close()?;
             if let Some(errors) = watched.errors(model, training, &self.meter) {
@@ -167,6 +180,9 @@ impl<'a> Session<'a> {
             }
             let writing = Instant::now();
             self.save(training, complete)?;
+            if let Some(green) = &mut self.green {
+                green.book(&self.meter, true);
+            }
             if complete || slices.why != Why::Slice {
                 let why = slices.why;
                 slices.finish()?;

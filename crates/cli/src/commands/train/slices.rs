@@ -51,20 +51,25 @@ impl Why {
 /// How long this session and those before it have trained.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch {
-    /// Seconds of earlier sessions.
-    pub before_s: f64,
+    before_s: f64,
     started: Instant,
+    paused_s: f64,
 }
 
 impl Stopwatch {
     /// Runs since `started`, on top of earlier sessions.
     pub const fn new(before_s: f64, started: Instant) -> Self {
-        Self { before_s, started }
+        Self { before_s, started, paused_s: 0.0 }
     }
 
-    /// Seconds of this session.
+    /// Takes a pause out of the working time.
+    pub fn pause(&mut self, seconds: f64) {
+        self.paused_s += seconds;
+    }
+
+    /// Seconds of this session, pauses left out.
     pub fn session_s(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
+        self.started.elapsed().as_secs_f64() - self.paused_s
     }
 
     /// Seconds of all sessions.
@@ -77,6 +82,8 @@ impl Stopwatch {
 pub struct Slices<'a> {
     /// Why the last slice ended.
     pub why: Why,
+    /// When the slice must end for a pause.
+    pub pause_at: Option<Instant>,
     /// For people.
     pub progress: Progress<'a>,
     meter: &'a Meter,
@@ -104,6 +111,7 @@ impl<'a> Slices<'a> {
     ) -> Result<Self, RunError> {
         Ok(Self {
             why: Why::Slice,
+            pause_at: None,
             progress,
             meter,
             carbon,
@@ -143,7 +151,9 @@ impl<'a> Slices<'a> {
             self.why = why;
         } else if self.clock.is_over(event) {
             return Control::NextStage;
-        } else if self.last.elapsed().as_secs_f64() < self.wait_s {
+        } else if self.last.elapsed().as_secs_f64() < self.wait_s
+            && self.pause_at.is_none_or(|at| Instant::now() < at)
+        {
             return Control::Continue;
         }
         Control::Stop
@@ -199,6 +209,13 @@ impl<'a> Slices<'a> {
     pub fn begin(&mut self, cost_s: f64) {
         self.wait_s = CHECKPOINT_EVERY_S.max(cost_s / CHECKPOINT_SHARE);
         self.last = Instant::now();
+    }
+
+    /// Time has passed, and energy was used, that is not training's.
+    pub fn paused(&mut self) {
+        self.clock.last = Instant::now();
+        self.last = Instant::now();
+        self.foresight.skip();
     }
 
     /// The end of training: all lines on disk, no bar.
