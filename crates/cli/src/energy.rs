@@ -35,6 +35,7 @@ pub fn file(report: &EnergyReport) -> Energy {
         cpu_s: report.cpu_s,
         low_uj: Some(report.total_low_uj),
         high_uj: Some(report.total_high_uj),
+        peak_memory_bytes: None,
         footprint: None,
         meter: Some(footprint::meter_cost(report)),
         notes: report.not_measured.iter().map(|r| format!("{}: {}", r.what, r.why)).collect(),

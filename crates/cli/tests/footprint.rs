@@ -58,8 +58,11 @@ fn training_says_what_it_emitted_and_for_how_much_work() {
     assert!((each(0) / value(footprint, "carbon") - 1.0).abs() < 1e-9);
     assert!(each(1) > 0.0 && each(1) < 1e-3 * each(0), "a curve is less than a training");
     assert!(energy["meter"]["microseconds_per_boundary"].as_f64().unwrap() > 0.0);
+    assert!(energy["peak_memory_bytes"].as_u64().unwrap() > 1 << 20);
+    let payback = json_file(&run, "payback.json");
+    assert!(payback["sigma_per_solve_j"].as_f64().unwrap() >= 0.0);
     let page = fs::read_to_string(run.join("report.html")).unwrap();
-    for words in ["SCI: each trained surrogate", "stage boundaries", "given by the user"] {
+    for words in ["each trained surrogate", "stage boundaries", "given by the user"] {
         assert!(page.contains(words), "{words}");
     }
 }
@@ -150,4 +153,26 @@ fn a_carbon_command_that_fails_is_replaced_by_the_table_in_a_line() {
     said.expect(0, &["warning: --carbon-command", "taken instead: Germany"]);
     let footprint = &json_file(&folder.path().join("runs/rod"), "energy.json")["footprint"];
     assert!(footprint["carbon_intensity"]["source"].as_str().unwrap().contains("Germany"));
+}
+
+#[test]
+fn a_forecast_is_kept_and_holds_the_limit() {
+    let folder = tempdir().unwrap();
+    rod_with(folder.path(), "iterations = 400", "iterations = 100000000");
+    let said = train(folder.path(), &[&PLUG[..], &["--max-time", "3s"]].concat());
+    said.expect(0, &["time budget used"]);
+    let run = folder.path().join("runs/rod");
+    let text = fs::read_to_string(run.join("forecast.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let first = &lines[0];
+    assert_eq!(first["bound"], "time limit");
+    assert!(first["share"].as_f64().unwrap() >= 0.05);
+    let at = |name: &str, end: &str| first[name][end].as_f64().unwrap();
+    assert!((at("seconds", "value") - 3.0).abs() < 0.01, "{first}");
+    assert!(at("energy_j", "low") < at("energy_j", "value"));
+    assert!(at("energy_j", "value") < at("energy_j", "high"));
+    // 1000 g/kWh, hardware of no weight
+    assert!((at("carbon_g", "value") - at("energy_j", "value") / 3_600.0).abs() < 1e-9);
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("up to the time limit"));
 }

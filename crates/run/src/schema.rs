@@ -273,6 +273,9 @@ pub struct Energy {
     pub wall_s: f64,
     /// CPU time of the metered span, s.
     pub cpu_s: f64,
+    /// Most memory that the process held in any session, bytes; memory of a GPU is not in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
     /// Carbon and water.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub footprint: Option<Footprint>,

@@ -3,7 +3,7 @@
 use serde_json::json;
 use surrogate_meter::EnergyReport;
 use surrogate_problem::Problem;
-use surrogate_run::schema::PowerLine;
+use surrogate_run::schema::{Energy, PowerLine};
 use surrogate_run::{Manifest, RunDirectory, RunError, Status};
 
 use super::CHECK_SEED;
@@ -75,10 +75,12 @@ impl Session<'_> {
             surrogate_run::write_json(&self.run.file("green.json"), &green.json())?;
         }
         let work = Work::training(outcome.status == Status::Finished, outcome.payback.as_ref());
-        surrogate_run::write_json(
-            &self.run.file("energy.json"),
-            &footprint::account(&report, &options, &work),
-        )?;
+        let peak = self.peak_memory_bytes();
+        let account_of = |report: &EnergyReport| Energy {
+            peak_memory_bytes: peak,
+            ..footprint::account(report, &options, &work)
+        };
+        surrogate_run::write_json(&self.run.file("energy.json"), &account_of(&report))?;
         self.manifest.reason = Some(outcome.reason.clone());
         self.manifest.seconds = Some(self.watch.seconds());
         self.manifest.energy = Some(energy::summary(&report));
@@ -89,7 +91,7 @@ impl Session<'_> {
             surrogate_report::report(self.run.path())?;
         }
         let report = self.meter.report();
-        let account = footprint::account(&report, &options, &work);
+        let account = account_of(&report);
         surrogate_run::write_json(&self.run.file("energy.json"), &account)?;
         self.manifest.energy = Some(energy::summary(&report));
         self.run.write_manifest(&self.manifest)?;

@@ -1,11 +1,12 @@
 //! Training in slices, with a checkpoint after each.
 
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
 use surrogate_engine::{Component, Ending, Event, Model, Training};
-use surrogate_meter::Meter;
 use surrogate_meter::footprint::CarbonRate;
+use surrogate_meter::{Meter, peak_memory_bytes};
 use surrogate_problem::Problem;
 use surrogate_run::schema::Payback;
 use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
@@ -74,6 +75,7 @@ pub struct Session<'a> {
     /// For people.
     pub terminal: &'a Terminal,
     carbon: CarbonRate,
+    peak_before: Option<u64>,
     saved: Option<Checkpoint>,
     device: Device,
 }
@@ -91,7 +93,20 @@ impl<'a> Session<'a> {
         let Accounts { meter, electricity, carbon, green } = accounts;
         let seconds = saved.as_ref().and_then(|c| c.header["seconds"].as_f64());
         let watch = Stopwatch::new(seconds.unwrap_or(0.0), started);
-        Self { run, manifest, meter, electricity, watch, green, terminal, carbon, saved, device }
+        let peak_before = saved.as_ref().and_then(|c| c.header["peak_memory_bytes"].as_u64());
+        Self {
+            run,
+            manifest,
+            meter,
+            electricity,
+            watch,
+            green,
+            terminal,
+            carbon,
+            peak_before,
+            saved,
+            device,
+        }
     }
 
     /// What is about to be done, and where.
@@ -200,12 +215,18 @@ impl<'a> Session<'a> {
             "seconds": self.watch.seconds(),
             "iterations": training.iterations(),
             "complete": complete,
+            "peak_memory_bytes": self.peak_memory_bytes(),
             "energy": energy::to_json(&report),
             "resolved": self.manifest.hashes.get("resolved"),
         });
         let blobs = training.state();
         self.run.write_checkpoint("last", &Checkpoint { header, blobs, words: Vec::new() })?;
         Ok(())
+    }
+
+    /// Most memory held in any session.
+    pub fn peak_memory_bytes(&self) -> Option<u64> {
+        peak_memory_bytes(Path::new("/proc")).max(self.peak_before)
     }
 
     /// Puts what was used since the last checkpoint into it, so that a resumed run counts it.
