@@ -29,7 +29,7 @@ pub enum Command {
     /// Check problem files: syntax, names, units, ranges.
     Check(Check),
     /// Train a surrogate and leave a run directory.
-    Train(Train),
+    Train(Box<Train>),
     /// Solve a problem with the reference solver.
     Solve(Solve),
     /// Evaluate a trained surrogate.

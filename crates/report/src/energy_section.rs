@@ -141,7 +141,7 @@ fn interval(q: &Quantity) -> String {
     }
     let (factor, unit) = scaled_unit(unit_of(q).0, q.value.abs());
     let end = |value: f64| number(factor * value, 2);
-    format!("{} to {}\u{a0}{unit}", end(q.low), end(q.high))
+    format!("{}\u{a0}to\u{a0}{}\u{a0}{unit}", end(q.low), end(q.high))
 }
 
 /// The first forecast, and what came of it.

@@ -36,7 +36,8 @@ pub(crate) fn by_stage(energy: &Energy) -> Option<Drawn> {
     bars.push(("outside stages".to_owned(), outside, LIGHT_GREY));
     let greatest = bars.iter().map(|bar| bar.1).fold(0.0, f64::max);
     let (factor, unit) = scaled_unit("J", greatest);
-    let mut x = Axis::from_zero("Energy", &unit, [greatest * factor]);
+    let reach = greatest * (1.0 + relative.unwrap_or(0.0)); // to the end of its whisker
+    let mut x = Axis::from_zero("Energy", &unit, [reach * factor]);
     x.range.1 *= 1.42; // room for the numbers at the ends of the bars
     let y = Axis::categories(bars.iter().map(|bar| bar.0.clone()).collect());
     let mut panel = Panel::new(0, 0, x, y);

@@ -230,7 +230,7 @@ impl Green {
     fn next_start_h(&self) -> Option<f64> {
         let slot = self.slot();
         let next = self.plan.run.iter().find(|&&run| run >= slot)?;
-        (*next > slot).then(|| *next as f64 * self.trace.slot_h)
+        (*next > slot).then_some(*next as f64 * self.trace.slot_h)
     }
 
     fn seconds_to(&self, hours: f64) -> f64 {
