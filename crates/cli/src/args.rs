@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::train::green::GreenArguments;
+use crate::counters::Counters;
+use crate::electricity::Electricity;
+
 /// Train neural surrogates of differential equations from a problem file, and know what they cost.
 #[derive(Parser, Debug)]
 #[command(name = "surrogate", version, max_term_width = 100)]
@@ -25,7 +29,7 @@ pub enum Command {
     /// Check problem files: syntax, names, units, ranges.
     Check(Check),
     /// Train a surrogate and leave a run directory.
-    Train(Train),
+    Train(Box<Train>),
     /// Solve a problem with the reference solver.
     Solve(Solve),
     /// Evaluate a trained surrogate.
@@ -87,12 +91,24 @@ pub struct Train {
     /// Stop training after this energy, such as 500J, 5Wh.
     #[arg(long, value_name = "ENERGY", allow_hyphen_values = true)]
     pub max_energy: Option<String>,
+    /// Stop training after this carbon, making of the hardware included, such as 5g, 200mg.
+    #[arg(long, value_name = "CARBON", allow_hyphen_values = true)]
+    pub max_carbon: Option<String>,
     /// Check and show what would be trained, then stop.
     #[arg(long)]
     pub dry_run: bool,
     /// Exit with 3 if a goal of the file is missed.
     #[arg(long)]
     pub strict: bool,
+    /// Where the counters are.
+    #[command(flatten)]
+    pub counters: Counters,
+    /// What the energy stands for.
+    #[command(flatten)]
+    pub electricity: Electricity,
+    /// When to train.
+    #[command(flatten)]
+    pub green: GreenArguments,
 }
 
 /// Where to evaluate.
@@ -149,6 +165,12 @@ pub struct Evaluate {
     /// Seed of the points.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
+    /// Where the counters are.
+    #[command(flatten)]
+    pub counters: Counters,
+    /// What the energy stands for [default: as the run was trained].
+    #[command(flatten)]
+    pub electricity: Electricity,
 }
 
 /// `surrogate report`

@@ -5,7 +5,9 @@ use surrogate_meter::{Amount, CarryOver, ChannelReport, EnergyReport, Provenance
 use surrogate_run::EnergySummary;
 use surrogate_run::schema::{Channel, Energy, StageEnergy};
 
-/// `energy.json`.
+use crate::footprint;
+
+/// `energy.json`, without a footprint.
 pub fn file(report: &EnergyReport) -> Energy {
     let channels = report.channels.iter().map(|c| Channel {
         name: c.name.clone(),
@@ -31,7 +33,11 @@ pub fn file(report: &EnergyReport) -> Energy {
         provenance: word(report).to_string(),
         wall_s: report.wall_s,
         cpu_s: report.cpu_s,
-        carbon: None,
+        low_uj: Some(report.total_low_uj),
+        high_uj: Some(report.total_high_uj),
+        peak_memory_bytes: None,
+        footprint: None,
+        meter: Some(footprint::meter_cost(report)),
         notes: report.not_measured.iter().map(|r| format!("{}: {}", r.what, r.why)).collect(),
     }
 }

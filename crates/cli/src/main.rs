@@ -4,9 +4,12 @@
 mod args;
 mod commands;
 mod compare;
+mod counters;
 mod device;
+mod electricity;
 mod energy;
 mod failure;
+mod footprint;
 mod grid;
 mod interrupts;
 mod places;

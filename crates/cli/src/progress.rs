@@ -19,6 +19,9 @@ pub struct Progress<'a> {
     /// Name, rms and unit of the last comparison with the reference, and when that was, s.
     error: Option<(String, f64)>,
     note: String,
+    /// What all of training will take, in words.
+    expected: Option<String>,
+    planned: usize,
 }
 
 impl<'a> Progress<'a> {
@@ -30,8 +33,16 @@ impl<'a> Progress<'a> {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        let (held_out, note) = (None, String::new());
-        Self { terminal, bar, last_line: Instant::now(), held_out, error: None, note }
+        Self {
+            terminal,
+            bar,
+            last_line: Instant::now(),
+            held_out: None,
+            error: None,
+            note: String::new(),
+            expected: None,
+            planned,
+        }
     }
 
     /// The error of the first output against the reference, worked out after some seconds.
@@ -46,26 +57,25 @@ impl<'a> Progress<'a> {
         self.note = format!("  {note}");
     }
 
+    /// What all of training will take, in words; shown from here on.
+    pub fn expect(&mut self, words: Option<String>) {
+        self.expected = words;
+    }
+
     /// One event, with the position over all components.
-    pub fn show(
-        &mut self,
-        event: &Event,
-        done: usize,
-        planned: usize,
-        elapsed: f64,
-        joules: f64,
-        limit_s: Option<f64>,
-    ) {
+    pub fn show(&mut self, event: &Event, elapsed: f64, joules: f64, limit_s: Option<f64>) {
         self.held_out = event.held_out.or(self.held_out);
+        let done = event.total;
         let rate = done as f64 / elapsed.max(1e-9);
-        let left = planned.saturating_sub(done) as f64 / rate.max(1e-9);
+        let left = self.planned.saturating_sub(done) as f64 / rate.max(1e-9);
         let left = limit_s.map_or(left, |limit| left.min(limit - elapsed)).max(0.0);
         let error = match &self.error {
             Some((words, at)) => format!("{words} ({} ago)  ", duration((elapsed - at).max(0.0))),
             None => String::new(),
         };
+        let expected = self.expected.as_ref().map_or(String::new(), |words| format!(" of {words}"));
         let text = format!(
-            "loss {:.1e}  held-out {}  {error}{joules:.0} J  at most {} left{}",
+            "loss {:.1e}  held-out {}  {error}{joules:.0} J{expected}  at most {} left{}",
             event.loss,
             self.held_out.map_or("?".to_string(), |h| format!("{h:.1e}")),
             duration(left),
@@ -118,18 +128,22 @@ pub fn parse_duration(text: &str) -> Option<f64> {
 
 /// An energy such as `500J`, `5Wh`, `0.2 kWh`, in joules.
 pub fn parse_energy(text: &str) -> Option<f64> {
+    let units =
+        [("J", 1.0), ("kJ", 1e3), ("MJ", 1e6), ("mWh", 3.6), ("Wh", 3600.0), ("kWh", 3.6e6)];
+    parse_with_unit(text, &units)
+}
+
+/// Carbon such as `5g`, `200 mg`, `1kg`, in gCO2e.
+pub fn parse_carbon(text: &str) -> Option<f64> {
+    parse_with_unit(text, &[("mg", 1e-3), ("g", 1.0), ("kg", 1e3)])
+}
+
+fn parse_with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let text = text.trim();
     let split = text.find(|c: char| c.is_alphabetic() && c != 'e')?;
     let value: f64 = text[..split].trim().parse().ok()?;
-    let factor = match text[split..].trim() {
-        "J" => 1.0,
-        "kJ" => 1e3,
-        "MJ" => 1e6,
-        "mWh" => 3.6,
-        "Wh" => 3600.0,
-        "kWh" => 3.6e6,
-        _ => return None,
-    };
+    let unit = text[split..].trim();
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
     (value > 0.0 && value.is_finite()).then_some(value * factor)
 }
 
@@ -148,6 +162,8 @@ mod tests {
         assert_eq!(parse_energy("2e3 J"), Some(2000.0));
         assert_eq!(parse_energy("5"), None);
         assert_eq!(parse_energy("-1 J"), None);
+        assert_eq!(parse_carbon("200 mg"), Some(0.2));
+        assert_eq!(parse_carbon("5"), None);
     }
 
     #[test]

@@ -204,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn an_implausible_jump_is_an_unknown_interval() {
+        for range_uj in [None, Some(RANGE)] {
+            let mut c = counter(range_uj);
+            c.take(Some(1_000_000), at(1));
+            assert_eq!(c.take(Some(31_000_000), at(2)), 30_000_000);
+            assert_eq!(c.take(Some(9_031_000_000), at(3)), 30_000_000, "9 kW is not believed");
+            assert_eq!(c.take(Some(9_061_000_000), at(4)), 60_000_000, "it goes on from there");
+            assert!(c.trouble().is_some_and(|words| words.contains("jumped")));
+            assert!(c.uncertainty().sigma_uj > 20_000_000, "the second that is missing");
+        }
+    }
+
+    #[test]
     fn a_lost_reading_loses_no_energy() {
         let mut c = counter(None);
         c.take(Some(0), at(1));

@@ -32,12 +32,30 @@ pub struct FootprintOptions {
 }
 
 impl FootprintOptions {
-    /// Metered energy at which the carbon of running, without that of making, reaches `limit_g`
-    /// gCO2e, J; for a limit on carbon. `None` if running emits nothing.
+    /// Grams by energy and by time, for limits and forecasts.
     #[must_use]
-    pub fn energy_for_carbon_j(&self, limit_g: f64) -> Option<f64> {
-        let g_per_kwh = self.site.pue().value * self.intensity.value;
-        (g_per_kwh > 0.0).then(|| limit_g / g_per_kwh * 3.6e6)
+    pub fn carbon_rate(&self) -> CarbonRate {
+        CarbonRate {
+            g_per_j: self.site.pue().value * self.intensity.value / 3.6e6,
+            g_per_s: self.hardware.iter().map(|part| part.share(1.0).value).sum(),
+        }
+    }
+}
+
+/// Carbon by energy and by time: the values of a [`Footprint`] without their intervals.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CarbonRate {
+    /// Carbon of running, gCO2e for each J metered.
+    pub g_per_j: f64,
+    /// Carbon of making the hardware, gCO2e for each s.
+    pub g_per_s: f64,
+}
+
+impl CarbonRate {
+    /// Carbon of `energy_j` used in `wall_s`, gCO2e.
+    #[must_use]
+    pub fn grams(self, energy_j: f64, wall_s: f64) -> f64 {
+        self.g_per_j * energy_j + self.g_per_s * wall_s
     }
 }
 
@@ -186,12 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_on_carbon_is_a_limit_on_energy() {
-        let options = options(Site::Declared { pue: 1.5 });
-        let joules = options.energy_for_carbon_j(30.0).unwrap();
-        assert!((joules - 3.6e5).abs() < 1e-6, "30 g at 300 g/kWh are 0.1 kWh");
-        let none = FootprintOptions { intensity: carbon::given(0.0, None), ..options };
-        assert_eq!(none.energy_for_carbon_j(30.0), None);
+    fn the_rate_of_carbon_gives_the_value_of_the_footprint() {
+        let mut options = options(Site::Declared { pue: 1.5 });
+        assert!((options.carbon_rate().grams(3.6e5, 60.0) - 30.0).abs() < 1e-9);
+        options.hardware.push(Embodied::given("card", (100.0, 200.0)));
+        let energy = Quantity::exact(0.1, "kWh");
+        let whole = Footprint::of(&energy, 3_600.0, &options).total_g.value;
+        assert!((options.carbon_rate().grams(3.6e5, 3_600.0) / whole - 1.0).abs() < 1e-12);
     }
 
     #[test]

@@ -50,6 +50,7 @@ mod machine;
 mod meter;
 #[cfg(feature = "nvml")]
 mod nvml;
+mod peak_memory;
 mod perf;
 mod power_integral;
 mod process_tree;
@@ -80,6 +81,7 @@ pub use ledger::{Amount, Ledger, StageId, StageRecord};
 pub use load_model::{LoadModel, LoadPart, LoadSource, MEMORY_W_PER_GB, SIGMA_FACTOR};
 pub use machine::Machine;
 pub use meter::{Meter, MeterOptions, StageGuard};
+pub use peak_memory::peak_memory_bytes;
 pub use process_tree::{adopt_orphans, tree_cpu_ns};
 pub use prometheus::prometheus_text;
 pub use provenance::Provenance;

@@ -97,6 +97,20 @@ struct OwnCost {
     beat_ns: u64,
 }
 
+/// CPU time of this thread from here on: what a reading takes, whatever else the machine does.
+struct Stretch(ThreadClock, u64);
+
+impl Stretch {
+    fn start() -> Self {
+        let clock = ThreadClock::of_this_thread();
+        Self(clock, clock.cpu_ns().unwrap_or(0))
+    }
+
+    fn ns(&self) -> u64 {
+        self.0.cpu_ns().unwrap_or(self.1).saturating_sub(self.1)
+    }
+}
+
 struct Shared {
     clock: Clock,
     state: Mutex<State>,
@@ -256,10 +270,10 @@ impl Shared {
     fn boundary(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         if !state.stopped {
-            let began_ns = self.clock.wall_ns();
+            let cost = Stretch::start();
             self.read(&mut state, self.clock.now());
             state.cost.boundaries += 1;
-            state.cost.boundary_ns += self.clock.wall_ns() - began_ns;
+            state.cost.boundary_ns += cost.ns();
         }
         state
     }
@@ -268,11 +282,11 @@ impl Shared {
     fn beat(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         if !state.stopped {
-            let began_ns = self.clock.wall_ns();
+            let cost = Stretch::start();
             self.read(&mut state, self.clock.exact());
             state.end_sample();
             state.cost.beats += 1;
-            state.cost.beat_ns += self.clock.wall_ns() - began_ns;
+            state.cost.beat_ns += cost.ns();
         }
         state
     }

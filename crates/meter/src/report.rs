@@ -120,11 +120,11 @@ pub struct EnergyReport {
     pub cpu_scope: String,
     /// How often this session's meter read its sources for a stage or a caller.
     pub boundaries: u64,
-    /// Wall time that these readings took, s.
+    /// CPU time that these readings took, s.
     pub boundary_s: f64,
     /// How often its sampler did.
     pub beats: u64,
-    /// Wall time that these took, s.
+    /// CPU time that these took, s.
     pub beat_s: f64,
     /// Wall time of this session, s.
     pub session_s: f64,

@@ -9,8 +9,10 @@
 
 mod backtest;
 mod plan;
+mod saving;
 mod trace;
 
 pub use backtest::{Backtest, BacktestError, backtest};
 pub use plan::{Costs, Job, Plan, PlanError, Strategy, plan};
+pub use saving::{Saving, Span, saving};
 pub use trace::{Trace, TraceError};

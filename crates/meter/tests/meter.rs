@@ -202,6 +202,21 @@ fn machine_energy_is_ours_others_and_idle_and_nothing_else() {
 }
 
 #[test]
+fn a_beat_a_second_costs_less_than_a_thousandth_of_a_core() {
+    let period = Duration::from_millis(5);
+    let meter = Meter::start(MeterOptions { period, ..MeterOptions::default() }).unwrap();
+    let report = loop {
+        let report = meter.report();
+        if report.beats >= 20 {
+            break report;
+        }
+        std::thread::yield_now();
+    };
+    // at the usual period of 1 s
+    assert!(report.beat_us() * 1e-6 < 1e-3, "{} us a beat", report.beat_us());
+}
+
+#[test]
 fn a_boundary_costs_less_than_twenty_microseconds_without_counters() {
     let meter = Meter::start(MeterOptions::default()).unwrap();
     for _ in 0..2_000 {

@@ -9,6 +9,7 @@ use surrogate_run::{write_atomic, write_json};
 
 use crate::comparison::{energy_of, provenance_of};
 use crate::error::ReportError;
+use crate::exports::{boamps, crate_metadata};
 use crate::figure::text::{count, number, quantity};
 use crate::inputs::Inputs;
 use crate::metrics::{
@@ -33,13 +34,13 @@ pub(crate) struct Row {
     energy_sigma_j: f64,
     energy_provenance: String,
     carbon_g: Option<f64>,
+    peak_memory_bytes: Option<u64>,
     seconds: Option<f64>,
     standing: &'static str,
     dominated_by: Option<String>,
     pepr_e: Option<f64>,
     pepr_c: Option<f64>,
     pepr_t: Option<f64>,
-    /// Peak memory is not recorded in run directories yet.
     pepr_m: Option<f64>,
     energy_delay_js: Option<f64>,
     energy_to_target_j: Option<f64>,
@@ -65,6 +66,8 @@ pub(crate) struct Comparison {
     hypervolume_decades2: f64,
     hypervolume_reference: [f64; 2],
     runs: Vec<Row>,
+    #[serde(skip)]
+    boamps: Vec<Value>,
 }
 
 struct Known<'a> {
@@ -118,10 +121,12 @@ pub(crate) fn compare(inputs: &[Inputs]) -> Option<Comparison> {
             _ => vec![None; runs.len()],
         }
     };
-    let carbon = |run: &Known<'_>| Some(run.inputs.energy.as_ref()?.carbon.as_ref()?.co2e_g);
+    let carbon =
+        |run: &Known<'_>| Some(run.inputs.energy.as_ref()?.footprint.as_ref()?.carbon.value);
     let seconds = |run: &Known<'_>| run.inputs.manifest.seconds;
-    let (pepr_e, pepr_c, pepr_t) =
-        (scores(&|run| Some(run.spot.energy.value)), scores(&carbon), scores(&seconds));
+    let memory = |run: &Known<'_>| run.inputs.energy.as_ref()?.peak_memory_bytes;
+    let (pepr_e, pepr_c) = (scores(&|run| Some(run.spot.energy.value)), scores(&carbon));
+    let (pepr_t, pepr_m) = (scores(&seconds), scores(&|run| memory(run).map(|b| b as f64)));
     let id = |i: usize| runs[i].inputs.id.clone();
     let row = |(i, (run, standing)): (usize, (&Known<'_>, Standing))| {
         let (standing, dominated_by) = match standing {
@@ -141,13 +146,14 @@ pub(crate) fn compare(inputs: &[Inputs]) -> Option<Comparison> {
             energy_sigma_j: run.spot.energy.sigma,
             energy_provenance: run.provenance.clone(),
             carbon_g: carbon(run),
+            peak_memory_bytes: memory(run),
             seconds: seconds(run),
             standing,
             dominated_by,
             pepr_e: pepr_e[i],
             pepr_c: pepr_c[i],
             pepr_t: pepr_t[i],
-            pepr_m: None,
+            pepr_m: pepr_m[i],
             energy_delay_js: seconds(run).map(|s| s * run.spot.energy.value),
             energy_to_target_j: energy_to_reach(&run.curve, target_error),
             joules_of_last_halving: joules_of_last_halving(&run.curve),
@@ -166,20 +172,29 @@ pub(crate) fn compare(inputs: &[Inputs]) -> Option<Comparison> {
         hypervolume_decades2: hypervolume(&spots, reference),
         hypervolume_reference: [reference.0, reference.1],
         runs: rows,
+        boamps: runs.iter().filter_map(boamps_of).collect(),
     })
 }
 
-/// The relative uncertainty of the run's energy stands for that of each of the three.
+/// A payback.json without uncertainties counts as if its three energies erred independently, each
+/// as much as the energy of the run does.
 fn payback_of(run: &Known<'_>) -> Option<PaybackRow> {
     let each = run.inputs.payback.as_ref()?;
     let relative = run.spot.energy.sigma / run.spot.energy.value;
-    let of = |energy: f64| Uncertain::new(energy, relative * energy);
+    let of = |energy: f64, sigma: Option<f64>| {
+        Uncertain::new(energy, sigma.unwrap_or(relative * energy))
+    };
     let PaybackCount { count, low, high } = payback(
-        of(each.energy_training_j),
-        of(each.energy_per_solve_j),
-        of(each.energy_per_curve_j),
+        of(each.energy_training_j, each.sigma_training_j),
+        of(each.energy_per_solve_j, each.sigma_per_solve_j),
+        of(each.energy_per_curve_j, each.sigma_per_curve_j),
     );
     Some(PaybackRow { count, low, high })
+}
+
+fn boamps_of(run: &Known<'_>) -> Option<Value> {
+    let energy = run.inputs.energy.as_ref()?;
+    Some(boamps(run.inputs, energy, run.errors.relative_l2.map(performance)))
 }
 
 /// `2.84 kJ ± 540 J`; without the second part where it is not known.
@@ -211,6 +226,7 @@ impl Comparison {
                 score(r.pepr_e),
                 score(r.pepr_c),
                 score(r.pepr_t),
+                score(r.pepr_m),
             ]
         };
         let cost = |r: &Row| {
@@ -231,7 +247,7 @@ impl Comparison {
         };
         [
             view(
-                &["Run", "Standing", "Rms error", "Energy", "PePR-E", "PePR-C", "PePR-T"],
+                &["Run", "Standing", "Rms error", "Energy", "PePR-E", "PePR-C", "PePR-T", "PePR-M"],
                 self.runs.iter().map(place).collect(),
             ),
             view(
@@ -257,13 +273,14 @@ impl Comparison {
                 .to_owned(),
             format!(
                 "PePR over this set of {} runs; P is 1 less the relative error, so that the null \
-                 model ({}) has 0. PePR-M is missing: peak memory is not recorded.",
+                 model ({}) has 0. E, C, T, M: energy, carbon, working time, peak memory of the process. \
+                 A score is missing where a run of the set lacks its resource.",
                 self.set.len(),
                 self.null_model
             ),
             format!(
-                "Target: {}, the largest error of the set. Payback: intervals as if the three \
-                 energies erred independently; the common scale of one meter cancels in truth.",
+                "Target: {}, the largest error of the set. Payback: solve and curve by the spread of \
+                 repeated calls, as the scale of one meter cancels; training with that scale.",
                 quantity(self.target_error, unit, 2)
             ),
             format!(
@@ -279,8 +296,8 @@ impl Comparison {
     pub(crate) fn write(&self, out: &Path) -> Result<(), ReportError> {
         write_json(&out.join("comparison.json"), self)?;
         write_atomic(&out.join("comparison.csv"), self.csv().as_bytes())?;
-        write_json(&out.join("boamps.json"), &self.boamps())?;
-        write_json(&out.join("ro-crate-metadata.json"), &self.crate_metadata())?;
+        write_json(&out.join("boamps.json"), &self.boamps)?;
+        write_json(&out.join("ro-crate-metadata.json"), &crate_metadata(&self.set))?;
         Ok(())
     }
 
@@ -302,6 +319,7 @@ impl Comparison {
             "energy_sigma_j",
             "energy_provenance",
             "carbon_g",
+            "peak_memory_bytes",
             "seconds",
             "standing",
             "dominated_by",
@@ -325,57 +343,5 @@ impl Comparison {
             text.push('\n');
         }
         text
-    }
-
-    /// One BoAmps report a run: the fields of the AFNOR/Boavizta format that are known here.
-    fn boamps(&self) -> Value {
-        let report = |r: &Row| {
-            json!({
-                "header": { "formatVersion": "0.1", "reportId": r.run, "reportStatus": "final" },
-                "task": {
-                    "taskFamily": "regression",
-                    "taskStage": "training",
-                    "algorithms": [{ "trainingType": "physics-informed neural surrogate" }],
-                    "taskDescription": r.problem,
-                },
-                "measures": [{
-                    "measurementMethod": r.energy_provenance,
-                    "powerConsumption": r.energy_j / 3.6e6,
-                    "measurementDuration": r.seconds,
-                    "unit": "kWh",
-                }],
-            })
-        };
-        json!(self.runs.iter().map(report).collect::<Vec<_>>())
-    }
-
-    /// The folder as an RO-Crate 1.1.
-    fn crate_metadata(&self) -> Value {
-        let files = [
-            ("comparison.json", "application/json", "Energy against accuracy of the runs"),
-            ("comparison.csv", "text/csv", "The same as a table"),
-            ("boamps.json", "application/json", "The same as BoAmps reports"),
-            ("report.html", "text/html", "The same as a page"),
-        ];
-        let parts: Vec<Value> = files.iter().map(|(name, ..)| json!({ "@id": name })).collect();
-        let mut graph = vec![
-            json!({
-                "@id": "ro-crate-metadata.json",
-                "@type": "CreativeWork",
-                "about": { "@id": "./" },
-                "conformsTo": { "@id": "https://w3id.org/ro/crate/1.1" },
-            }),
-            json!({
-                "@id": "./",
-                "@type": "Dataset",
-                "name": format!("Comparison of {}", self.set.join(", ")),
-                "description": "Energy, error and derived measures of trained surrogates",
-                "hasPart": parts,
-            }),
-        ];
-        graph.extend(files.iter().map(|(name, kind, what)| {
-            json!({ "@id": name, "@type": "File", "name": what, "encodingFormat": kind })
-        }));
-        json!({ "@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph })
     }
 }

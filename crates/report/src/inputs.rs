@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use surrogate_run::schema::{Energy, Evaluation, MetricsLine, Payback, PowerLine};
+use surrogate_run::schema::{Energy, Evaluation, ForecastLine, MetricsLine, Payback, PowerLine};
 use surrogate_run::{Manifest, RunDirectory, RunError, Table, read_json, read_lines};
 
 use crate::error::ReportError;
@@ -20,9 +21,19 @@ pub(crate) struct Inputs {
     pub metrics: Vec<MetricsLine>,
     pub energy: Option<Energy>,
     pub power: Vec<PowerLine>,
+    pub forecasts: Vec<ForecastLine>,
     pub payback: Option<Payback>,
+    /// Country of the electricity, if the user named one.
+    pub country: Option<String>,
     /// Files that are there and cannot be read, in words.
     pub warnings: Vec<String>,
+}
+
+/// What a report needs of `electricity.json`.
+#[derive(Deserialize)]
+struct Electricity {
+    #[serde(default)]
+    country: Option<String>,
 }
 
 impl Inputs {
@@ -44,7 +55,12 @@ impl Inputs {
             power: optional(read_lines(&run.file("energy.jsonl")), &mut warnings)
                 .map(|lines| lines.items)
                 .unwrap_or_default(),
+            forecasts: optional(read_lines(&run.file("forecast.jsonl")), &mut warnings)
+                .map(|lines| lines.items)
+                .unwrap_or_default(),
             payback: optional(json(&run, "payback.json"), &mut warnings),
+            country: optional(json(&run, "electricity.json"), &mut warnings)
+                .and_then(|given: Electricity| given.country),
             warnings: Vec::new(),
             manifest,
         };

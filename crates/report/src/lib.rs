@@ -18,7 +18,9 @@
 
 mod comparison;
 mod energy_accuracy;
+mod energy_section;
 mod error;
+mod exports;
 mod figure;
 mod figures;
 mod inputs;

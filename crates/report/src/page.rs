@@ -4,14 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use minijinja::{Environment, Value, context};
-use surrogate_run::schema::{Energy, Evaluation};
+use surrogate_run::schema::Evaluation;
 use surrogate_run::{Manifest, Status, write_atomic};
 
+use crate::energy_section::{self, energy_section};
 use crate::error::ReportError;
 use crate::figure::text::{count, duration, number, pretty_unit, quantity};
-use crate::figures::{
-    Drawn, curves, energy, parameter_text, parameters, profiles, shown, training,
-};
+use crate::figures::{Drawn, curves, parameter_text, parameters, profiles, shown, training};
 use crate::inputs::Inputs;
 
 /// What a report has written.
@@ -57,12 +56,12 @@ pub(crate) struct TableView {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Section {
-    title: &'static str,
+pub(crate) struct Section {
+    pub title: &'static str,
     /// What is missing and why, and other remarks.
-    notes: Vec<String>,
-    tables: Vec<TableView>,
-    figures: Vec<FigureView>,
+    pub notes: Vec<String>,
+    pub tables: Vec<TableView>,
+    pub figures: Vec<FigureView>,
 }
 
 impl From<FigureView> for Value {
@@ -267,8 +266,8 @@ fn energy_number(inputs: &Inputs) -> NumberView {
         Some(sigma) => notes.push(format!("± {:.0} %", 100.0 * sigma / joules)),
         None => notes.push("uncertainty unknown".to_owned()),
     }
-    if let Some(carbon) = inputs.energy.as_ref().and_then(|energy| energy.carbon.as_ref()) {
-        notes.push(format!("{}\u{a0}g\u{a0}CO₂e", number(carbon.co2e_g, 2)));
+    if let Some(footprint) = inputs.energy.as_ref().and_then(|energy| energy.footprint.as_ref()) {
+        notes.push(energy_section::shown(&footprint.carbon, footprint.carbon.value, 2));
     }
     NumberView { label, value: quantity(joules, "J", 3), note: notes.join(", ") }
 }
@@ -365,75 +364,6 @@ fn training_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
             .push("Training was not validated against a reference on the way.".to_owned()),
     }
     (section, drawn)
-}
-
-fn energy_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
-    let mut section = Section { title: "Energy", ..Section::default() };
-    let mut drawn = Vec::new();
-    let evaluation = inputs.evaluation.as_ref();
-    let against = training::against_energy(&inputs.metrics, evaluation, &inputs.manifest.goals);
-    match against {
-        Some(figure) => drawn.push(figure),
-        None => section.notes.push(
-            "Error against energy is not shown: metrics.jsonl holds no \
-            energies with a validation error or a held-out residual."
-                .to_owned(),
-        ),
-    }
-    match &inputs.energy {
-        Some(energy) => {
-            section.tables.push(channel_table(energy));
-            section.notes.extend(energy.notes.iter().cloned());
-            if let Some(carbon) = &energy.carbon {
-                section.notes.push(format!(
-                    "Carbon: {}\u{a0}g\u{a0}CO₂e at {}\u{a0}g/kWh ({}).",
-                    number(carbon.co2e_g, 3),
-                    number(carbon.intensity_g_per_kwh, 3),
-                    if carbon.source.is_empty() { "source not given" } else { &carbon.source }
-                ));
-            }
-            drawn.extend(energy::by_stage(energy));
-        }
-        None => section.notes.push("No energy.json: the run was not metered.".to_owned()),
-    }
-    drawn.extend(energy::power(&inputs.power));
-    match &inputs.payback {
-        Some(payback) => {
-            section.notes.push(energy::payback_sentence(payback));
-            if !payback.solver.is_empty() {
-                section.notes.push(format!("Reference solver: {}.", payback.solver));
-            }
-            drawn.extend(energy::payback(payback));
-        }
-        None => section.notes.push(
-            "No payback.json: the energies of a reference solve and of a \
-            surrogate curve were not compared."
-                .to_owned(),
-        ),
-    }
-    (section, drawn)
-}
-
-fn channel_table(energy: &Energy) -> TableView {
-    let percent = |sigma: Option<f64>, uj: u64| match sigma {
-        Some(sigma) if uj > 0 => format!("± {:.0} %", 100.0 * sigma / uj as f64),
-        _ => "unknown".to_owned(),
-    };
-    let joules = |uj: u64| quantity(uj as f64 * 1e-6, "J", 3);
-    let mut rows: Vec<Vec<String>> = energy
-        .channels
-        .iter()
-        .map(|channel| {
-            let sigma = percent(channel.sigma_uj, channel.energy_uj);
-            let (name, how) = (channel.name.clone(), channel.how.clone());
-            vec![name, joules(channel.energy_uj), sigma, channel.provenance.clone(), how]
-        })
-        .collect();
-    let total = percent(energy.sigma_uj, energy.total_uj);
-    let provenance = energy.provenance.clone();
-    rows.push(vec!["total".to_owned(), joules(energy.total_uj), total, provenance, String::new()]);
-    let headers = ["Channel", "Energy", "Uncertainty", "Provenance", "How"];
-    TableView { headers: headers.map(str::to_owned).to_vec(), rows }
 }
 
 fn facts(manifest: &Manifest) -> Vec<FactView> {

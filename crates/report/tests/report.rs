@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use surrogate_report::{ReportError, compare, report};
-use surrogate_run::schema::{Evaluation, MetricsLine, Point};
+use surrogate_run::schema::{Energy, Evaluation, MetricsLine, Point, StageEnergy};
 use surrogate_run::{
     JsonLines, Manifest, ParameterRange, RunDirectory, Table, read_json, write_json,
 };
@@ -255,6 +255,20 @@ fn components_trained_in_turn_have_panels_of_their_own() {
     assert_eq!(table.words("component").unwrap()[50], "c_p");
 }
 
+/// Multiplies the energy of a run, and puts all of it in one stage.
+fn scale_energy(run: &RunDirectory, factor: f64) {
+    let mut energy: Energy = read_json(&run.file("energy.json")).unwrap();
+    let total_uj = (energy.total_uj as f64 * factor) as u64;
+    energy.channels.truncate(1);
+    energy.channels[0].energy_uj = total_uj;
+    let path = "train.adam".to_owned();
+    energy.stages = vec![StageEnergy { path, energy_uj: total_uj, ..StageEnergy::default() }];
+    (energy.total_uj, energy.unattributed_uj) = (total_uj, 0);
+    energy.sigma_uj = energy.sigma_uj.map(|sigma| sigma * factor);
+    energy.footprint.as_mut().unwrap().carbon.value *= factor;
+    write_json(&run.file("energy.json"), &energy).unwrap();
+}
+
 #[test]
 fn runs_are_compared_by_error_and_energy() {
     let folder = tempfile::tempdir().unwrap();
@@ -267,15 +281,13 @@ fn runs_are_compared_by_error_and_energy() {
         let output = evaluation.outputs.get_mut("voltage").unwrap();
         output.rms = output.rms.map(|rms| rms * error);
         write_json(&run.file("evaluation.json"), &evaluation).unwrap();
-        fs::remove_file(run.file("energy.json")).unwrap();
-        let mut manifest = run.manifest().unwrap();
         if energy == 0.0 {
-            manifest.energy = None;
-        } else if let Some(summary) = manifest.energy.as_mut() {
-            summary.energy_j *= energy;
-            summary.sigma_j = summary.sigma_j.map(|sigma| sigma * energy);
+            let manifest = Manifest { energy: None, ..run.manifest().unwrap() };
+            run.write_manifest(&manifest).unwrap();
+            fs::remove_file(run.file("energy.json")).unwrap();
+        } else {
+            scale_energy(&run, energy);
         }
-        run.write_manifest(&manifest).unwrap();
         runs.push(run.path().to_owned());
     }
     let out = folder.path().join("compare-20261121-0801");
@@ -321,12 +333,60 @@ fn assert_the_exports_are_sound(out: &Path) {
     assert!(found["hypervolume_decades2"].as_f64().unwrap() > 0.0);
     let csv = fs::read_to_string(out.join("comparison.csv")).unwrap();
     let columns = csv.lines().next().unwrap().split(',').count();
-    assert!(csv.lines().count() == 4 && columns == 24, "{csv}");
-    assert_eq!(json(&out.join("boamps.json")).as_array().unwrap().len(), 3);
+    assert!(csv.lines().count() == 4 && columns == 25, "{csv}");
+    assert!(rows.iter().all(|row| row["pepr_m"].is_number() && row["pepr_c"].is_number()));
+    let reports = json(&out.join("boamps.json"));
+    assert_eq!(reports.as_array().unwrap().len(), 3);
+    reports.as_array().unwrap().iter().for_each(assert_boamps);
     let graph = json(&out.join("ro-crate-metadata.json"));
     for part in graph["@graph"][1]["hasPart"].as_array().unwrap() {
         assert!(out.join(part["@id"].as_str().unwrap()).exists(), "{part}");
     }
+}
+
+/// Field names of the BoAmps schemas (as of 2026-04) that are used here; `!` marks required ones.
+const BOAMPS: [(&str, &str); 11] = [
+    ("", "header task! measures! system software infrastructure! environment quality"),
+    ("/header", "formatVersion reportId reportDatetime! reportStatus"),
+    ("/task", "taskStage! taskFamily! algorithms! dataset! measuredAccuracy taskDescription"),
+    (
+        "/task/algorithms/0",
+        "trainingType algorithmType algorithmName framework frameworkVersion parametersNumber \
+         optimizer quantization",
+    ),
+    ("/task/dataset/0", "dataUsage! dataType! source"),
+    (
+        "/measures/0",
+        "measurementMethod! version cpuTrackingMode gpuTrackingMode averageUtilizationCpu \
+         powerConsumption! measurementDuration measurementDateTime",
+    ),
+    ("/system", "os!"),
+    ("/environment", "country! powerSourceCarbonIntensity"),
+    ("/software", "language!"),
+    ("/infrastructure", "infraType! components!"),
+    ("/infrastructure/components/0", "componentName componentType! nbComponent! memorySize"),
+];
+
+fn assert_boamps(report: &Value) {
+    for (place, names) in BOAMPS {
+        let object = report.pointer(place).and_then(Value::as_object);
+        let object = object.unwrap_or_else(|| panic!("no {place} in {report:#}"));
+        let known: Vec<&str> = names.split(' ').map(|name| name.trim_end_matches('!')).collect();
+        for name in object.keys() {
+            assert!(known.contains(&name.as_str()), "{place}/{name} is no field of BoAmps");
+        }
+        for name in names.split(' ').filter_map(|name| name.strip_suffix('!')) {
+            assert!(object.contains_key(name), "{place}/{name} is required");
+        }
+    }
+    let measure = &report["measures"][0];
+    assert!(measure["powerConsumption"].as_f64().unwrap() > 0.0);
+    let share = measure["averageUtilizationCpu"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&share));
+    let accuracy = report["task"]["measuredAccuracy"].as_f64().unwrap();
+    assert!((0.9..=1.0).contains(&accuracy), "{accuracy}");
+    let date = report["header"]["reportDatetime"].as_str().unwrap();
+    assert!(date.len() == 19 && date.as_bytes()[10] == b' ', "{date}");
 }
 
 #[test]

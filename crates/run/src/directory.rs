@@ -198,6 +198,14 @@ impl RunDirectory {
         JsonLines::append(&self.file("metrics.jsonl"))
     }
 
+    /// Opens `forecast.jsonl` for more lines.
+    ///
+    /// # Errors
+    /// As [`JsonLines::append`].
+    pub fn forecasts(&self) -> Result<JsonLines, RunError> {
+        JsonLines::append(&self.file("forecast.jsonl"))
+    }
+
     /// Opens `log.jsonl` for more lines.
     ///
     /// # Errors

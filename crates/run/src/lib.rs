@@ -7,8 +7,11 @@
 //!   resolved.toml      as used, every default written out
 //!   log.jsonl          events                                   lines
 //!   metrics.jsonl      losses, held-out residual, energy        lines, schema::MetricsLine
-//!   energy.json        energy by channel and stage              schema::Energy
+//!   electricity.json   what the user said of its electricity
+//!   energy.json        energy by channel and stage, carbon      schema::Energy
 //!   energy.jsonl       power over time                          schema::PowerLine
+//!   green.json         what a green window saved
+//!   forecast.jsonl     what training was expected to take       lines, schema::ForecastLine
 //!   evaluation.json    errors against the reference             schema::Evaluation
 //!   payback.json       energy of a solve and of a prediction    schema::Payback
 //!   curves.csv         outputs at parameter points              table

@@ -9,6 +9,9 @@
 //! Energy by channel and stage in integer µJ: stages and the unattributed rest add up to the total
 //! exactly ([`Energy::check`]).
 //!
+//! # `forecast.jsonl`: [`ForecastLine`]
+//! What training was expected to take, line by line as it went on.
+//!
 //! # `evaluation.json`: [`Evaluation`]
 //! Errors of outputs (curves over one axis, usually time) and fields (profiles over a place) at
 //! the points of the parameter box where the reference was computed.
@@ -127,16 +130,119 @@ pub struct StageEnergy {
     pub cpu_s: f64,
 }
 
-/// Carbon of the energy.
+/// A number with its interval and where it comes from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Carbon {
-    /// Intensity of the electricity, g CO2e per kWh.
-    pub intensity_g_per_kwh: f64,
-    /// Where the intensity comes from.
+pub struct Quantity {
+    /// Value, in `unit`.
+    pub value: f64,
+    /// Lower end of the interval that holds the true value in about 68 % of cases.
+    pub low: f64,
+    /// Upper end of it.
+    pub high: f64,
+    /// Half the width of the interval.
+    pub sigma: f64,
+    /// Unit of all of them; empty for none.
+    pub unit: String,
+    /// `measured`, `calibrated`, `estimated` or `assumed`.
+    pub provenance: String,
+    /// Where the value comes from, in words.
     pub source: String,
-    /// CO2e, g.
-    pub co2e_g: f64,
+    /// Year or month of the source; empty where the value was made now.
+    pub vintage: String,
+}
+
+/// Carbon for each unit of work: software carbon intensity, ISO/IEC 21031.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CarbonPerUnit {
+    /// gCO2e for each unit, making of the hardware included.
+    pub carbon_per_unit: Quantity,
+    /// The functional unit, in words: `trained surrogate`, `voltage curve`.
+    pub unit: String,
+    /// How many units were done.
+    pub units: f64,
+}
+
+/// Carbon and water of the energy.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Footprint {
+    /// Energy, kWh.
+    pub energy: Quantity,
+    /// Total energy of the site over that of its computers.
+    pub pue: Quantity,
+    /// Carbon intensity of the electricity, gCO2e/kWh.
+    pub carbon_intensity: Quantity,
+    /// What kind of intensity it is.
+    pub carbon_intensity_kind: String,
+    /// Carbon of the electricity, gCO2e.
+    pub carbon_operational: Quantity,
+    /// Share of the carbon of making the hardware, gCO2e.
+    pub carbon_embodied: Quantity,
+    /// Both, gCO2e.
+    pub carbon: Quantity,
+    /// Water evaporated on the site, L.
+    pub water_on_site: Quantity,
+    /// Water used in making the electricity, L.
+    pub water_off_site: Quantity,
+    /// Carbon for each unit of work.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub per_unit: Vec<CarbonPerUnit>,
+}
+
+/// What the meter itself took, in the last session.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MeterCost {
+    /// Readings at stage boundaries.
+    pub boundaries: u64,
+    /// Mean time of one, µs.
+    pub microseconds_per_boundary: f64,
+    /// Readings by the sampler.
+    pub beats: u64,
+    /// Mean time of one, µs.
+    pub microseconds_per_beat: f64,
+    /// Time of all readings over that of the session, as a share of one core, %.
+    pub percent_of_a_core: f64,
+}
+
+/// An expected value with its 80 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Expectation {
+    /// Expected value.
+    pub value: f64,
+    /// Lower end: one in ten ends below.
+    pub low: f64,
+    /// Upper end: one in ten ends above.
+    pub high: f64,
+}
+
+/// A line of `forecast.jsonl`: what training will have taken at its end, as seen on the way.
+/// Everything counts from the start of the run, earlier sessions included.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ForecastLine {
+    /// Working time when it was made, s.
+    pub time_s: f64,
+    /// Iteration, over all components.
+    pub step: u64,
+    /// Optimiser stage.
+    pub stage: String,
+    /// Share that was done, of the stage or of the nearest limit.
+    pub share: f64,
+    /// What ends training in this forecast: `all iterations`, or a limit. Training that converges
+    /// ends earlier.
+    pub bound: String,
+    /// Energy so far, J.
+    pub used_j: f64,
+    /// Energy at the end, J.
+    pub energy_j: Expectation,
+    /// Carbon at the end, at the stated intensity, gCO2e.
+    pub carbon_g: Expectation,
+    /// Working time at the end, s.
+    pub seconds: Expectation,
 }
 
 /// `energy.json`.
@@ -155,15 +261,27 @@ pub struct Energy {
     pub total_uj: u64,
     /// Standard uncertainty of the total, µJ; null if unknown.
     pub sigma_uj: Option<f64>,
+    /// Lower end of the total's 68 % interval, µJ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low_uj: Option<u64>,
+    /// Upper end of it, µJ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub high_uj: Option<u64>,
     /// Provenance of the total: that of its weakest part.
     pub provenance: String,
     /// Wall time of the metered span, s.
     pub wall_s: f64,
     /// CPU time of the metered span, s.
     pub cpu_s: f64,
-    /// Carbon, if an intensity was given.
+    /// Most memory that the process held in any session, bytes; memory of a GPU is not in it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub carbon: Option<Carbon>,
+    pub peak_memory_bytes: Option<u64>,
+    /// Carbon and water.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub footprint: Option<Footprint>,
+    /// What the meter itself took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meter: Option<MeterCost>,
     /// What was not or could not be metered, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -317,12 +435,26 @@ pub struct Payback {
     pub format: u32,
     /// The reference solver with its settings, in words.
     pub solver: String,
+    /// What a curve is, as a functional unit: `voltage curve`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub curve: String,
     /// Energy of one reference solve, J.
     pub energy_per_solve_j: f64,
     /// Energy of one curve of the surrogate, J.
     pub energy_per_curve_j: f64,
     /// Energy of training, J.
     pub energy_training_j: f64,
+    /// Standard uncertainty of the energy of a solve, J: the spread of repeated batches. The scale
+    /// of the meter is not in it, as it is that of the curve too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigma_per_solve_j: Option<f64>,
+    /// The same of a curve, J.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigma_per_curve_j: Option<f64>,
+    /// Standard uncertainty of the energy of training, J, with the scale of the meter: training
+    /// loads the machine otherwise than solves and curves do, so that the scale need not cancel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigma_training_j: Option<f64>,
     /// Provenance of these energies: that of the weakest.
     pub provenance: String,
     /// Time of one reference solve, s.

@@ -1,27 +1,22 @@
-//! `surrogate evaluate`: errors at random parameter points; and the payback count.
-
-use std::time::Instant;
+//! `surrogate evaluate`: errors at random parameter points, and what finding them took.
 
 use serde_json::{Map, json};
-use surrogate_engine::{Model, Predictor};
-use surrogate_meter::Meter;
-use surrogate_problem::Problem;
-use surrogate_run::RunDirectory;
-use surrogate_run::schema::Payback;
+use surrogate_meter::{Meter, MeterOptions, detect};
 
+use super::payback::curve_words;
 use super::train::errors_json;
 use crate::args::Evaluate;
+use crate::compare;
 use crate::failure::Failure;
+use crate::footprint::{self, Work};
 use crate::terminal::Terminal;
 use crate::trained::Trained;
-use crate::{compare, energy};
 
-/// Least seconds that each side of the payback measurement runs.
-const MEASURE_S: f64 = 0.15;
+/// What the last evaluation took, in the run directory. Not on stdout, which is the same for the
+/// same run and points.
+const ACCOUNT: &str = "evaluate-energy.json";
 /// Most parameter points of one comparison; each is a solve.
 const MOST_POINTS: usize = 100_000;
-/// Times of a curve.
-const CURVE: usize = 100;
 
 /// Runs the command.
 pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
@@ -32,8 +27,24 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
         return Err(Failure::user(format!("--points must be at most {MOST_POINTS}")));
     }
     let mut trained = Trained::open(&arguments.run)?;
+    let electricity = arguments.electricity.or_of(&trained.run)?;
+    electricity.check()?;
+    let meter = Meter::start(MeterOptions {
+        detection: Some(detect(&arguments.counters.options())),
+        proc_root: arguments.counters.proc_root.clone(),
+        ..MeterOptions::default()
+    })?;
+    let stage = meter.stage("solve");
     let truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;
+    drop(stage);
+    let stage = meter.stage("evaluate");
     let found = compare::errors(&trained.problem, &mut trained.model, &trained.weights, &truth)?;
+    drop(stage);
+    let report = meter.stop();
+    let options = electricity.options(&report, terminal)?;
+    let unit = trained.problem.outputs.first().map_or("prediction".to_string(), curve_words);
+    let work = Work::evaluation(&unit, truth.parameters.len(), &report);
+    let account = footprint::account(&report, &options, &work);
     let manifest = trained.run.manifest()?;
     let goals = crate::record::goals(&trained.problem, &truth, &found);
     let mut judged = manifest.clone();
@@ -76,6 +87,11 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
         ));
     }
     terminal.say(format!("reference: {} ({})", truth.kind, truth.how));
+    footprint::say(terminal, &report, &account);
+    // a run on a read-only disk can be evaluated all the same
+    if let Err(why) = surrogate_run::write_json(&trained.run.file(ACCOUNT), &account) {
+        terminal.warn(format!("the energy of this evaluation is not kept: {why}"));
+    }
     let own: Map<String, serde_json::Value> = truth
         .own_error
         .iter()
@@ -98,82 +114,4 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
         "reference": { "kind": truth.kind, "how": truth.how, "own_error": own },
     }));
     Ok(0)
-}
-
-/// Measures one reference solve and one surrogate curve, and writes payback.json.
-pub fn payback(
-    run: &RunDirectory,
-    problem: &Problem,
-    model: &mut Model,
-    weights: &[Vec<f64>],
-    meter: &Meter,
-) -> Result<(), Failure> {
-    let Some(t) = crate::places::time_coordinate(problem) else {
-        return Ok(());
-    };
-    let Ok(solver) = compare::solver(problem, false) else {
-        return Ok(());
-    };
-    let c = &problem.coordinates[t];
-    let curve = |o: &&surrogate_problem::model::Output| o.coordinates.iter().all(|&k| k == t);
-    let Some(output) = problem.outputs.iter().find(curve) else {
-        return Ok(());
-    };
-    let step = (c.upper - c.lower) / CURVE as f64;
-    let times: Vec<f64> = (1..=CURVE).map(|k| c.lower + step * k as f64).collect();
-    let points = compare::parameter_points(problem, 64, 3);
-
-    let (mut solves, begun) = (0usize, Instant::now());
-    let guard = meter.stage("payback.solve");
-    while begun.elapsed().as_secs_f64() < MEASURE_S {
-        if solver.solve(&points[solves % points.len()], &times).is_err() {
-            return Ok(());
-        }
-        solves += 1;
-    }
-    drop(guard);
-    let solve_s = begun.elapsed().as_secs_f64() / solves as f64;
-
-    let mut predictor = Predictor::new(model, weights, &[output.value], &[])?;
-    let n = points.len() * CURVE;
-    let columns: Vec<Vec<f64>> = predictor
-        .symbols()
-        .iter()
-        .map(|s| match problem.parameters.iter().position(|p| p.symbol == *s) {
-            Some(k) => (0..n).map(|i| points[i / CURVE][k]).collect(),
-            None => (0..n).map(|i| times[i % CURVE]).collect(),
-        })
-        .collect();
-    let (mut curves, begun) = (0usize, Instant::now());
-    let guard = meter.stage("payback.predict");
-    while begun.elapsed().as_secs_f64() < MEASURE_S {
-        predictor.evaluate(&columns, n);
-        curves += points.len();
-    }
-    drop(guard);
-    let curve_s = begun.elapsed().as_secs_f64() / curves as f64;
-
-    let report = meter.report();
-    let joules = |path: &str| report.inclusive_uj(path) as f64 * 1e-6;
-    let training = report
-        .stages
-        .iter()
-        .filter(|s| s.path.starts_with("train.") || s.path == "sample" || s.path == "checkpoint")
-        .map(|s| s.own.total_uj() as f64 * 1e-6)
-        .sum();
-    let (cells, tolerance) = solver.resolution();
-    let payback = Payback {
-        format: 1,
-        solver: format!(
-            "reference solver, {cells} cells, tolerance {tolerance:.0e}, {CURVE} times"
-        ),
-        energy_per_solve_j: joules("payback.solve") / solves as f64,
-        energy_per_curve_j: joules("payback.predict") / curves as f64,
-        energy_training_j: training,
-        provenance: energy::word(&report).to_string(),
-        seconds_per_solve: Some(solve_s),
-        seconds_per_curve: Some(curve_s),
-        how: format!("{solves} solves and {curves} curves, one thread"),
-    };
-    Ok(surrogate_run::write_json(&run.file("payback.json"), &payback)?)
 }

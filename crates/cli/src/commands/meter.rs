@@ -2,7 +2,6 @@
 
 mod calibrate;
 mod detect;
-mod place;
 mod plan;
 mod print;
 mod run;

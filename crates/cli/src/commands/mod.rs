@@ -3,6 +3,7 @@
 pub mod check;
 pub mod evaluate;
 pub mod meter;
+pub mod payback;
 pub mod predict;
 pub mod report;
 pub mod runs;

@@ -1,8 +1,11 @@
 //! `surrogate train`: prepare, train with checkpoints, evaluate, report.
 
 mod closing;
+mod foresight;
+pub mod green;
 mod opening;
 mod session;
+mod slices;
 mod verdict;
 mod watched;
 
@@ -10,7 +13,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use surrogate_engine::Model;
-use surrogate_meter::{Meter, MeterOptions};
+use surrogate_meter::{Meter, MeterOptions, detect};
 use surrogate_problem::Problem;
 use surrogate_problem::model::Optimizer;
 use surrogate_run::{Hardware, Manifest};
@@ -20,16 +23,19 @@ use crate::args::Train;
 use crate::device::Device;
 use crate::failure::Failure;
 use crate::interrupts;
-use crate::progress::{parse_duration, parse_energy};
+use crate::progress::{parse_carbon, parse_duration, parse_energy};
 use crate::terminal::Terminal;
 use crate::trained::{self, Loaded};
 
 pub use closing::errors_json;
+use green::Green;
 use opening::Resumed;
-use session::Session;
+use session::{Accounts, Session};
 
 /// Seed of the parameter points of comparisons.
 const CHECK_SEED: u64 = 20_261_121;
+/// Training time of a file that says nothing about it.
+const DEFAULT_TIME_S: f64 = 240.0;
 /// Most threads that may be asked for.
 const MOST_THREADS: usize = 1024;
 
@@ -57,9 +63,29 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         terminal.json(&json!({ "status": "dry-run" }));
         return Ok(0);
     }
+    let budget_s = problem.train.max_time_s;
+    let unplanned = problem.train.stages.is_empty().then_some(DEFAULT_TIME_S);
+    limits.time_s = limits.time_s.or(budget_s).or(unplanned);
     limits.stages_s = problem.train.stages.iter().map(|s| s.max_time_s).collect();
     let carry_over = resumed.as_ref().map(Resumed::energy).unwrap_or_default();
-    let meter = Meter::start(MeterOptions { carry_over, ..MeterOptions::default() })?;
+    let electricity = match &resumed {
+        Some(resumed) => arguments.electricity.or_of(&resumed.run)?,
+        None => arguments.electricity.clone(),
+    };
+    electricity.check()?;
+    let meter = Meter::start(MeterOptions {
+        carry_over,
+        detection: Some(detect(&arguments.counters.options())),
+        proc_root: arguments.counters.proc_root.clone(),
+        ..MeterOptions::default()
+    })?;
+    let mut options = electricity.options(&meter.report(), terminal)?;
+    let site = (limits.time_s, options.site.pue().value);
+    let green = Green::choose(&arguments.green, site, &meter, terminal)?;
+    if let Some(green) = &green {
+        options.intensity = green.planned_intensity();
+    }
+    let carbon = options.carbon_rate();
     // what is wrong with the problem itself shows here, before anything is written
     let prepare = meter.stage("sample");
     let model = Model::new(problem)?;
@@ -69,43 +95,41 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         Some(resumed) => resumed.reopen(&device)?,
         None => opening::create(arguments, &loaded, &device)?,
     };
-    let mut session = Session::new(opened, meter, device, terminal);
+    electricity.keep(&opened.run)?;
+    let accounts = Accounts { meter, electricity, carbon, green };
+    let mut session = Session::new(opened, accounts, device, started, terminal);
     session.announce(problem);
     interrupts::watch()?;
-    let outcome = session.train(problem, model, &limits, started);
-    session.close(problem, outcome, arguments, started)
+    let outcome = session.train(problem, model, &limits);
+    session.close(problem, outcome, arguments)
 }
 
-/// `--max-time`, `--max-energy`, and `max_time` of the file's stages.
+/// `--max-time`, `--max-energy`, `--max-carbon`, and `max_time` of the file's stages.
 struct Limits {
     time_s: Option<f64>,
     energy_j: Option<f64>,
+    carbon_g: Option<f64>,
     stages_s: Vec<Option<f64>>,
 }
 
 impl Limits {
     fn read(arguments: &Train) -> Result<Self, Failure> {
-        let time_s = match &arguments.max_time {
-            Some(text) => Some(parse_duration(text).ok_or_else(|| {
-                Failure::helped(
-                    format!("`{text}` is not a positive time"),
-                    "--max-time 90s, 30m or 2h",
-                )
-            })?),
-            None => None,
+        let limit = |text: &Option<String>, parse: fn(&str) -> Option<f64>, what, help: &str| {
+            let Some(text) = text else { return Ok(None) };
+            let wrong = || Failure::helped(format!("`{text}` is not a positive {what}"), help);
+            parse(text).map(Some).ok_or_else(wrong)
         };
-        let energy_j = match &arguments.max_energy {
-            Some(text) => Some(parse_energy(text).ok_or_else(|| {
-                Failure::helped(
-                    format!("`{text}` is not a positive energy"),
-                    "--max-energy 500J or 5Wh",
-                )
-            })?),
-            None => None,
-        };
-        Ok(Self { time_s, energy_j, stages_s: Vec::new() })
+        let (time, energy) = ("--max-time 90s, 30m or 2h", "--max-energy 500J or 5Wh");
+        let carbon = "--max-carbon 5g or 200mg";
+        Ok(Self {
+            time_s: limit(&arguments.max_time, parse_duration, "time", time)?,
+            energy_j: limit(&arguments.max_energy, parse_energy, "energy", energy)?,
+            carbon_g: limit(&arguments.max_carbon, parse_carbon, "mass of CO2e", carbon)?,
+            stages_s: Vec::new(),
+        })
     }
 }
+
 /// Starts the threads: as many as asked for, or as the run that goes on had.
 fn threads(arguments: &Train, before: Option<&Manifest>) -> Result<(), Failure> {
     let recorded = before.and_then(|m| m.threads).map(|t| t as usize);

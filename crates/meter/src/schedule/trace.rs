@@ -123,6 +123,16 @@ impl Trace {
         (hours / self.slot_h - 1e-9).ceil().max(0.0) as usize
     }
 
+    /// A moment (s since 1970, UTC) in hours since the start of the trace; negative before it.
+    /// `None` if the trace has no times. Times without a zone are UTC.
+    #[must_use]
+    pub fn hours_at(&self, unix_s: f64) -> Option<f64> {
+        let first = self.times.first()?;
+        let epoch = minute_of("1970-01-01T00:00")?;
+        let start_min = (minute_of(first)? - epoch - zone_minutes(first)) as f64;
+        Some(unix_s / 3_600.0 - start_min / 60.0)
+    }
+
     /// The slot that begins at `time`, or that holds it; `None` if the trace does not reach it.
     #[must_use]
     pub fn slot_at(&self, time: &str) -> Option<usize> {
@@ -153,6 +163,17 @@ fn minute_of(text: &str) -> Option<i64> {
     Some((days * 24 + hour) * 60 + minute)
 }
 
+/// Minutes that the zone at the end of a time, such as `+01:00`, is ahead of UTC; 0 without one.
+fn zone_minutes(text: &str) -> i64 {
+    let Some((at, sign)) = text.char_indices().skip(11).find(|(_, c)| "+-".contains(*c)) else {
+        return 0;
+    };
+    let digits: String = text[at + 1..].chars().filter(char::is_ascii_digit).collect();
+    let number = |range: std::ops::Range<usize>| digits.get(range).and_then(|d| d.parse().ok());
+    let minutes = 60 * number(0..2).unwrap_or(0) + number(2..4).unwrap_or(0);
+    if sign == '-' { -minutes } else { minutes }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +188,28 @@ mod tests {
         assert_eq!(trace.slots_of(1.2), 3);
         assert_eq!(trace.slot_at("2020-02-29T00:10"), Some(1));
         assert_eq!(trace.slot_at("2020-03-01T00:00"), None);
+    }
+
+    #[test]
+    fn a_moment_is_found_by_the_clock_and_the_zone() {
+        let trace = |times: [&str; 2]| {
+            let csv = format!("time,intensity\n{},1\n{},2\n", times[0], times[1]);
+            Trace::parse(&csv).unwrap()
+        };
+        let noon = 1_000.0 * 86_400.0 + 43_200.0; // 1972-09-27T12:00Z
+        let utc = trace(["1972-09-27T11:00", "1972-09-27T12:00"]);
+        assert_eq!(utc.hours_at(noon + 1_800.0), Some(1.5));
+        assert_eq!(
+            trace(["1972-09-27 11:00:00Z", "1972-09-27 12:00:00Z"]).hours_at(noon),
+            Some(1.0)
+        );
+        let berlin = trace(["1972-09-27T11:00:00+01:00", "1972-09-27T12:00:00+01:00"]);
+        assert_eq!(berlin.hours_at(noon), Some(2.0));
+        let india = trace(["1972-09-27T17:30+0530", "1972-09-27T18:30+0530"]);
+        assert_eq!(india.hours_at(noon), Some(0.0));
+        let newfoundland = trace(["1972-09-27T09:30-02:30", "1972-09-27T10:30-02:30"]);
+        assert_eq!(newfoundland.hours_at(noon - 3_600.0), Some(-1.0));
+        assert_eq!(Trace::hourly(vec![1.0]).hours_at(0.0), None);
     }
 
     #[test]

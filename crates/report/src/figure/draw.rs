@@ -408,6 +408,7 @@ fn draw_unclipped(
                     Side::Right => ((8.0, 4.0), "start"),
                     Side::Left => ((-8.0, 4.0), "end"),
                     Side::Above => ((0.0, -9.0), "middle"),
+                    Side::AboveLeft => ((4.0, -11.0), "end"),
                     Side::BelowRight => ((6.0, 18.0), "start"),
                     Side::Centre => ((0.0, 4.0), "middle"),
                 };

@@ -39,6 +39,8 @@ pub(crate) enum Side {
     Left,
     /// Above.
     Above,
+    /// Above and to the left.
+    AboveLeft,
     /// Below and to the right.
     BelowRight,
     /// On it.

@@ -95,7 +95,7 @@ pub(crate) fn number(value: f64, digits: usize) -> String {
 }
 
 /// Units that take a prefix when they stand alone.
-const TAKE_PREFIX: [&str; 10] = ["V", "A", "W", "J", "s", "m", "Pa", "K", "N", "Hz"];
+const TAKE_PREFIX: [&str; 13] = ["V", "A", "W", "J", "s", "m", "Pa", "K", "N", "Hz", "g", "L", "B"];
 
 /// Factor and printed unit that bring `size` (in `unit`) between 1 and 1000.
 ///

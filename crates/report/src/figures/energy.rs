@@ -9,6 +9,7 @@ use super::Drawn;
 use crate::figure::colour::{BLUE, GREEN, LIGHT_GREY, ORANGE, PURPLE, SKY, VERMILION, series};
 use crate::figure::text::{count, number, quantity, scaled_unit};
 use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch, thinned};
+use crate::metrics::{self, PaybackCount, Uncertain};
 
 /// Most stages with a bar of their own.
 const MOST_STAGES: usize = 12;
@@ -35,7 +36,8 @@ pub(crate) fn by_stage(energy: &Energy) -> Option<Drawn> {
     bars.push(("outside stages".to_owned(), outside, LIGHT_GREY));
     let greatest = bars.iter().map(|bar| bar.1).fold(0.0, f64::max);
     let (factor, unit) = scaled_unit("J", greatest);
-    let mut x = Axis::from_zero("Energy", &unit, [greatest * factor]);
+    let reach = greatest * (1.0 + relative.unwrap_or(0.0)); // to the end of its whisker
+    let mut x = Axis::from_zero("Energy", &unit, [reach * factor]);
     x.range.1 *= 1.42; // room for the numbers at the ends of the bars
     let y = Axis::categories(bars.iter().map(|bar| bar.0.clone()).collect());
     let mut panel = Panel::new(0, 0, x, y);
@@ -165,12 +167,17 @@ pub(crate) fn payback_sentence(payback: &Payback) -> String {
     let solve = quantity(payback.energy_per_solve_j, "J", 3);
     let curve = quantity(payback.energy_per_curve_j, "J", 3);
     let training = quantity(payback.energy_training_j, "J", 3);
+    let whole = |calls: f64| if calls < 1e9 { count(calls as u64) } else { number(calls, 3) };
     match payback.calls() {
         Some(calls) => {
-            let calls = if calls < 1e9 { count(calls as u64) } else { number(calls, 3) };
+            let interval = interval_of(payback).map_or_else(String::new, |found| {
+                let end = |n: Option<f64>| n.map_or_else(|| "never".to_owned(), whole);
+                format!(" ({} to {})", end(found.low), end(found.high))
+            });
             format!(
                 "Training took {training}; a reference solve takes {solve}, a surrogate curve \
-                    {curve}: the training is repaid after {calls} solver calls."
+                    {curve}: the training is repaid after {}{interval} solver calls.",
+                whole(calls)
             )
         }
         None => format!(
@@ -178,6 +185,15 @@ pub(crate) fn payback_sentence(payback: &Payback) -> String {
                 solve ({solve}): the training is never repaid."
         ),
     }
+}
+
+/// The payback count with its interval; `None` if the file holds no uncertainties.
+fn interval_of(payback: &Payback) -> Option<PaybackCount> {
+    Some(metrics::payback(
+        Uncertain::new(payback.energy_training_j, payback.sigma_training_j?),
+        Uncertain::new(payback.energy_per_solve_j, payback.sigma_per_solve_j?),
+        Uncertain::new(payback.energy_per_curve_j, payback.sigma_per_curve_j?),
+    ))
 }
 
 /// Energy of the solver and of the surrogate, training included, against the number of curves.

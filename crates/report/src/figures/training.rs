@@ -273,7 +273,7 @@ fn against(
     panel.marks.push(Mark::Dots { points: vec![end], colour, radius, shape });
     let text =
         format!("{} for {}", quantity(last.1, &measure.unit, 2), quantity(last.0, cost.unit, 3));
-    panel.marks.push(Mark::Note { x: end.0, y: end.1, text, side: Side::Left });
+    panel.marks.push(Mark::Note { x: end.0, y: end.1, text, side: Side::AboveLeft });
 
     let alt = format!("{} against {}, both logarithmic", measure.label, cost.label);
     let mut figure = Figure::new(cost.figure, alt, vec![280.0]);

@@ -11,7 +11,7 @@ use surrogate_meter::{
     read_wall,
 };
 
-use super::place::Counters;
+use crate::counters::Counters;
 use crate::failure::Failure;
 use crate::progress::parse_duration;
 use crate::terminal::Terminal;

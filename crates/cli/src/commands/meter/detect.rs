@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use surrogate_meter::{RejectionKind, detect};
 
-use super::place::Counters;
+use crate::counters::Counters;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 

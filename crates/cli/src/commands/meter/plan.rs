@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use surrogate_meter::schedule::{Costs, Job, Plan, Trace, backtest, plan};
 
-use super::print::scaled;
 use crate::failure::Failure;
+use crate::footprint::scaled;
 use crate::progress::{duration, parse_duration, parse_energy};
 use crate::terminal::Terminal;
 

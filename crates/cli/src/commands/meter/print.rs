@@ -4,19 +4,8 @@ use serde_json::{Value, json};
 use surrogate_meter::footprint::{Footprint, SoftwareCarbonIntensity};
 use surrogate_meter::{EnergyReport, Quantity};
 
-use crate::energy;
-
-/// Three significant digits with an SI prefix: `12.3 mJ`.
-pub fn scaled(value: f64, unit: &str) -> String {
-    let prefixes = [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u")];
-    let (factor, prefix) = prefixes
-        .into_iter()
-        .find(|(factor, _)| value.abs() >= *factor)
-        .unwrap_or(if value == 0.0 { (1.0, "") } else { (1e-9, "n") });
-    let shown = value / factor;
-    let digits = if shown.abs() >= 100.0 { 0 } else { 2 - usize::from(shown.abs() >= 10.0) };
-    format!("{shown:.digits$} {prefix}{unit}")
-}
+use crate::footprint::scaled;
+use crate::{energy, footprint};
 
 fn quantity(q: &Quantity, unit: &str) -> String {
     let vintage = if q.vintage.is_empty() { String::new() } else { format!(" ({})", q.vintage) };
@@ -73,14 +62,7 @@ pub fn text(
     }
     lines.push(format!("water     on site {}", quantity(&footprint.water_onsite_l, "L")));
     lines.push(format!("          off site {}", quantity(&footprint.water_offsite_l, "L")));
-    lines.push(format!(
-        "meter     {} boundaries of {:.1} us, {} beats of {:.1} us, {:.4} % of a core",
-        report.boundaries,
-        report.boundary_us(),
-        report.beats,
-        report.beat_us(),
-        100.0 * report.overhead_share()
-    ));
+    lines.push(format!("meter     {}", footprint::meter_line(report)));
     for missing in &report.not_measured {
         lines.push(format!("not seen  {missing}"));
     }
@@ -88,20 +70,6 @@ pub fn text(
         "carbon is location-based with yearly average intensities, not marginal ones".to_string(),
     );
     lines.join("\n")
-}
-
-/// A quantity with everything that belongs to it.
-pub fn quantity_json(q: &Quantity) -> Value {
-    json!({
-        "value": q.value,
-        "low": q.low,
-        "high": q.high,
-        "sigma": q.sigma(),
-        "unit": q.unit,
-        "provenance": q.provenance.word(),
-        "source": q.source,
-        "vintage": q.vintage,
-    })
 }
 
 /// The account as JSON.
@@ -121,42 +89,8 @@ pub fn object(
             "cpu_of": report.cpu_scope,
             "steal_per_mille": s.steal_per_mille,
         })),
-        "footprint": {
-            "energy": quantity_json(&footprint.energy_kwh),
-            "pue": quantity_json(&footprint.pue),
-            "carbon_intensity": quantity_json(&footprint.intensity),
-            "carbon_intensity_kind": "location-based average",
-            "carbon_operational": quantity_json(&footprint.operational_g),
-            "carbon_embodied": quantity_json(&footprint.embodied_g),
-            "carbon": quantity_json(&footprint.total_g),
-            "water_on_site": quantity_json(&footprint.water_onsite_l),
-            "water_off_site": quantity_json(&footprint.water_offsite_l),
-        },
-        "sci": sci.map(|s| json!({
-            "carbon_per_unit": quantity_json(&s.g_per_unit),
-            "unit": s.unit,
-            "units": s.done,
-        })),
-        "meter": {
-            "boundaries": report.boundaries,
-            "microseconds_per_boundary": report.boundary_us(),
-            "beats": report.beats,
-            "microseconds_per_beat": report.beat_us(),
-            "percent_of_a_core": 100.0 * report.overhead_share(),
-        },
+        "footprint": footprint::file(footprint, &[]),
+        "sci": sci.map(footprint::per_unit),
+        "meter": footprint::meter_cost(report),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_three_digits_and_a_prefix() {
-        assert_eq!(scaled(0.0123, "J"), "12.3 mJ");
-        assert_eq!(scaled(1_234.0, "J"), "1.23 kJ");
-        assert_eq!(scaled(523.4, "gCO2e"), "523 gCO2e");
-        assert_eq!(scaled(0.0, "L"), "0.00 L");
-        assert_eq!(scaled(3.2e-9, "L"), "3.20 nL");
-    }
 }

@@ -12,8 +12,9 @@ use surrogate_meter::footprint::FunctionalUnit;
 use surrogate_meter::{Meter, MeterOptions, adopt_orphans, detect, prometheus_text};
 use surrogate_run::write_atomic;
 
-use super::place::{Counters, Electricity, Whose};
 use super::print;
+use crate::counters::{Counters, Whose};
+use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::interrupts;
 use crate::progress::parse_duration;
@@ -85,7 +86,7 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> Result<u8, Failure> {
     };
     let report = meter.stop();
     drop(stage); // after the last reading, which thus is the command's
-    let footprint = arguments.electricity.footprint(&report)?;
+    let (footprint, _) = arguments.electricity.footprint(&report, terminal)?;
     let sci = arguments.functional_unit.as_ref().zip(arguments.units).and_then(|(unit, done)| {
         footprint.software_carbon_intensity(&FunctionalUnit::Named(unit.clone()), done)
     });

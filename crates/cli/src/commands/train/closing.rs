@@ -1,19 +1,19 @@
 //! The end of `train`: comparison with the reference, report, manifest, last words.
 
-use std::time::Instant;
-
 use serde_json::json;
 use surrogate_meter::EnergyReport;
 use surrogate_problem::Problem;
-use surrogate_run::schema::PowerLine;
+use surrogate_run::schema::{Energy, PowerLine};
 use surrogate_run::{Manifest, RunDirectory, RunError, Status};
 
 use super::CHECK_SEED;
+use super::green::Green;
 use super::session::{Outcome, Session};
 use super::verdict::{relative, verdict};
 use crate::args::Train;
-use crate::commands::evaluate::payback;
+use crate::commands::payback::payback;
 use crate::failure::Failure;
+use crate::footprint::{self, Work};
 use crate::progress::duration;
 use crate::terminal::Terminal;
 use crate::{compare, energy, interrupts, record, trained};
@@ -28,11 +28,10 @@ impl Session<'_> {
         problem: &Problem,
         outcome: Result<Outcome, Failure>,
         arguments: &Train,
-        started: Instant,
     ) -> Result<u8, Failure> {
         interrupts::end_at_once();
         let failure = match outcome {
-            Ok(outcome) => match self.finish(problem, outcome, arguments, started) {
+            Ok(outcome) => match self.finish(problem, outcome, arguments) {
                 Ok(code) => return Ok(code),
                 Err(failure) => failure,
             },
@@ -57,7 +56,6 @@ impl Session<'_> {
         problem: &Problem,
         mut outcome: Outcome,
         arguments: &Train,
-        started: Instant,
     ) -> Result<u8, Failure> {
         let header = json!({ "iterations": outcome.iterations, "held_out": outcome.held_out });
         let best = trained::weights_checkpoint(&outcome.weights, header);
@@ -71,9 +69,21 @@ impl Session<'_> {
             self.evaluate(problem, &mut outcome, held_out, &mut errors)?;
         }
         let report = self.meter.report();
-        self.files_of_energy(&report)?;
+        self.write_power(&report)?;
+        let mut options = self.electricity.options(&report, self.terminal)?;
+        if let Some(green) = &self.green {
+            options.intensity = green.intensity();
+            surrogate_run::write_json(&self.run.file("green.json"), &green.json())?;
+        }
+        let work = Work::training(outcome.status == Status::Finished, outcome.payback.as_ref());
+        let peak = self.peak_memory_bytes();
+        let account_of = |report: &EnergyReport| Energy {
+            peak_memory_bytes: peak,
+            ..footprint::account(report, &options, &work)
+        };
+        surrogate_run::write_json(&self.run.file("energy.json"), &account_of(&report))?;
         self.manifest.reason = Some(outcome.reason.clone());
-        self.manifest.seconds = Some(self.before_s + started.elapsed().as_secs_f64());
+        self.manifest.seconds = Some(self.watch.seconds());
         self.manifest.energy = Some(energy::summary(&report));
         self.manifest.end(outcome.status, jiff::Timestamp::now());
         self.run.write_manifest(&self.manifest)?;
@@ -82,9 +92,18 @@ impl Session<'_> {
             surrogate_report::report(self.run.path())?;
         }
         let report = self.meter.report();
-        surrogate_run::write_json(&self.run.file("energy.json"), &energy::file(&report))?;
+        let account = account_of(&report);
+        surrogate_run::write_json(&self.run.file("energy.json"), &account)?;
         self.manifest.energy = Some(energy::summary(&report));
         self.run.write_manifest(&self.manifest)?;
+        if outcome.resumable {
+            self.account_for_the_end()?;
+        }
+        done(self.terminal, &self.manifest, &outcome);
+        footprint::say(self.terminal, &report, &account);
+        if let Some(green) = &self.green {
+            self.terminal.say(format!("green     {}", green.words()));
+        }
         last_words(self.terminal, &self.run, &self.manifest, &outcome, held_out);
         self.terminal.json(&json!({
             "run": self.run.path(),
@@ -96,6 +115,8 @@ impl Session<'_> {
             "seconds": self.manifest.seconds,
             "energy_j": report.total_uj as f64 * 1e-6,
             "energy_provenance": energy::word(&report),
+            "footprint": account.footprint,
+            "green": self.green.as_ref().map(Green::json),
             "errors": errors,
         }));
         let missed = self.manifest.goal_reached == Some(false);
@@ -133,14 +154,14 @@ impl Session<'_> {
         };
         record::write(&self.run, problem, &truth, &found, Some(held_out), &mut self.manifest)?;
         errors.extend(errors_json(&truth, &found));
-        payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
+        outcome.payback =
+            payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
         outcome.unchecked = compare::unchecked(problem, &truth);
         outcome.no_reference = truth.targets.is_empty().then_some(truth.how);
         Ok(())
     }
 
-    fn files_of_energy(&self, report: &EnergyReport) -> Result<(), Failure> {
-        surrogate_run::write_json(&self.run.file("energy.json"), &energy::file(report))?;
+    fn write_power(&self, report: &EnergyReport) -> Result<(), Failure> {
         let mut power = self.run.power()?;
         for sample in &report.samples {
             let names = report.channels.iter().map(|c| c.name.clone());
@@ -213,13 +234,7 @@ fn unknowns(
     Ok(surrogate_run::write_json(&run.file("unknowns.json"), &found)?)
 }
 
-fn last_words(
-    terminal: &Terminal,
-    run: &RunDirectory,
-    manifest: &Manifest,
-    outcome: &Outcome,
-    held_out: f64,
-) {
+fn done(terminal: &Terminal, manifest: &Manifest, outcome: &Outcome) {
     let seconds = manifest.seconds.unwrap_or(0.0);
     let energy = manifest.energy.as_ref();
     terminal.say(format!(
@@ -230,6 +245,15 @@ fn last_words(
         energy.map_or(0.0, |e| e.energy_j),
         energy.map_or("", |e| e.provenance.as_str()),
     ));
+}
+
+fn last_words(
+    terminal: &Terminal,
+    run: &RunDirectory,
+    manifest: &Manifest,
+    outcome: &Outcome,
+    held_out: f64,
+) {
     for e in &manifest.errors {
         if let (Some(rms), Some(max)) = (e.rms, e.max) {
             let relative = relative(e);
@@ -267,6 +291,9 @@ fn last_words(
     }
     let path = run.path().display();
     match outcome.status {
+        Status::Finished if outcome.resumable => terminal.say(format!(
+            "next      surrogate report {path} --open, or train on: surrogate train --resume {path}"
+        )),
         Status::Interrupted => terminal.say(format!("next      surrogate train --resume {path}")),
         _ => terminal.say(format!("next      surrogate report {path} --open")),
     }

@@ -29,7 +29,8 @@ pub struct Opened {
 pub struct Resumed {
     /// Its manifest.
     pub manifest: Manifest,
-    run: RunDirectory,
+    /// Its directory.
+    pub run: RunDirectory,
     saved: Option<Checkpoint>,
 }
 
@@ -39,7 +40,7 @@ impl Resumed {
         let run = trained::find(text)?;
         let manifest = run.manifest()?;
         match manifest.status_now() {
-            Status::Finished => {
+            Status::Finished if !stopped_by_a_limit(&run) => {
                 return Err(Failure::helped(
                     format!("run {} is finished", run.name()),
                     "start a new run, with more iterations or another seed",
@@ -84,10 +85,16 @@ impl Resumed {
         remove_unfinished(&run);
         manifest.device = device.name().to_string();
         manifest.status = Status::Running;
+        (manifest.reason, manifest.ended) = (None, None);
         manifest.process = Some(Process::current());
         run.write_manifest(&manifest)?;
         Ok(Opened { run, manifest, saved })
     }
+}
+
+/// Whether a finished run could be trained further: a limit on time, energy or carbon ended it.
+fn stopped_by_a_limit(run: &RunDirectory) -> bool {
+    run.checkpoint("last").is_ok_and(|saved| saved.header["complete"] == false)
 }
 
 /// The last checkpoint; `None` if the run was killed before the first, when nothing is lost by

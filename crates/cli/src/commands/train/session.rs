@@ -1,30 +1,28 @@
 //! Training in slices, with a checkpoint after each.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
-use surrogate_engine::{Control, Ending, Event, Model, Training};
-use surrogate_meter::{Meter, StageGuard};
+use surrogate_engine::{Component, Ending, Event, Model, Training};
+use surrogate_meter::footprint::CarbonRate;
+use surrogate_meter::{Meter, peak_memory_bytes};
 use surrogate_problem::Problem;
-use surrogate_run::schema::MetricsLine;
+use surrogate_run::schema::Payback;
 use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
 
 use super::Limits;
+use super::foresight::Foresight;
+use super::green::Green;
 use super::opening::Opened;
-use super::watched::{Watched, WatchedError};
+use super::slices::{Slices, Stopwatch, Why, cut_note};
+use super::watched::Watched;
 use crate::device::Device;
+use crate::electricity::Electricity;
+use crate::energy;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
-use crate::{energy, interrupts};
-
-/// Least seconds between checkpoints.
-const CHECKPOINT_EVERY_S: f64 = 2.0;
-/// Checkpoints take at most this share of the time.
-const CHECKPOINT_SHARE: f64 = 0.05;
-/// Training time of a file that says nothing about it.
-const DEFAULT_TIME_S: f64 = 240.0;
 
 /// How training ended.
 pub struct Outcome {
@@ -44,6 +42,22 @@ pub struct Outcome {
     pub unchecked: Vec<String>,
     /// Why there is no reference at all, if there is none.
     pub no_reference: Option<String>,
+    /// What a solve and a curve take; `None` until it is measured.
+    pub payback: Option<Payback>,
+    /// Training could go on from its last checkpoint.
+    pub resumable: bool,
+}
+
+/// What watches a run, and what its energy stands for.
+pub struct Accounts {
+    /// Watches every stage.
+    pub meter: Meter,
+    /// What the energy stands for.
+    pub electricity: Electricity,
+    /// Grams by energy and time.
+    pub carbon: CarbonRate,
+    /// The hours of low carbon, if there is a window.
+    pub green: Option<Green>,
 }
 
 /// A run while it is being made.
@@ -54,20 +68,47 @@ pub struct Session<'a> {
     pub manifest: Manifest,
     /// Watches every stage.
     pub meter: Meter,
-    /// Seconds of training in earlier sessions.
-    pub before_s: f64,
+    /// What the energy stands for.
+    pub electricity: Electricity,
+    /// Working time.
+    pub watch: Stopwatch,
+    /// The hours of low carbon, if there is a window.
+    pub green: Option<Green>,
     /// For people.
     pub terminal: &'a Terminal,
+    carbon: CarbonRate,
+    peak_before: Option<u64>,
     saved: Option<Checkpoint>,
     device: Device,
 }
 
 impl<'a> Session<'a> {
     /// Before the first step.
-    pub fn new(opened: Opened, meter: Meter, device: Device, terminal: &'a Terminal) -> Self {
+    pub fn new(
+        opened: Opened,
+        accounts: Accounts,
+        device: Device,
+        started: Instant,
+        terminal: &'a Terminal,
+    ) -> Self {
         let Opened { run, manifest, saved } = opened;
+        let Accounts { meter, electricity, carbon, green } = accounts;
         let seconds = saved.as_ref().and_then(|c| c.header["seconds"].as_f64());
-        Self { run, manifest, meter, before_s: seconds.unwrap_or(0.0), terminal, saved, device }
+        let watch = Stopwatch::new(seconds.unwrap_or(0.0), started);
+        let peak_before = saved.as_ref().and_then(|c| c.header["peak_memory_bytes"].as_u64());
+        Self {
+            run,
+            manifest,
+            meter,
+            electricity,
+            watch,
+            green,
+            terminal,
+            carbon,
+            peak_before,
+            saved,
+            device,
+        }
     }
 
     /// What is about to be done, and where.
@@ -90,7 +131,6 @@ impl<'a> Session<'a> {
         problem: &Problem,
         mut model: Model,
         limits: &Limits,
-        started: Instant,
     ) -> Result<Outcome, Failure> {
         let mut watched = Watched::new(problem, &mut model, &self.meter)?;
         let prepare = self.meter.stage("sample");
@@ -103,127 +143,82 @@ impl<'a> Session<'a> {
         }
         drop(prepare);
         self.manifest.weights = Some(model.components.iter().map(|c| c.n as u64).sum());
-        self.save(&training, 0.0)?;
-        let time_s = limits.time_s.or(problem.train.max_time_s).or(problem
-            .train
-            .stages
-            .is_empty()
-            .then_some(DEFAULT_TIME_S));
-        let (status, reason) =
-            self.iterate(&model, &mut training, &mut watched, limits, time_s, started)?;
+        self.save(&training, false)?;
+        let (why, complete) =
+            self.iterate((problem, &model), &mut training, &mut watched, limits)?;
+        let reason = if complete { endings(&training) } else { why.words().to_string() };
+        let status = match why {
+            Why::Interrupted if !complete => Status::Interrupted,
+            _ => Status::Finished,
+        };
         let (weights, held_out) = (training.best(), training.held_out());
-        let iterations = training.iterations();
+        let (iterations, cuts) = (training.iterations(), training.cuts());
         drop(training);
         let unchecked = problem.fields.iter().map(|f| f.name.clone()).collect();
         Ok(Outcome {
             status,
-            reason,
+            reason: with_cuts(reason, cuts),
             weights,
             held_out,
             iterations,
             model,
             unchecked,
             no_reference: None,
+            payback: None,
+            resumable: !complete,
         })
     }
 
-    /// Trains in slices between checkpoints.
+    /// Trains in slices between checkpoints; says why it stopped and whether nothing is left to do.
     fn iterate(
         &mut self,
-        model: &Model,
+        (problem, model): (&Problem, &Model),
         training: &mut Training<'_>,
         watched: &mut Watched,
         limits: &Limits,
-        time_s: Option<f64>,
-        started: Instant,
-    ) -> Result<(Status, String), Failure> {
+    ) -> Result<(Why, bool), Failure> {
         let planned = training.planned();
-        let mut progress = Progress::new(self.terminal, planned);
-        let mut metrics = self.run.metrics()?;
-        let mut wait_s = CHECKPOINT_EVERY_S.min(0.5);
-        let mut last = Instant::now();
-        let mut why = Why::Slice;
-        let mut clock = StageClock::new(&limits.stages_s);
-        let mut cuts = BTreeMap::new();
-        let complete = loop {
-            let mut failed = None;
-            let (meter, before_s) = (&self.meter, self.before_s);
-            let mut stage: Option<(&'static str, StageGuard)> = None;
-            let complete = training.run(&mut |event: &Event| {
-                if stage.as_ref().is_none_or(|(name, _)| *name != event.stage) {
-                    stage = None;
-                    stage = Some((event.stage, meter.stage(&format!("train.{}", event.stage))));
-                }
-                let elapsed = before_s + started.elapsed().as_secs_f64();
-                let joules = meter.energy_so_far_j();
-                let mut line = line(event, elapsed, joules);
-                if event.cuts > cuts.get(&event.component).copied().unwrap_or(0) {
-                    cuts.insert(event.component, event.cuts);
-                    let note = cut_note(cuts.values().sum());
-                    progress.note(&note);
-                    line.note = Some(note);
-                }
-                if let Err(e) = metrics.write(&line) {
-                    failed = Some(e);
-                    return Control::Stop;
-                }
-                progress.show(event, event.total, planned, elapsed - before_s, joules, time_s);
-                if interrupts::asked() {
-                    why = Why::Interrupted;
-                } else if time_s.is_some_and(|t| elapsed >= t) {
-                    why = Why::Time;
-                } else if limits.energy_j.is_some_and(|e| joules >= e) {
-                    why = Why::Energy;
-                } else if clock.is_over(event) {
-                    return Control::NextStage;
-                } else if last.elapsed().as_secs_f64() < wait_s {
-                    return Control::Continue;
-                }
-                Control::Stop
-            });
-            drop(stage);
-            if let Some(e) = failed {
-                return Err(e.into());
+        let progress = Progress::new(self.terminal, planned);
+        let accounts = (&self.meter, self.carbon);
+        let foresight = foresight(problem, model, planned);
+        let mut slices = Slices::new(accounts, limits, foresight, progress, &self.run)?;
+        if let Some(green) = &mut self.green {
+            green.begin(&self.meter);
+        }
+        loop {
+            if let Some(green) = &mut self.green {
+                self.watch.pause(green.wait(&self.meter, self.terminal));
+                slices.paused();
+                slices.pause_at = green.pause_at();
             }
+            let complete = training.run(&mut |event: &Event| slices.event(event, &self.watch));
+            slices.close()?;
             if let Some(errors) = watched.errors(model, training, &self.meter) {
-                let elapsed = self.before_s + started.elapsed().as_secs_f64();
-                progress.error(&errors, elapsed - self.before_s);
-                let joules = self.meter.energy_so_far_j();
-                let step = training.iterations();
-                metrics.write(&validation_line(step, elapsed, joules, &errors))?;
+                slices.errors(training.iterations(), &self.watch, &errors)?;
             }
             let writing = Instant::now();
-            self.save(training, started.elapsed().as_secs_f64())?;
-            let cost = writing.elapsed().as_secs_f64();
-            wait_s = CHECKPOINT_EVERY_S.max(cost / CHECKPOINT_SHARE);
-            last = Instant::now();
-            if complete || why != Why::Slice {
-                break complete;
+            self.save(training, complete)?;
+            if let Some(green) = &mut self.green {
+                green.book(&self.meter, true);
             }
-        };
-        progress.finish();
-        metrics.sync()?;
-        let reason = match (complete, why) {
-            (true, _) => endings(training),
-            (_, Why::Interrupted) => "interrupted".to_string(),
-            (_, Why::Time) => "time budget used".to_string(),
-            (_, Why::Energy) => "energy budget used".to_string(),
-            (_, Why::Slice) => "stopped".to_string(),
-        };
-        let status = match why {
-            Why::Interrupted if !complete => Status::Interrupted,
-            _ => Status::Finished,
-        };
-        Ok((status, with_cuts(reason, training.cuts())))
+            if complete || slices.why != Why::Slice {
+                let why = slices.why;
+                slices.finish()?;
+                return Ok((why, complete));
+            }
+            slices.begin(writing.elapsed().as_secs_f64());
+        }
     }
 
-    /// Checkpoint of everything, and energy so far.
-    fn save(&mut self, training: &Training<'_>, seconds: f64) -> Result<(), Failure> {
+    /// Checkpoint of everything, and energy so far; `complete`: there is nothing left to train.
+    fn save(&self, training: &Training<'_>, complete: bool) -> Result<(), Failure> {
         let _stage = self.meter.stage("checkpoint");
         let report = self.meter.report();
         let header = json!({
-            "seconds": self.before_s + seconds,
+            "seconds": self.watch.seconds(),
             "iterations": training.iterations(),
+            "complete": complete,
+            "peak_memory_bytes": self.peak_memory_bytes(),
             "energy": energy::to_json(&report),
             "resolved": self.manifest.hashes.get("resolved"),
         });
@@ -231,67 +226,28 @@ impl<'a> Session<'a> {
         self.run.write_checkpoint("last", &Checkpoint { header, blobs, words: Vec::new() })?;
         Ok(())
     }
-}
 
-/// Time that each component has spent in each stage of this session.
-struct StageClock<'a> {
-    limits_s: &'a [Option<f64>],
-    spent_s: BTreeMap<(usize, usize), f64>,
-    last: Instant,
-}
-
-impl<'a> StageClock<'a> {
-    fn new(limits_s: &'a [Option<f64>]) -> Self {
-        Self { limits_s, spent_s: BTreeMap::new(), last: Instant::now() }
+    /// Most memory held in any session.
+    pub fn peak_memory_bytes(&self) -> Option<u64> {
+        peak_memory_bytes(Path::new("/proc")).max(self.peak_before)
     }
 
-    /// Counts the time since the last event for this one's stage; true if its `max_time` is used.
-    fn is_over(&mut self, event: &Event) -> bool {
-        let now = Instant::now();
-        let spent = self.spent_s.entry((event.component, event.stage_index)).or_default();
-        *spent += (now - self.last).as_secs_f64();
-        self.last = now;
-        self.limits_s.get(event.stage_index).copied().flatten().is_some_and(|s| *spent >= s)
+    /// Puts what was used since the last checkpoint into it, so that a resumed run counts it.
+    pub fn account_for_the_end(&self) -> Result<(), Failure> {
+        let mut last = self.run.checkpoint("last")?;
+        last.header["energy"] = energy::to_json(&self.meter.report());
+        Ok(self.run.write_checkpoint("last", &last)?)
     }
 }
 
-fn validation_line(step: usize, time_s: f64, joules: f64, errors: &[WatchedError]) -> MetricsLine {
-    MetricsLine {
-        step: step as u64,
-        stage: "validation".to_string(),
-        time_s,
-        loss: f64::NAN,
-        energy_j: Some(joules),
-        validation: errors.iter().map(|(n, e, _)| (n.clone(), *e)).collect(),
-        ..MetricsLine::default()
+/// For components with something to train: others end at once.
+fn foresight(problem: &Problem, model: &Model, planned: usize) -> Foresight {
+    let mut stages: Vec<usize> = problem.train.stages.iter().map(|s| s.iterations).collect();
+    if stages.is_empty() {
+        stages.push(planned / model.components.len().max(1)); // the engine's own plan: one stage
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
-    Slice,
-    Interrupted,
-    Time,
-    Energy,
-}
-fn line(event: &Event, time_s: f64, joules: f64) -> MetricsLine {
-    MetricsLine {
-        step: event.total as u64,
-        stage: event.stage.to_string(),
-        field: Some(event.fields.join(",")),
-        time_s,
-        loss: event.loss,
-        terms: event.rows.iter().cloned().collect(),
-        held_out: event.held_out,
-        energy_j: Some(joules),
-        ..MetricsLine::default()
-    }
-}
-
-/// What is said of steps that were cut.
-fn cut_note(cuts: usize) -> String {
-    let times = if cuts == 1 { "once".to_string() } else { format!("{cuts} times") };
-    format!("learning rate halved {times} because the loss was not a number")
+    let trains = |c: &&Component| c.n > 0 && !c.blocks.is_empty();
+    Foresight::new(stages, model.components.iter().filter(trains).count())
 }
 
 fn with_cuts(reason: String, cuts: usize) -> String {

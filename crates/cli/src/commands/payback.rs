@@ -1,0 +1,144 @@
+//! What one reference solve and one curve of the surrogate take, for the payback count.
+
+use std::time::Instant;
+
+use surrogate_engine::{CurvePredictor, Model};
+use surrogate_meter::Meter;
+use surrogate_problem::Problem;
+use surrogate_problem::model::Output;
+use surrogate_run::RunDirectory;
+use surrogate_run::schema::Payback;
+use surrogate_symbolic::SymbolId;
+
+use crate::failure::Failure;
+use crate::{compare, energy, places};
+
+/// Batches of calls, whose spread gives the uncertainty.
+const BATCHES: usize = 5;
+/// Least seconds of a batch.
+const BATCH_S: f64 = 0.03;
+/// After so many seconds two batches are enough.
+const PATIENCE_S: f64 = 2.0;
+/// Times of a curve.
+const CURVE: usize = 100;
+
+/// What a call takes.
+struct PerCall {
+    energy_j: f64,
+    sigma_j: f64,
+    seconds: f64,
+    calls: usize,
+}
+
+/// Calls `work`, which says how many calls it made, in batches under a stage; `None` if it fails.
+fn measure(meter: &Meter, stage: &str, work: &mut dyn FnMut() -> Option<usize>) -> Option<PerCall> {
+    let used = || meter.report().inclusive_uj(stage) as f64 * 1e-6;
+    let (first_j, mut means_j) = (used(), Vec::new());
+    let (mut seconds, mut calls) = (0.0, 0);
+    while means_j.len() < BATCHES && (means_j.len() < 2 || seconds < PATIENCE_S) {
+        let (before_j, mut count) = (used(), 0);
+        let guard = meter.stage(stage);
+        let begun = Instant::now();
+        while begun.elapsed().as_secs_f64() < BATCH_S {
+            count += work()?;
+        }
+        seconds += begun.elapsed().as_secs_f64();
+        drop(guard);
+        means_j.push((used() - before_j) / count as f64);
+        calls += count;
+    }
+    let n = means_j.len() as f64;
+    let mean = means_j.iter().sum::<f64>() / n;
+    let variance = means_j.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    Some(PerCall {
+        energy_j: (used() - first_j) / calls as f64,
+        sigma_j: (variance / n).sqrt(),
+        seconds: seconds / calls as f64,
+        calls,
+    })
+}
+
+/// Measures one reference solve and one surrogate curve, and writes payback.json; `None` where
+/// there is no solver or no output along time.
+pub fn payback(
+    run: &RunDirectory,
+    problem: &Problem,
+    model: &mut Model,
+    weights: &[Vec<f64>],
+    meter: &Meter,
+) -> Result<Option<Payback>, Failure> {
+    let Some(t) = places::time_coordinate(problem) else {
+        return Ok(None);
+    };
+    let Ok(solver) = compare::solver(problem, false) else {
+        return Ok(None);
+    };
+    let curve = |o: &&Output| o.coordinates.iter().all(|&k| k == t);
+    let Some(output) = problem.outputs.iter().find(curve) else {
+        return Ok(None);
+    };
+    let c = &problem.coordinates[t];
+    let step = (c.upper - c.lower) / CURVE as f64;
+    let times: Vec<f64> = (1..=CURVE).map(|k| c.lower + step * k as f64).collect();
+    let points = compare::parameter_points(problem, 64, 3);
+
+    let mut solves = 0;
+    let solve = measure(meter, "payback.solve", &mut || {
+        solves += 1;
+        solver.solve(&points[(solves - 1) % points.len()], &times).ok().map(|_| 1)
+    });
+    let Some(solve) = solve else {
+        return Ok(None);
+    };
+    let at = [(c.symbol, times)];
+    let mut predictor = CurvePredictor::new(model, weights, &[output.value], &[], &at)?;
+    let value = |s: &SymbolId| problem.parameters.iter().position(|p| p.symbol == *s);
+    let rows: Option<Vec<Vec<f64>>> = (predictor.symbols().iter())
+        .map(|s| value(s).map(|k| points.iter().map(|p| p[k]).collect()))
+        .collect();
+    let rows = rows.ok_or(Failure::Internal("an output reads an unknown symbol".to_string()))?;
+    let predict = measure(meter, "payback.predict", &mut || {
+        predictor.evaluate(&rows, points.len());
+        Some(points.len())
+    });
+    let Some(predict) = predict else {
+        return Ok(None);
+    };
+
+    let report = meter.report();
+    let training_j = report
+        .stages
+        .iter()
+        .filter(|s| s.path.starts_with("train.") || s.path == "sample" || s.path == "checkpoint")
+        .map(|s| s.own.total_uj() as f64 * 1e-6)
+        .sum::<f64>();
+    let relative = report.total_sigma_uj as f64 / report.total_uj.max(1) as f64;
+    let (cells, tolerance) = solver.resolution();
+    let payback = Payback {
+        format: 1,
+        solver: format!(
+            "reference solver, {cells} cells, tolerance {tolerance:.0e}, {CURVE} times"
+        ),
+        curve: curve_words(output),
+        energy_per_solve_j: solve.energy_j,
+        energy_per_curve_j: predict.energy_j,
+        energy_training_j: training_j,
+        sigma_per_solve_j: Some(solve.sigma_j),
+        sigma_per_curve_j: Some(predict.sigma_j),
+        sigma_training_j: Some(relative * training_j),
+        provenance: energy::word(&report).to_string(),
+        seconds_per_solve: Some(solve.seconds),
+        seconds_per_curve: Some(predict.seconds),
+        how: format!("{} solves and {} curves, one thread", solve.calls, predict.calls),
+    };
+    surrogate_run::write_json(&run.file("payback.json"), &payback)?;
+    Ok(Some(payback))
+}
+
+/// What one prediction is, as a functional unit.
+pub fn curve_words(output: &Output) -> String {
+    match output.unit.text.as_str() {
+        "V" => "voltage curve".to_string(),
+        _ => format!("curve of {}", output.name),
+    }
+}
