@@ -135,6 +135,7 @@ impl Session<'_> {
         errors.extend(errors_json(&truth, &found));
         payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
         outcome.unchecked = compare::unchecked(problem, &truth);
+        outcome.undetermined = !surrogate_engine::undetermined(problem).is_empty();
         outcome.no_reference = truth.targets.is_empty().then_some(truth.how);
         Ok(())
     }
@@ -262,6 +263,10 @@ fn last_words(
     }
     match verdict(manifest, held_out, &outcome.unchecked) {
         "poor" => terminal.warn("this surrogate is a poor fit; do not rely on it"),
+        "unverified" if outcome.undetermined => terminal.warn(
+            "verdict unverified: only the residual speaks for it, and the conditions of the file \
+             may not determine the solution",
+        ),
         "unverified" => terminal.say("verdict   unverified: only the residual speaks for it"),
         _ => {}
     }

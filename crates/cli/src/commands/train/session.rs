@@ -42,6 +42,8 @@ pub struct Outcome {
     pub model: Model,
     /// Fields that no reference covers.
     pub unchecked: Vec<String>,
+    /// The file seems to lack conditions.
+    pub undetermined: bool,
     /// Why there is no reference at all, if there is none.
     pub no_reference: Option<String>,
 }
@@ -123,6 +125,7 @@ impl<'a> Session<'a> {
             iterations,
             model,
             unchecked,
+            undetermined: false,
             no_reference: None,
         })
     }
