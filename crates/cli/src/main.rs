@@ -9,6 +9,7 @@ mod energy;
 mod failure;
 mod grid;
 mod interrupts;
+mod inverse;
 mod places;
 mod progress;
 mod record;

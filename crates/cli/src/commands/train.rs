@@ -1,6 +1,7 @@
 //! `surrogate train`: prepare, train with checkpoints, evaluate, report.
 
 mod closing;
+mod found;
 mod opening;
 mod session;
 mod verdict;

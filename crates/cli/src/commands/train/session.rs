@@ -42,6 +42,8 @@ pub struct Outcome {
     pub model: Model,
     /// Fields that no reference covers.
     pub unchecked: Vec<String>,
+    /// Why what an inverse problem found should not be relied on.
+    pub doubts: Vec<String>,
     /// The file seems to lack conditions.
     pub undetermined: bool,
     /// Why there is no reference at all, if there is none.
@@ -125,6 +127,7 @@ impl<'a> Session<'a> {
             iterations,
             model,
             unchecked,
+            doubts: Vec::new(),
             undetermined: false,
             no_reference: None,
         })
