@@ -38,7 +38,7 @@ pub struct Misfit {
 impl Misfit {
     /// True if declared noise does not explain it.
     pub fn is_too_large(&self) -> bool {
-        self.noise.is_some_and(|sd| !(self.rms <= MOST_MISFIT * sd))
+        self.noise.is_some_and(|sd| self.rms.is_nan() || self.rms > MOST_MISFIT * sd)
     }
 }
 

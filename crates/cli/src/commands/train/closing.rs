@@ -60,7 +60,11 @@ impl Session<'_> {
         arguments: &Train,
         started: Instant,
     ) -> Result<u8, Failure> {
-        let header = json!({ "iterations": outcome.iterations, "held_out": outcome.held_out });
+        let header = json!({
+            "iterations": outcome.iterations,
+            "held_out": outcome.held_out,
+            "fields": self.fields,
+        });
         let best = trained::weights_checkpoint(&outcome.weights, header);
         self.manifest
             .hashes

@@ -17,6 +17,7 @@ use crate::device::Device;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
+use crate::trained::{check_fields, fingerprint};
 use crate::{energy, interrupts};
 
 /// Least seconds between checkpoints.
@@ -62,6 +63,8 @@ pub struct Session<'a> {
     pub before_s: f64,
     /// For people.
     pub terminal: &'a Terminal,
+    /// How fields are made of weights, for checkpoints.
+    pub fields: Vec<f64>,
     saved: Option<Checkpoint>,
     device: Device,
 }
@@ -71,7 +74,8 @@ impl<'a> Session<'a> {
     pub fn new(opened: Opened, meter: Meter, device: Device, terminal: &'a Terminal) -> Self {
         let Opened { run, manifest, saved } = opened;
         let seconds = saved.as_ref().and_then(|c| c.header["seconds"].as_f64());
-        Self { run, manifest, meter, before_s: seconds.unwrap_or(0.0), terminal, saved, device }
+        let before_s = seconds.unwrap_or(0.0);
+        Self { run, manifest, meter, before_s, terminal, fields: Vec::new(), saved, device }
     }
 
     /// What is about to be done, and where.
@@ -98,9 +102,11 @@ impl<'a> Session<'a> {
     ) -> Result<Outcome, Failure> {
         let mut watched = Watched::new(problem, &mut model, &self.meter)?;
         let prepare = self.meter.stage("sample");
+        self.fields = fingerprint(problem, &mut model)?;
         let make_loss = self.device.make_loss();
         let mut training = Training::new(problem, &model).with_loss(&*make_loss);
         if let Some(saved) = self.saved.take() {
+            check_fields(&saved, &self.fields)?;
             training.restore(&saved.blobs)?;
             let step = training.iterations() as u64;
             surrogate_run::truncate_after_step(&self.run.file("metrics.jsonl"), step)?;
@@ -231,6 +237,7 @@ impl<'a> Session<'a> {
             "seconds": self.before_s + seconds,
             "iterations": training.iterations(),
             "energy": energy::to_json(&report),
+            "fields": self.fields,
             "resolved": self.manifest.hashes.get("resolved"),
         });
         let blobs = training.state();
