@@ -101,11 +101,10 @@ pub(crate) fn lower(
     integrals_allowed: bool,
 ) -> Result<Lowered, EngineError> {
     let (outer, integrals) = extract_integrals(&mut form.graph, expressions);
-    for id in form.graph.jets_in(&outer) {
-        let order = form.graph.jet(id).order.order();
-        if order > MOST_ORDER {
-            return Err(EngineError::Order { order, most: MOST_ORDER });
-        }
+    // an ansatz with factors brings in lower orders beside that of the file
+    let orders = form.graph.jets_in(&outer).into_iter().map(|id| form.graph.jet(id).order.order());
+    if let Some(order) = orders.max().filter(|o| *o > MOST_ORDER) {
+        return Err(EngineError::Order { order, most: MOST_ORDER });
     }
     if !integrals.is_empty() && !integrals_allowed {
         return Err(EngineError::NestedIntegral);
