@@ -336,7 +336,8 @@ fn exact(
     Ok(Truth { kind: "exact", how, parameters, targets, own_error: Vec::new() })
 }
 
-fn from_files(problem: &Problem, tables: &[surrogate_problem::model::Measurements]) -> Truth {
+/// Tables of values by place, as targets.
+pub fn from_files(problem: &Problem, tables: &[surrogate_problem::model::Measurements]) -> Truth {
     let nominal: Vec<f64> = problem.parameters.iter().map(|p| p.nominal).collect();
     let mut targets = Vec::new();
     for table in tables {

@@ -12,6 +12,7 @@ mod failure;
 mod footprint;
 mod grid;
 mod interrupts;
+mod inverse;
 mod places;
 mod progress;
 mod record;

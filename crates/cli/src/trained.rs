@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use surrogate_engine::{CurvePredictor, Model};
+use surrogate_engine::{CurvePredictor, Model, Predictor, Region};
 use surrogate_problem::Problem;
 use surrogate_run::{Checkpoint, RunDirectory, Status, runs_folder};
 use surrogate_symbolic::{Node, SymbolId};
@@ -72,6 +72,9 @@ pub fn load_run(run: &RunDirectory) -> Result<Loaded, Failure> {
     read(&format!("{name}.toml"), text, &[], &|name| std::fs::read_to_string(input_file(run, name)))
 }
 
+/// Places of each field at which a fingerprint is taken.
+const PLACES: usize = 3;
+
 /// A trained surrogate.
 pub struct Trained {
     /// Its problem.
@@ -94,12 +97,13 @@ impl Trained {
     pub fn open(text: &str) -> Result<Self, Failure> {
         let run = find(text)?;
         let mut problem = load_run(&run)?.problem;
-        let model = Model::new(&problem)?;
+        let mut model = Model::new(&problem)?;
         let checkpoint = run.checkpoint("best").map_err(|error| match error {
             surrogate_run::RunError::Missing { .. } => no_weights(&run),
             other => other.into(),
         })?;
         let weights = weights(&model, &checkpoint)?;
+        check_fields(&checkpoint, &fingerprint(&problem, &mut model)?)?;
         // the reference solver takes unknown scalars as they were found
         for (component, x) in model.components.iter().zip(&weights) {
             for &u in &component.unknowns {
@@ -120,6 +124,50 @@ impl Trained {
     ) -> Result<CurvePredictor, Failure> {
         Ok(CurvePredictor::new(&mut self.model, &self.weights, expressions, by, places)?)
     }
+}
+
+/// Values of all fields at a few places for made-up weights. A surrogate is its weights *and* the
+/// way its fields are made of them, and another version of the program may make them otherwise:
+/// the same weights would then give other answers.
+///
+/// # Errors
+/// If a field cannot be evaluated.
+pub fn fingerprint(problem: &Problem, model: &mut Model) -> Result<Vec<f64>, Failure> {
+    let made_up = |n: usize| (1..=n).map(|i| 0.3 * (i as f64).sin()).collect();
+    let weights: Vec<Vec<f64>> = model.components.iter().map(|c| made_up(c.n)).collect();
+    let mut out = Vec::new();
+    for (k, field) in problem.fields.iter().enumerate() {
+        let node = model.form.graph.function_value(field.function);
+        let mut predictor = Predictor::new(model, &weights, &[node], &[])?;
+        let region = Region::of_field(problem, k);
+        let drawn = region.random(PLACES, 1);
+        let place = |s: &SymbolId| region.symbols.iter().position(|t| t == s);
+        let columns: Vec<Vec<f64>> =
+            predictor.symbols().iter().filter_map(|s| Some(drawn[place(s)?].clone())).collect();
+        out.extend(predictor.evaluate(&columns, PLACES).remove(0));
+    }
+    Ok(out.into_iter().map(|v| if v.is_finite() { v } else { 0.0 }).collect())
+}
+
+/// Refuses a checkpoint whose fields were made in another way.
+///
+/// # Errors
+/// [`Failure::User`] with the way out.
+pub fn check_fields(checkpoint: &Checkpoint, expected: &[f64]) -> Result<(), Failure> {
+    let saved: Option<Vec<f64>> = checkpoint.header["fields"]
+        .as_array()
+        .map(|list| list.iter().map(|v| v.as_f64().unwrap_or(f64::NAN)).collect());
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+    let same = |saved: &Vec<f64>| {
+        saved.len() == expected.len() && saved.iter().zip(expected).all(|(&a, &b)| near(a, b))
+    };
+    if saved.as_ref().is_some_and(same) {
+        return Ok(());
+    }
+    Err(Failure::helped(
+        "this run was made by a version of surrogate that makes fields of weights in another way",
+        "use that version, or train anew",
+    ))
 }
 
 fn no_weights(run: &RunDirectory) -> Failure {
@@ -150,4 +198,29 @@ fn weights(model: &Model, checkpoint: &Checkpoint) -> Result<Vec<Vec<f64>>, Fail
             .ok_or_else(|| Failure::user("the weights of this run do not fit its problem"))
     };
     model.components.iter().enumerate().map(component).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(ansatz: &str) -> Vec<f64> {
+        let text = format!(
+            "title = \"t\"\n[coordinates]\nt = \"0 .. 1\"\n[fields.u]\nansatz = \"{ansatz}\"\n\
+             [[equations]]\nequation = \"d(u, t) = -u\"\n"
+        );
+        let nothing = |_: &str| Err(io::ErrorKind::NotFound.into());
+        let problem = surrogate_problem::load_text("test.toml", &text, &[], &nothing).unwrap();
+        fingerprint(&problem, &mut Model::new(&problem).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn weights_of_another_ansatz_are_refused() {
+        let header = serde_json::json!({ "fields": fields("1 + t*N") });
+        let checkpoint = weights_checkpoint(&[], header);
+        assert!(check_fields(&checkpoint, &fields("1 + t*N")).is_ok());
+        assert!(check_fields(&checkpoint, &fields("1 + t/(t + 0.1)*N")).is_err());
+        let unnamed = weights_checkpoint(&[], serde_json::json!({}));
+        assert!(check_fields(&unnamed, &fields("1 + t*N")).is_err());
+    }
 }

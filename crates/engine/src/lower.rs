@@ -221,13 +221,15 @@ pub(crate) fn place_networks(
     form: &mut Formulation,
     expressions: &[Node],
 ) -> Result<Placed, EngineError> {
+    let jets = form.graph.jets_in(expressions);
+    // an ansatz with factors brings in lower orders beside that of the file
+    let orders = jets.iter().map(|&id| form.graph.jet(id).order.order());
+    if let Some(order) = orders.max().filter(|o| *o > MOST_ORDER) {
+        return Err(EngineError::Order { order, most: MOST_ORDER });
+    }
     let mut placements: Vec<Placement> = Vec::new();
-    for id in form.graph.jets_in(expressions) {
+    for id in jets {
         let jet = form.graph.jet(id).clone();
-        let order = jet.order.order();
-        if order > MOST_ORDER {
-            return Err(EngineError::Order { order, most: MOST_ORDER });
-        }
         let Some(field) = form.field_of_network(jet.function) else {
             continue;
         };

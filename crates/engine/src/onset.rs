@@ -91,7 +91,7 @@ pub(crate) fn of(
         return Ok(None);
     }
     let own = own.max(FASTEST * range);
-    let reach = (push * own.powi(i32::from(order))).max(speed * own).max(spread(&values[3]));
+    let reach = (push * own.powi(i32::from(order))).max(speed * own).max(size);
     Ok(Some(Onset { time: own, reach }))
 }
 

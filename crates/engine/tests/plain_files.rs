@@ -1,4 +1,5 @@
 //! What a plain file gets: every initial condition held exactly, whatever starts it.
+#![allow(clippy::unwrap_used)]
 
 use surrogate_engine::Model;
 use surrogate_problem::Problem;

@@ -10,6 +10,7 @@ use surrogate_symbolic::{FunctionId, Graph, Node, SymbolId};
 use crate::units::Dimension;
 
 /// A problem file, resolved.
+#[derive(Clone)]
 pub struct Problem {
     /// Short name: the file's stem.
     pub name: String,

@@ -24,6 +24,7 @@ pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
                     terminal.data(&text);
                 }
                 let mut warnings = loaded.problem.warnings.clone();
+                warnings.extend(surrogate_engine::undetermined(&loaded.problem));
                 warnings.extend(surrogate_engine::collapsible_parameters(&loaded.problem)?);
                 warnings.iter().for_each(|w| terminal.warn(w));
                 results.push(serde_json::json!({

@@ -2,6 +2,7 @@
 
 mod closing;
 mod foresight;
+mod found;
 pub mod green;
 mod opening;
 mod session;
@@ -56,6 +57,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     threads(arguments, before)?;
     let problem = &loaded.problem;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
+    surrogate_engine::undetermined(problem).iter().for_each(|w| terminal.warn(w));
     if arguments.dry_run {
         let model = Model::new(problem)?;
         refuse_too_large(problem, &model)?;

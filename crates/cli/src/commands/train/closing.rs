@@ -7,6 +7,7 @@ use surrogate_run::schema::{Energy, PowerLine};
 use surrogate_run::{Manifest, RunDirectory, RunError, Status};
 
 use super::CHECK_SEED;
+use super::found::{account, with_found};
 use super::green::Green;
 use super::session::{Outcome, Session};
 use super::verdict::{relative, verdict};
@@ -57,7 +58,11 @@ impl Session<'_> {
         mut outcome: Outcome,
         arguments: &Train,
     ) -> Result<u8, Failure> {
-        let header = json!({ "iterations": outcome.iterations, "held_out": outcome.held_out });
+        let header = json!({
+            "iterations": outcome.iterations,
+            "held_out": outcome.held_out,
+            "fields": self.fields,
+        });
         let best = trained::weights_checkpoint(&outcome.weights, header);
         self.manifest
             .hashes
@@ -110,7 +115,7 @@ impl Session<'_> {
             "status": outcome.status.word(),
             "reason": outcome.reason,
             "goal_reached": self.manifest.goal_reached,
-            "verdict": verdict(&self.manifest, held_out, &outcome.unchecked),
+            "verdict": verdict(&self.manifest, held_out, &outcome.unchecked, &outcome.doubts),
             "held_out_residual": held_out,
             "seconds": self.manifest.seconds,
             "energy_j": report.total_uj as f64 * 1e-6,
@@ -134,9 +139,12 @@ impl Session<'_> {
         held_out: f64,
         errors: &mut serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Failure> {
-        unknowns(self.terminal, problem, outcome, &self.run)?;
         let solved = with_found(&self.run, outcome)?;
         let problem = solved.as_ref().unwrap_or(problem);
+        {
+            let _stage = self.meter.stage("evaluate");
+            account(self.terminal, problem, outcome, &self.run)?;
+        }
         let truth = {
             let _stage = self.meter.stage("solve");
             match compare::truth(problem, CHECK_POINTS, CHECK_SEED, true) {
@@ -157,6 +165,7 @@ impl Session<'_> {
         outcome.payback =
             payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
         outcome.unchecked = compare::unchecked(problem, &truth);
+        outcome.undetermined = !surrogate_engine::undetermined(problem).is_empty();
         outcome.no_reference = truth.targets.is_empty().then_some(truth.how);
         Ok(())
     }
@@ -187,51 +196,6 @@ pub fn errors_json(
         (t.name.clone(), value)
     };
     truth.targets.iter().zip(found).map(entry).collect()
-}
-
-/// The problem with unknown scalars at the values found, for the reference solver; `None` if it has
-/// none.
-fn with_found(run: &RunDirectory, outcome: &Outcome) -> Result<Option<Problem>, Failure> {
-    if outcome.model.form.unknowns.is_empty() {
-        return Ok(None);
-    }
-    let mut problem = trained::load_run(run)?.problem;
-    for (component, x) in outcome.model.components.iter().zip(&outcome.weights) {
-        for &u in &component.unknowns {
-            if let Some(column) = component.unknown_columns[u] {
-                problem.unknowns[u].initial =
-                    outcome.model.form.unknowns[u].physical_value(x[column]);
-            }
-        }
-    }
-    Ok(Some(problem))
-}
-
-/// Values found for unknown scalars.
-fn unknowns(
-    terminal: &Terminal,
-    problem: &Problem,
-    outcome: &Outcome,
-    run: &RunDirectory,
-) -> Result<(), Failure> {
-    if problem.unknowns.is_empty() {
-        return Ok(());
-    }
-    let mut found = serde_json::Map::new();
-    for (component, x) in outcome.model.components.iter().zip(&outcome.weights) {
-        for &u in &component.unknowns {
-            let Some(column) = component.unknown_columns[u] else {
-                continue;
-            };
-            let value = outcome.model.form.unknowns[u].physical_value(x[column]);
-            let unknown = &problem.unknowns[u];
-            let value = value / unknown.unit.factor;
-            terminal.say(format!("found     {} = {value:.6} {}", unknown.name, unknown.unit.text));
-            let entry = json!({ "value": value, "unit": unknown.unit.text });
-            found.insert(unknown.name.clone(), entry);
-        }
-    }
-    Ok(surrogate_run::write_json(&run.file("unknowns.json"), &found)?)
 }
 
 fn done(terminal: &Terminal, manifest: &Manifest, outcome: &Outcome) {
@@ -284,8 +248,13 @@ fn last_words(
     if !outcome.unchecked.is_empty() && !manifest.errors.is_empty() {
         terminal.say(format!("unchecked {}: no reference", outcome.unchecked.join(", ")));
     }
-    match verdict(manifest, held_out, &outcome.unchecked) {
+    outcome.doubts.iter().for_each(|d| terminal.warn(d));
+    match verdict(manifest, held_out, &outcome.unchecked, &outcome.doubts) {
         "poor" => terminal.warn("this surrogate is a poor fit; do not rely on it"),
+        "unverified" if outcome.undetermined => terminal.warn(
+            "verdict unverified: only the residual speaks for it, and the conditions of the file \
+             may not determine the solution",
+        ),
         "unverified" => terminal.say("verdict   unverified: only the residual speaks for it"),
         _ => {}
     }

@@ -23,6 +23,7 @@ use crate::energy;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
+use crate::trained::{check_fields, fingerprint};
 
 /// How training ended.
 pub struct Outcome {
@@ -40,6 +41,10 @@ pub struct Outcome {
     pub model: Model,
     /// Fields that no reference covers.
     pub unchecked: Vec<String>,
+    /// Why what an inverse problem found should not be relied on.
+    pub doubts: Vec<String>,
+    /// The file seems to lack conditions.
+    pub undetermined: bool,
     /// Why there is no reference at all, if there is none.
     pub no_reference: Option<String>,
     /// What a solve and a curve take; `None` until it is measured.
@@ -76,6 +81,8 @@ pub struct Session<'a> {
     pub green: Option<Green>,
     /// For people.
     pub terminal: &'a Terminal,
+    /// How fields are made of weights, for checkpoints.
+    pub fields: Vec<f64>,
     carbon: CarbonRate,
     peak_before: Option<u64>,
     saved: Option<Checkpoint>,
@@ -104,6 +111,7 @@ impl<'a> Session<'a> {
             watch,
             green,
             terminal,
+            fields: Vec::new(),
             carbon,
             peak_before,
             saved,
@@ -134,9 +142,11 @@ impl<'a> Session<'a> {
     ) -> Result<Outcome, Failure> {
         let mut watched = Watched::new(problem, &mut model, &self.meter)?;
         let prepare = self.meter.stage("sample");
+        self.fields = fingerprint(problem, &mut model)?;
         let make_loss = self.device.make_loss();
         let mut training = Training::new(problem, &model).with_loss(&*make_loss);
         if let Some(saved) = self.saved.take() {
+            check_fields(&saved, &self.fields)?;
             training.restore(&saved.blobs)?;
             let step = training.iterations() as u64;
             surrogate_run::truncate_after_step(&self.run.file("metrics.jsonl"), step)?;
@@ -163,6 +173,8 @@ impl<'a> Session<'a> {
             iterations,
             model,
             unchecked,
+            doubts: Vec::new(),
+            undetermined: false,
             no_reference: None,
             payback: None,
             resumable: !complete,
@@ -220,6 +232,7 @@ impl<'a> Session<'a> {
             "complete": complete,
             "peak_memory_bytes": self.peak_memory_bytes(),
             "energy": energy::to_json(&report),
+            "fields": self.fields,
             "resolved": self.manifest.hashes.get("resolved"),
         });
         let blobs = training.state();

@@ -8,7 +8,12 @@ const MOST: f64 = 1e-2;
 const MOST_OF_SPREAD: f64 = 5e-2;
 
 /// `good`, `poor` or `unverified`: what may be said of the fit.
-pub fn verdict(manifest: &Manifest, held_out: f64, unchecked: &[String]) -> &'static str {
+pub fn verdict(
+    manifest: &Manifest,
+    held_out: f64,
+    unchecked: &[String],
+    doubts: &[String],
+) -> &'static str {
     let worst = |measure: fn(&ErrorEntry) -> Option<f64>| {
         let known = manifest.errors.iter().filter_map(measure);
         known.map(|r| if r.is_nan() { f64::INFINITY } else { r }).fold(0.0, f64::max)
@@ -20,6 +25,7 @@ pub fn verdict(manifest: &Manifest, held_out: f64, unchecked: &[String]) -> &'st
     match manifest.goal_reached {
         Some(false) => "poor",
         None if wrong => "poor",
+        _ if !doubts.is_empty() => "poor",
         _ if !unchecked.is_empty() && bad_residual => "poor",
         _ if !unchecked.is_empty() => "unverified",
         Some(true) => "good",
@@ -52,18 +58,20 @@ mod tests {
 
     #[test]
     fn an_error_as_large_as_all_that_happens_is_poor_however_small_beside_the_offset() {
-        assert_eq!(verdict(&manifest(1e-4, Some(1e-3)), 1e-4, &[]), "good");
-        assert_eq!(verdict(&manifest(1e-3, Some(0.5)), 1e-4, &[]), "poor");
-        assert_eq!(verdict(&manifest(1e-3, None), 1e-4, &[]), "good");
-        assert_eq!(verdict(&manifest(f64::NAN, None), 1e-4, &[]), "poor");
+        assert_eq!(verdict(&manifest(1e-4, Some(1e-3)), 1e-4, &[], &[]), "good");
+        assert_eq!(verdict(&manifest(1e-3, Some(0.5)), 1e-4, &[], &[]), "poor");
+        assert_eq!(verdict(&manifest(1e-3, None), 1e-4, &[], &[]), "good");
+        assert_eq!(verdict(&manifest(f64::NAN, None), 1e-4, &[], &[]), "poor");
     }
 
     #[test]
     fn without_a_reference_a_small_residual_verifies_nothing() {
         let nothing = Manifest::default();
         let unchecked = ["u".to_string()];
-        assert_eq!(verdict(&nothing, 1e-5, &unchecked), "unverified");
-        assert_eq!(verdict(&nothing, 0.1, &unchecked), "poor");
-        assert_eq!(verdict(&nothing, f64::NAN, &unchecked), "poor");
+        assert_eq!(verdict(&nothing, 1e-5, &unchecked, &[]), "unverified");
+        let doubts = ["`u` is missed by 5 times its noise".to_string()];
+        assert_eq!(verdict(&nothing, 1e-5, &unchecked, &doubts), "poor");
+        assert_eq!(verdict(&nothing, 0.1, &unchecked, &[]), "poor");
+        assert_eq!(verdict(&nothing, f64::NAN, &unchecked, &[]), "poor");
     }
 }
