@@ -33,9 +33,9 @@ pub enum Command {
     /// Solve a problem with the reference solver.
     Solve(Solve),
     /// Evaluate a trained surrogate.
-    Predict(Predict),
+    Predict(Box<Predict>),
     /// Errors of a trained surrogate against the reference at random parameter points.
-    Evaluate(Evaluate),
+    Evaluate(Box<Evaluate>),
     /// Write report.html of one run, or a comparison of several.
     Report(Report),
     /// List runs.
@@ -152,6 +152,16 @@ pub struct Predict {
     /// Where.
     #[command(flatten)]
     pub places: Places,
+    /// Say what the prediction took: energy, carbon, water. Finding the counters takes some tenths
+    /// of a second.
+    #[arg(long)]
+    pub footprint: bool,
+    /// Where the counters are.
+    #[command(flatten)]
+    pub counters: Counters,
+    /// What the energy stands for [default: as the run was trained].
+    #[command(flatten)]
+    pub electricity: Electricity,
 }
 
 /// `surrogate evaluate`

@@ -1,7 +1,6 @@
 //! `surrogate evaluate`: errors at random parameter points, and what finding them took.
 
 use serde_json::{Map, json};
-use surrogate_meter::{Meter, MeterOptions, detect};
 
 use super::payback::curve_words;
 use super::train::errors_json;
@@ -29,11 +28,7 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     let mut trained = Trained::open(&arguments.run)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;
-    let meter = Meter::start(MeterOptions {
-        detection: Some(detect(&arguments.counters.options())),
-        proc_root: arguments.counters.proc_root.clone(),
-        ..MeterOptions::default()
-    })?;
+    let meter = arguments.counters.meter()?;
     let stage = meter.stage("solve");
     let truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;
     drop(stage);
@@ -43,7 +38,7 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     let report = meter.stop();
     let options = electricity.options(&report, terminal)?;
     let unit = trained.problem.outputs.first().map_or("prediction".to_string(), curve_words);
-    let work = Work::evaluation(&unit, truth.parameters.len(), &report);
+    let work = Work::prediction(&unit, truth.parameters.len(), "evaluate", &report);
     let account = footprint::account(&report, &options, &work);
     let manifest = trained.run.manifest()?;
     let goals = crate::record::goals(&trained.problem, &truth, &found);

@@ -120,6 +120,11 @@ impl<'a> Session<'a> {
         for c in &report.channels {
             t.say(format!("meter     {} {}: {}", c.name, c.provenance.word(), c.how));
         }
+        let missing: Vec<&str> = report.not_measured.iter().map(|r| r.what.as_str()).collect();
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
+            t.say(format!("          not read: {missing} (why: surrogate meter detect)"));
+        }
         t.say(format!("run       {}", self.run.path().display()));
     }
 
