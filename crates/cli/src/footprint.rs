@@ -85,7 +85,8 @@ impl Work {
         let of_whole =
             self.whole.iter().map(|(unit, done)| whole.software_carbon_intensity(unit, *done));
         let total = Quantity::energy_of(report);
-        let each = self.each.iter().map(|(unit, joules, seconds)| {
+        let metered = self.each.iter().filter(|_| total.value > 0.0);
+        let each = metered.map(|(unit, joules, seconds)| {
             // a call is metered as well as the whole is
             let share = joules / 3.6e6 / total.value;
             let part = Footprint::of(&total.scaled(share, total.unit), *seconds, options);

@@ -12,17 +12,18 @@ use std::time::Instant;
 
 use serde_json::json;
 use surrogate_engine::Model;
+use surrogate_meter::footprint::CarbonRate;
 use surrogate_meter::{Meter, MeterOptions, detect};
 use surrogate_problem::Problem;
 use surrogate_problem::model::Optimizer;
-use surrogate_run::{Hardware, Manifest};
+use surrogate_run::{Hardware, Manifest, Status};
 
 use super::check::summary;
 use crate::args::Train;
 use crate::device::Device;
 use crate::failure::Failure;
 use crate::interrupts;
-use crate::progress::{parse_carbon, parse_duration, parse_energy};
+use crate::progress::{duration, parse_carbon, parse_duration, parse_energy};
 use crate::terminal::Terminal;
 use crate::trained::{self, Loaded};
 
@@ -85,6 +86,11 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         options.intensity = green.planned_intensity();
     }
     let carbon = options.carbon_rate();
+    if let Some(resumed) = &resumed
+        && resumed.manifest.status_now() == Status::Finished
+    {
+        limits.refuse_used(resumed, meter.energy_so_far_j(), carbon)?;
+    }
     // what is wrong with the problem itself shows here, before anything is written
     let prepare = meter.stage("sample");
     let model = Model::new(problem)?;
@@ -126,6 +132,25 @@ impl Limits {
             carbon_g: limit(&arguments.max_carbon, parse_carbon, "mass of CO2e", carbon)?,
             stages_s: Vec::new(),
         })
+    }
+
+    /// A run that a limit ended goes on only under a larger one.
+    fn refuse_used(&self, run: &Resumed, joules: f64, rate: CarbonRate) -> Result<(), Failure> {
+        let used = |used: f64, limit: Option<f64>| limit.is_some_and(|limit| used >= limit);
+        let seconds = run.seconds();
+        let (what, option) = if used(seconds, self.time_s) {
+            ("time", "--max-time")
+        } else if used(joules, self.energy_j) {
+            ("energy", "--max-energy")
+        } else if used(rate.grams(joules, seconds), self.carbon_g) {
+            ("carbon", "--max-carbon")
+        } else {
+            return Ok(());
+        };
+        Err(Failure::helped(
+            format!("this run has used its {what}, in {} of training", duration(seconds)),
+            format!("train on with a larger {option}: it counts all sessions"),
+        ))
     }
 }
 

@@ -69,6 +69,12 @@ impl Resumed {
         Ok((loaded, Self { manifest, run, saved }))
     }
 
+    /// Working time of earlier sessions.
+    pub fn seconds(&self) -> f64 {
+        let seconds = self.saved.as_ref().and_then(|c| c.header["seconds"].as_f64());
+        seconds.unwrap_or(0.0)
+    }
+
     /// The energy account of earlier sessions.
     pub fn energy(&self) -> CarryOver {
         let header = self.saved.as_ref().map(|c| &c.header);
