@@ -85,8 +85,10 @@ impl Resumed {
     pub fn reopen(self, device: &Device) -> Result<Opened, Failure> {
         let Self { mut manifest, run, saved } = self;
         if saved.is_none() {
-            JsonLines::append(&run.file("metrics.jsonl"))?;
-            surrogate_run::truncate_after_step(&run.file("metrics.jsonl"), 0)?;
+            for lines in ["metrics.jsonl", "forecast.jsonl"] {
+                JsonLines::append(&run.file(lines))?;
+                surrogate_run::truncate_after_step(&run.file(lines), 0)?;
+            }
         }
         remove_unfinished(&run);
         manifest.device = device.name().to_string();

@@ -142,7 +142,9 @@ impl<'a> Session<'a> {
         if let Some(saved) = self.saved.take() {
             training.restore(&saved.blobs)?;
             let step = training.iterations() as u64;
-            surrogate_run::truncate_after_step(&self.run.file("metrics.jsonl"), step)?;
+            for lines in ["metrics.jsonl", "forecast.jsonl"] {
+                surrogate_run::truncate_after_step(&self.run.file(lines), step)?;
+            }
         }
         drop(prepare);
         self.manifest.weights = Some(model.components.iter().map(|c| c.n as u64).sum());
@@ -189,8 +191,11 @@ impl<'a> Session<'a> {
         }
         loop {
             if let Some(green) = &mut self.green {
-                self.watch.pause(green.wait(&self.meter, self.terminal));
-                slices.paused();
+                let waited_s = green.wait(&self.meter, self.terminal);
+                if waited_s > 0.0 {
+                    self.watch.pause(waited_s);
+                    slices.paused();
+                }
                 slices.pause_at = green.pause_at();
             }
             let complete = training.run(&mut |event: &Event| slices.event(event, &self.watch));
