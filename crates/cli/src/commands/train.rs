@@ -1,5 +1,6 @@
 //! `surrogate train`: prepare, train with checkpoints, evaluate, report.
 
+mod accounts;
 mod closing;
 mod foresight;
 pub mod green;
@@ -13,10 +14,9 @@ use std::time::Instant;
 use serde_json::json;
 use surrogate_engine::Model;
 use surrogate_meter::footprint::CarbonRate;
-use surrogate_meter::{Meter, MeterOptions, detect};
 use surrogate_problem::Problem;
 use surrogate_problem::model::Optimizer;
-use surrogate_run::{Hardware, Manifest, Status};
+use surrogate_run::{Hardware, Manifest};
 
 use super::check::summary;
 use crate::args::Train;
@@ -27,10 +27,10 @@ use crate::progress::{duration, parse_carbon, parse_duration, parse_energy};
 use crate::terminal::Terminal;
 use crate::trained::{self, Loaded};
 
+use accounts::Accounts;
 pub use closing::errors_json;
-use green::Green;
 use opening::Resumed;
-use session::{Accounts, Session};
+use session::Session;
 
 /// Seed of the parameter points of comparisons.
 const CHECK_SEED: u64 = 20_261_121;
@@ -67,32 +67,9 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     let unplanned = problem.train.stages.is_empty().then_some(DEFAULT_TIME_S);
     limits.time_s = limits.time_s.or(budget_s).or(unplanned);
     limits.stages_s = problem.train.stages.iter().map(|s| s.max_time_s).collect();
-    let carry_over = resumed.as_ref().map(Resumed::energy).unwrap_or_default();
-    let electricity = match &resumed {
-        Some(resumed) => arguments.electricity.or_of(&resumed.run)?,
-        None => arguments.electricity.clone(),
-    };
-    electricity.check()?;
-    let meter = Meter::start(MeterOptions {
-        carry_over,
-        detection: Some(detect(&arguments.counters.options())),
-        proc_root: arguments.counters.proc_root.clone(),
-        ..MeterOptions::default()
-    })?;
-    let mut options = electricity.options(&meter.report(), terminal)?;
-    let site = (limits.time_s, options.site.pue().value);
-    let green = Green::choose(&arguments.green, site, &meter, terminal)?;
-    if let Some(green) = &green {
-        options.intensity = green.planned_intensity();
-    }
-    let carbon = options.carbon_rate();
-    if let Some(resumed) = &resumed
-        && resumed.manifest.status_now() == Status::Finished
-    {
-        limits.refuse_used(resumed, meter.energy_so_far_j(), carbon)?;
-    }
+    let accounts = Accounts::open(arguments, resumed.as_ref(), &limits, terminal)?;
     // what is wrong with the problem itself shows here, before anything is written
-    let prepare = meter.stage("sample");
+    let prepare = accounts.meter.stage("sample");
     let model = Model::new(problem)?;
     refuse_too_large(problem, &model)?;
     drop(prepare);
@@ -100,8 +77,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         Some(resumed) => resumed.reopen(&device)?,
         None => opening::create(arguments, &loaded, &device)?,
     };
-    electricity.keep(&opened.run)?;
-    let accounts = Accounts { meter, electricity, carbon, green };
+    accounts.electricity.keep(&opened.run)?;
     let mut session = Session::new(opened, accounts, device, started, terminal);
     session.announce(problem);
     interrupts::watch()?;

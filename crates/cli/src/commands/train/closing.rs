@@ -151,7 +151,9 @@ impl Session<'_> {
             let _stage = self.meter.stage("evaluate");
             compare::errors(problem, &mut outcome.model, &outcome.weights, &truth)?
         };
+        let tables = self.meter.stage("tables");
         record::write(&self.run, problem, &truth, &found, Some(held_out), &mut self.manifest)?;
+        drop(tables);
         errors.extend(errors_json(&truth, &found));
         outcome.payback =
             payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;

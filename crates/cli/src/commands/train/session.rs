@@ -12,6 +12,7 @@ use surrogate_run::schema::Payback;
 use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
 
 use super::Limits;
+use super::accounts::Accounts;
 use super::foresight::Foresight;
 use super::green::Green;
 use super::opening::Opened;
@@ -44,18 +45,6 @@ pub struct Outcome {
     pub payback: Option<Payback>,
     /// Training could go on from its last checkpoint.
     pub resumable: bool,
-}
-
-/// What watches a run, and what its energy stands for.
-pub struct Accounts {
-    /// Watches every stage.
-    pub meter: Meter,
-    /// What the energy stands for.
-    pub electricity: Electricity,
-    /// Grams by energy and time.
-    pub carbon: CarbonRate,
-    /// The hours of low carbon, if there is a window.
-    pub green: Option<Green>,
 }
 
 /// A run while it is being made.
