@@ -1,7 +1,8 @@
 //! `surrogate predict`
 
 use serde_json::json;
-use surrogate_symbolic::Node;
+use surrogate_problem::Problem;
+use surrogate_symbolic::{Node, SymbolId};
 
 use super::payback::curve_words;
 use crate::args::Predict;
@@ -37,24 +38,7 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let mut predictor = trained.predictor(&nodes, &[])?;
     let problem = &trained.problem;
     let n = grid.parameters.len() * grid.rows();
-    let mut columns = Vec::new();
-    for symbol in predictor.symbols() {
-        let parameter = problem.parameters.iter().position(|p| p.symbol == *symbol);
-        let coordinate = problem.coordinates.iter().position(|c| c.symbol == *symbol);
-        columns.push(match (parameter, coordinate) {
-            (Some(k), _) => grid
-                .parameters
-                .iter()
-                .flat_map(|p| std::iter::repeat_n(p[k], grid.rows()))
-                .collect::<Vec<f64>>(),
-            (_, Some(c)) => {
-                grid.parameters.iter().flat_map(|_| grid.column(c).iter().copied()).collect()
-            }
-            _ => {
-                return Err(Failure::Internal("an output reads an unknown symbol".to_string()));
-            }
-        });
-    }
+    let columns = columns(problem, &grid, predictor.symbols())?;
     let stage = meter.as_ref().map(|meter| meter.stage("predict"));
     let values = predictor.evaluate(&columns, n);
     drop(stage);
@@ -88,4 +72,27 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     }
     terminal.json(&object);
     Ok(0)
+}
+
+/// Values of each symbol, in the order of the grid.
+fn columns(problem: &Problem, grid: &Grid, symbols: &[SymbolId]) -> Result<Vec<Vec<f64>>, Failure> {
+    let mut columns = Vec::new();
+    for symbol in symbols {
+        let parameter = problem.parameters.iter().position(|p| p.symbol == *symbol);
+        let coordinate = problem.coordinates.iter().position(|c| c.symbol == *symbol);
+        columns.push(match (parameter, coordinate) {
+            (Some(k), _) => grid
+                .parameters
+                .iter()
+                .flat_map(|p| std::iter::repeat_n(p[k], grid.rows()))
+                .collect::<Vec<f64>>(),
+            (_, Some(c)) => {
+                grid.parameters.iter().flat_map(|_| grid.column(c).iter().copied()).collect()
+            }
+            _ => {
+                return Err(Failure::Internal("an output reads an unknown symbol".to_string()));
+            }
+        });
+    }
+    Ok(columns)
 }
