@@ -82,7 +82,7 @@ pub struct Train {
     /// Override a key of the file, such as network.width=32.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Continue an interrupted run to the result it would have had.
+    /// Continue an interrupted run to the result it would have had, or one that a limit ended.
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
     /// Stop training after this time, such as 90s, 30m, 2h.
