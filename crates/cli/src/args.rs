@@ -33,9 +33,9 @@ pub enum Command {
     /// Solve a problem with the reference solver.
     Solve(Solve),
     /// Evaluate a trained surrogate.
-    Predict(Predict),
+    Predict(Box<Predict>),
     /// Errors of a trained surrogate against the reference at random parameter points.
-    Evaluate(Evaluate),
+    Evaluate(Box<Evaluate>),
     /// Write report.html of one run, or a comparison of several.
     Report(Report),
     /// List runs.
@@ -82,7 +82,7 @@ pub struct Train {
     /// Override a key of the file, such as network.width=32.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Continue an interrupted run to the result it would have had.
+    /// Continue an interrupted run to the result it would have had, or one that a limit ended.
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
     /// Stop training after this time, such as 90s, 30m, 2h.
@@ -152,6 +152,16 @@ pub struct Predict {
     /// Where.
     #[command(flatten)]
     pub places: Places,
+    /// Say what the prediction took: energy, carbon, water. Finding the counters takes some tenths
+    /// of a second.
+    #[arg(long)]
+    pub footprint: bool,
+    /// Where the counters are.
+    #[command(flatten)]
+    pub counters: Counters,
+    /// What the energy stands for [default: as the run was trained].
+    #[command(flatten)]
+    pub electricity: Electricity,
 }
 
 /// `surrogate evaluate`

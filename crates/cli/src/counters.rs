@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use surrogate_meter::{Calibration, CpuScope, DetectOptions, cgroup_of};
+use surrogate_meter::{
+    Calibration, CpuScope, DetectOptions, Meter, MeterOptions, cgroup_of, detect,
+};
 
 use crate::failure::Failure;
 
@@ -27,6 +29,15 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Starts a meter of this process.
+    pub fn meter(&self) -> Result<Meter, Failure> {
+        Ok(Meter::start(MeterOptions {
+            detection: Some(detect(&self.options())),
+            proc_root: self.proc_root.clone(),
+            ..MeterOptions::default()
+        })?)
+    }
+
     /// For the meter.
     pub fn options(&self) -> DetectOptions {
         DetectOptions {

@@ -26,8 +26,8 @@ pub struct Electricity {
     /// Carbon intensity of the electricity, gCO2e/kWh, optionally with one sigma: 52 or 52+-5.
     #[arg(long, value_name = "G_PER_KWH")]
     pub carbon_intensity: Option<String>,
-    /// Shell command that prints the present carbon intensity, gCO2e/kWh; run at the end. If it
-    /// fails, the table is used, and a warning says so.
+    /// Shell command that prints the present carbon intensity, gCO2e/kWh; run at the end,
+    /// and before a training for its limits. If it fails, the table is used, and a warning says so.
     #[arg(long, value_name = "COMMAND", conflicts_with = "carbon_intensity")]
     pub carbon_command: Option<String>,
     /// Ask a service for the present intensity at the end: electricity-maps (with --country as its

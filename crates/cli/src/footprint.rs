@@ -66,12 +66,12 @@ impl Work {
         Self { whole: whole.into_iter().collect(), each: each.into_iter().collect() }
     }
 
-    /// A prediction (unit in words) at each of `points` parameter points, made in the stage
-    /// `evaluate` of the report.
-    pub fn evaluation(unit: &str, points: usize, report: &EnergyReport) -> Self {
-        let stages = report.stages.iter().filter(|stage| stage.path == "evaluate");
+    /// A prediction (unit in words) at each of `points` parameter points, made in a stage of the
+    /// report.
+    pub fn prediction(unit: &str, points: usize, stage: &str, report: &EnergyReport) -> Self {
+        let stages = report.stages.iter().filter(|s| s.path == stage);
         let wall_s: f64 = stages.map(|stage| stage.own.wall_s()).sum();
-        let joules = report.inclusive_uj("evaluate") as f64 * 1e-6;
+        let joules = report.inclusive_uj(stage) as f64 * 1e-6;
         let n = points as f64;
         Self { whole: Vec::new(), each: vec![(unit_of(unit), joules / n, wall_s / n)] }
     }
@@ -85,7 +85,8 @@ impl Work {
         let of_whole =
             self.whole.iter().map(|(unit, done)| whole.software_carbon_intensity(unit, *done));
         let total = Quantity::energy_of(report);
-        let each = self.each.iter().map(|(unit, joules, seconds)| {
+        let metered = self.each.iter().filter(|_| total.value > 0.0);
+        let each = metered.map(|(unit, joules, seconds)| {
             // a call is metered as well as the whole is
             let share = joules / 3.6e6 / total.value;
             let part = Footprint::of(&total.scaled(share, total.unit), *seconds, options);

@@ -101,12 +101,17 @@ fn a_carbon_budget_ends_training_at_a_checkpoint_that_can_go_on() {
     assert!(value(&first["footprint"], "carbon") >= 0.010);
     let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().count();
 
-    let on = ["--json", "train", "--resume", "rod", "--max-carbon", "40mg"];
     let wall = ["--wall-command", "echo 40 W"];
+    let same = ["train", "--resume", "rod", "--max-carbon", "10mg"];
+    surrogate(folder.path(), &[&same[..], &wall].concat())
+        .expect(1, &["has used its carbon", "larger --max-carbon"]);
+    let more_g = value(&first["footprint"], "carbon") + 0.020; // the evaluation counts, too
+    let limit = format!("{more_g}g");
+    let on = ["--json", "train", "--resume", "rod", "--max-carbon", &limit];
     let said = surrogate(folder.path(), &[&on[..], &wall].concat());
     said.expect(0, &["carbon budget used", "1000 g/kWh"]);
     let second = json_file(&run, "energy.json");
-    assert!(value(&second["footprint"], "carbon") >= 0.040, "all sessions count");
+    assert!(value(&second["footprint"], "carbon") >= more_g, "all sessions count");
     let sum: u64 =
         second["stages"].as_array().unwrap().iter().map(|s| s["energy_uj"].as_u64().unwrap()).sum();
     assert_eq!(
@@ -175,4 +180,36 @@ fn a_forecast_is_kept_and_holds_the_limit() {
     assert!((at("carbon_g", "value") - at("energy_j", "value") / 3_600.0).abs() < 1e-9);
     let page = fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("up to the time limit"));
+}
+
+#[test]
+fn without_counters_rights_or_a_process_tree_the_load_model_stands_in_and_is_named() {
+    let folder = tempdir().unwrap();
+    rod(folder.path());
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let said = train(folder.path(), &["--sysfs-root", "empty", "--proc-root", "empty"]);
+    said.expect(0, &["cpu estimated: load model", "not read: cpu package counter"]);
+    let energy = json_file(&folder.path().join("runs/rod"), "energy.json");
+    assert_eq!(energy["provenance"], "estimated");
+    assert!(energy["total_uj"].as_u64().unwrap() > 0, "never a silent zero");
+    let notes = energy["notes"].to_string();
+    assert!(notes.contains("the load model stands in"), "{notes}");
+}
+
+#[test]
+fn a_prediction_says_what_it_took_only_if_asked() {
+    let folder = tempdir().unwrap();
+    rod(folder.path());
+    train(folder.path(), &["--country", "FR"]).expect(0, &[]);
+    let predict = ["--json", "predict", "rod", "--times", "0:10:5"];
+    let plain = surrogate(folder.path(), &predict);
+    assert!(!plain.stderr.contains("carbon") && plain.json()["energy"].is_null());
+    let asked = surrogate(folder.path(), &[&predict[..], &["--footprint"]].concat());
+    asked.expect(0, &["carbon", "France 2024", "% of a core"]);
+    let object = asked.json();
+    assert_eq!(object["energy"]["footprint"]["per_unit"][0]["unit"], "curve of middle");
+    let table = |said: &Said| said.stdout.lines().take(6).map(String::from).collect::<Vec<_>>();
+    assert_eq!(table(&plain), table(&asked), "metering changes no number");
+    let elsewhere = surrogate(folder.path(), &[&predict[..], &["--country", "PL"]].concat());
+    elsewhere.expect(0, &["Poland 2024"]);
 }

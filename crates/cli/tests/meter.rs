@@ -144,6 +144,15 @@ fn the_present_intensity_may_come_from_a_command() {
 }
 
 #[test]
+fn a_carbon_command_that_fails_costs_neither_the_report_nor_the_exit_code() {
+    let folder = tempdir().unwrap();
+    let run = ["--json", "meter", "run", "--carbon-command", "exit 9", "--", "sh", "-c", "exit 4"];
+    let said = surrogate_in(folder.path(), &run);
+    said.expect(4, &["warning: --carbon-command", "taken instead: no country given"]);
+    assert!(said.json()["footprint"]["carbon"]["value"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
 fn mistakes_are_found_before_the_command_runs() {
     let folder = tempdir().unwrap();
     for (option, value, word) in [

@@ -285,6 +285,21 @@ fn a_run_stopped_before_training_says_start_anew() {
 }
 
 #[test]
+fn a_run_that_a_limit_ended_is_resumed_to_the_same_bits() {
+    let folder = tempdir().unwrap();
+    let file = rod(folder.path());
+    let whole = ["train", &file, "--threads", "1", "--name", "whole"];
+    surrogate(folder.path(), &whole).expect(0, &["all stages done"]);
+    let limited = ["train", &file, "--threads", "1", "--name", "limited", "--max-energy", "0.01J"];
+    surrogate(folder.path(), &limited).expect(0, &["energy budget used", "--resume"]);
+    let lines = |name| metrics_lines(folder.path(), name);
+    assert!(lines("limited") < lines("whole"));
+    let on = ["train", "--resume", "limited", "--max-energy", "1MJ"];
+    surrogate(folder.path(), &on).expect(0, &["all stages done"]);
+    assert_eq!(best(folder.path(), "limited"), best(folder.path(), "whole"));
+}
+
+#[test]
 fn a_finished_run_is_not_resumed() {
     let folder = tempdir().unwrap();
     let file = rod(folder.path());

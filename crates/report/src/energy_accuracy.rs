@@ -239,6 +239,8 @@ impl Comparison {
                     format!("{} ({} to {})", whole(p.count), whole(p.low), whole(p.high))
                 }),
                 r.curves_per_joule.map_or_else(none, |n| number(n, 3)),
+                r.carbon_g.map_or_else(none, |g| format!("{}\u{a0}CO₂e", quantity(g, "g", 2))),
+                r.peak_memory_bytes.map_or_else(none, |bytes| quantity(bytes as f64, "B", 3)),
             ]
         };
         let view = |headers: &[&str], rows: Vec<Vec<String>>| TableView {
@@ -258,6 +260,8 @@ impl Comparison {
                     "Last halving",
                     "Payback (interval)",
                     "Curves per joule",
+                    "Carbon",
+                    "Peak memory",
                 ],
                 self.runs.iter().map(cost).collect(),
             ),

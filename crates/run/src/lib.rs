@@ -9,6 +9,7 @@
 //!   metrics.jsonl      losses, held-out residual, energy        lines, schema::MetricsLine
 //!   electricity.json   what the user said of its electricity
 //!   energy.json        energy by channel and stage, carbon      schema::Energy
+//!   evaluate-energy.json  what the last `surrogate evaluate` took  schema::Energy
 //!   energy.jsonl       power over time                          schema::PowerLine
 //!   green.json         what a green window saved
 //!   forecast.jsonl     what training was expected to take       lines, schema::ForecastLine

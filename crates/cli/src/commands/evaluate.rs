@@ -1,12 +1,14 @@
 //! `surrogate evaluate`: errors at random parameter points, and what finding them took.
 
-use serde_json::{Map, json};
-use surrogate_meter::{Meter, MeterOptions, detect};
+use serde_json::{Map, Value, json};
+use surrogate_meter::Meter;
+use surrogate_problem::Problem;
 
 use super::payback::curve_words;
 use super::train::errors_json;
 use crate::args::Evaluate;
 use crate::compare;
+use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
 use crate::terminal::Terminal;
@@ -29,53 +31,23 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     let mut trained = Trained::open(&arguments.run)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;
-    let meter = Meter::start(MeterOptions {
-        detection: Some(detect(&arguments.counters.options())),
-        proc_root: arguments.counters.proc_root.clone(),
-        ..MeterOptions::default()
-    })?;
+    let meter = arguments.counters.meter()?;
     let stage = meter.stage("solve");
     let truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;
     drop(stage);
     let stage = meter.stage("evaluate");
     let found = compare::errors(&trained.problem, &mut trained.model, &trained.weights, &truth)?;
     drop(stage);
-    let report = meter.stop();
-    let options = electricity.options(&report, terminal)?;
-    let unit = trained.problem.outputs.first().map_or("prediction".to_string(), curve_words);
-    let work = Work::evaluation(&unit, truth.parameters.len(), &report);
-    let account = footprint::account(&report, &options, &work);
     let manifest = trained.run.manifest()?;
     let goals = crate::record::goals(&trained.problem, &truth, &found);
     let mut judged = manifest.clone();
     judged.goals = goals;
     judged.judge_goals();
     let all = errors_json(&truth, &found);
-    let pick = |output: bool| -> Map<String, serde_json::Value> {
+    let pick = |output: bool| -> Map<String, Value> {
         let names = truth.targets.iter().filter(|t| t.output == output).map(|t| &t.name);
         names.filter_map(|n| Some((n.clone(), all.get(n)?.clone()))).collect()
     };
-    let worst = truth.targets.first().zip(found.first()).map(|(target, e)| {
-        let (k, rms) = e
-            .rms_by_point
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.total_cmp(b.1))
-            .map_or((0, 0.0), |(k, r)| (k, *r));
-        let parameters: Map<String, serde_json::Value> = trained
-            .problem
-            .parameters
-            .iter()
-            .zip(&truth.parameters[k])
-            .map(|(p, v)| (p.name.clone(), json!(v / p.unit.factor)))
-            .collect();
-        json!({
-            "output": target.name,
-            "rmse": rms / target.unit.factor,
-            "unit": target.unit.text,
-            "parameters": parameters,
-        })
-    });
     for (t, e) in truth.targets.iter().zip(&found) {
         terminal.say(format!(
             "{:16} rms {:.3e} {u}   max {:.3e} {u}   relative L2 {:.2e}",
@@ -87,12 +59,8 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
         ));
     }
     terminal.say(format!("reference: {} ({})", truth.kind, truth.how));
-    footprint::say(terminal, &report, &account);
-    // a run on a read-only disk can be evaluated all the same
-    if let Err(why) = surrogate_run::write_json(&trained.run.file(ACCOUNT), &account) {
-        terminal.warn(format!("the energy of this evaluation is not kept: {why}"));
-    }
-    let own: Map<String, serde_json::Value> = truth
+    say_cost(&trained, truth.parameters.len(), meter, &electricity, terminal)?;
+    let own: Map<String, Value> = truth
         .own_error
         .iter()
         .filter_map(|(n, e)| {
@@ -109,9 +77,55 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
         "energy_provenance": manifest.energy.as_ref().map(|e| e.provenance.clone()),
         "errors": if truth.targets.iter().any(|t| t.output) { pick(true) } else { pick(false) },
         "fields": pick(false),
-        "worst": worst,
+        "worst": worst(&trained.problem, &truth, &found),
         "points": truth.parameters.len(),
         "reference": { "kind": truth.kind, "how": truth.how, "own_error": own },
     }));
     Ok(0)
+}
+
+/// The parameter point with the largest error of the first output.
+fn worst(problem: &Problem, truth: &compare::Truth, found: &[compare::Errors]) -> Option<Value> {
+    truth.targets.first().zip(found.first()).map(|(target, e)| {
+        let (k, rms) = e
+            .rms_by_point
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.total_cmp(b.1))
+            .map_or((0, 0.0), |(k, r)| (k, *r));
+        let parameters: Map<String, Value> = problem
+            .parameters
+            .iter()
+            .zip(&truth.parameters[k])
+            .map(|(p, v)| (p.name.clone(), json!(v / p.unit.factor)))
+            .collect();
+        json!({
+            "output": target.name,
+            "rmse": rms / target.unit.factor,
+            "unit": target.unit.text,
+            "parameters": parameters,
+        })
+    })
+}
+
+/// Says what the evaluation took, and keeps it.
+fn say_cost(
+    trained: &Trained,
+    points: usize,
+    meter: Meter,
+    electricity: &Electricity,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let outputs = &trained.problem.outputs;
+    let report = meter.stop();
+    let options = electricity.options(&report, terminal)?;
+    let unit = outputs.first().map_or("prediction".to_string(), curve_words);
+    let work = Work::prediction(&unit, points, "evaluate", &report);
+    let account = footprint::account(&report, &options, &work);
+    footprint::say(terminal, &report, &account);
+    // a run on a read-only disk can be evaluated all the same
+    if let Err(why) = surrogate_run::write_json(&trained.run.file(ACCOUNT), &account) {
+        terminal.warn(format!("the energy of this evaluation is not kept: {why}"));
+    }
+    Ok(())
 }

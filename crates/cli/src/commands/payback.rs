@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use surrogate_engine::{CurvePredictor, Model};
-use surrogate_meter::Meter;
+use surrogate_meter::{EnergyReport, Meter};
 use surrogate_problem::Problem;
 use surrogate_problem::model::Output;
 use surrogate_run::RunDirectory;
@@ -104,8 +104,22 @@ pub fn payback(
     let Some(predict) = predict else {
         return Ok(None);
     };
+    let (cells, tolerance) = solver.resolution();
+    let words =
+        format!("reference solver, {cells} cells, tolerance {tolerance:.0e}, {CURVE} times");
+    let payback = payback_of(words, curve_words(output), &solve, &predict, &meter.report());
+    surrogate_run::write_json(&run.file("payback.json"), &payback)?;
+    Ok(Some(payback))
+}
 
-    let report = meter.report();
+/// `payback.json` of what was measured.
+fn payback_of(
+    solver: String,
+    curve: String,
+    solve: &PerCall,
+    predict: &PerCall,
+    report: &EnergyReport,
+) -> Payback {
     let training_j = report
         .stages
         .iter()
@@ -113,26 +127,21 @@ pub fn payback(
         .map(|s| s.own.total_uj() as f64 * 1e-6)
         .sum::<f64>();
     let relative = report.total_sigma_uj as f64 / report.total_uj.max(1) as f64;
-    let (cells, tolerance) = solver.resolution();
-    let payback = Payback {
+    Payback {
         format: 1,
-        solver: format!(
-            "reference solver, {cells} cells, tolerance {tolerance:.0e}, {CURVE} times"
-        ),
-        curve: curve_words(output),
+        solver,
+        curve,
         energy_per_solve_j: solve.energy_j,
         energy_per_curve_j: predict.energy_j,
         energy_training_j: training_j,
         sigma_per_solve_j: Some(solve.sigma_j),
         sigma_per_curve_j: Some(predict.sigma_j),
         sigma_training_j: Some(relative * training_j),
-        provenance: energy::word(&report).to_string(),
+        provenance: energy::word(report).to_string(),
         seconds_per_solve: Some(solve.seconds),
         seconds_per_curve: Some(predict.seconds),
         how: format!("{} solves and {} curves, one thread", solve.calls, predict.calls),
-    };
-    surrogate_run::write_json(&run.file("payback.json"), &payback)?;
-    Ok(Some(payback))
+    }
 }
 
 /// What one prediction is, as a functional unit.

@@ -3,8 +3,11 @@
 use serde_json::json;
 use surrogate_symbolic::{Node, SymbolId};
 
+use super::payback::curve_words;
 use crate::args::Predict;
+use crate::electricity::Electricity;
 use crate::failure::Failure;
+use crate::footprint::{self, Work};
 use crate::grid::{Grid, Item, Quantities};
 use crate::places::outside;
 use crate::terminal::Terminal;
@@ -13,6 +16,10 @@ use crate::trained::Trained;
 /// Runs the command.
 pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let mut trained = Trained::open(&arguments.run)?;
+    let asked = arguments.footprint || arguments.electricity != Electricity::default();
+    let meter = if asked { Some(arguments.counters.meter()?) } else { None };
+    let electricity = arguments.electricity.or_of(&trained.run)?;
+    electricity.check()?;
     let grid = Grid::read(&trained.problem, &arguments.places)?;
     let all = vec![true; trained.problem.outputs.len()];
     let quantities = Quantities::of(&trained.problem, &grid, all);
@@ -39,7 +46,9 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     };
     let rows: Option<Vec<Vec<f64>>> = predictor.symbols().iter().map(row).collect();
     let rows = rows.ok_or(Failure::Internal("an output reads an unknown symbol".to_string()))?;
+    let stage = meter.as_ref().map(|meter| meter.stage("predict"));
     let values = predictor.evaluate(&rows, grid.parameters.len());
+    drop(stage);
     let far = grid.parameters.iter().filter(|p| outside(problem, p)).count();
     let beyond = grid.beyond(problem);
     if far > 0 {
@@ -54,10 +63,20 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     }
     let table = grid.table(problem, &quantities, values, far + beyond > 0);
     grid.write(&table, &arguments.places, terminal)?;
-    terminal.json(&json!({
+    let mut object = json!({
         "rows": table.rows(),
         "file": arguments.places.out,
         "extrapolated": far + beyond > 0,
-    }));
+    });
+    if let Some(meter) = meter {
+        let report = meter.stop();
+        let options = electricity.options(&report, terminal)?;
+        let unit = problem.outputs.first().map_or("prediction".to_string(), curve_words);
+        let work = Work::prediction(&unit, grid.parameters.len(), "predict", &report);
+        let account = footprint::account(&report, &options, &work);
+        footprint::say(terminal, &report, &account);
+        object["energy"] = json!(account);
+    }
+    terminal.json(&object);
     Ok(0)
 }

@@ -1,5 +1,6 @@
 //! `surrogate train`: prepare, train with checkpoints, evaluate, report.
 
+mod accounts;
 mod closing;
 mod foresight;
 mod found;
@@ -14,7 +15,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use surrogate_engine::Model;
-use surrogate_meter::{Meter, MeterOptions, detect};
+use surrogate_meter::footprint::CarbonRate;
 use surrogate_problem::Problem;
 use surrogate_problem::model::Optimizer;
 use surrogate_run::{Hardware, Manifest};
@@ -24,14 +25,14 @@ use crate::args::Train;
 use crate::device::Device;
 use crate::failure::Failure;
 use crate::interrupts;
-use crate::progress::{parse_carbon, parse_duration, parse_energy};
+use crate::progress::{duration, parse_carbon, parse_duration, parse_energy};
 use crate::terminal::Terminal;
 use crate::trained::{self, Loaded};
 
+use accounts::Accounts;
 pub use closing::errors_json;
-use green::Green;
 use opening::Resumed;
-use session::{Accounts, Session};
+use session::Session;
 
 /// Seed of the parameter points of comparisons.
 const CHECK_SEED: u64 = 20_261_121;
@@ -69,27 +70,9 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     let unplanned = problem.train.stages.is_empty().then_some(DEFAULT_TIME_S);
     limits.time_s = limits.time_s.or(budget_s).or(unplanned);
     limits.stages_s = problem.train.stages.iter().map(|s| s.max_time_s).collect();
-    let carry_over = resumed.as_ref().map(Resumed::energy).unwrap_or_default();
-    let electricity = match &resumed {
-        Some(resumed) => arguments.electricity.or_of(&resumed.run)?,
-        None => arguments.electricity.clone(),
-    };
-    electricity.check()?;
-    let meter = Meter::start(MeterOptions {
-        carry_over,
-        detection: Some(detect(&arguments.counters.options())),
-        proc_root: arguments.counters.proc_root.clone(),
-        ..MeterOptions::default()
-    })?;
-    let mut options = electricity.options(&meter.report(), terminal)?;
-    let site = (limits.time_s, options.site.pue().value);
-    let green = Green::choose(&arguments.green, site, &meter, terminal)?;
-    if let Some(green) = &green {
-        options.intensity = green.planned_intensity();
-    }
-    let carbon = options.carbon_rate();
+    let accounts = Accounts::open(arguments, resumed.as_ref(), &limits, terminal)?;
     // what is wrong with the problem itself shows here, before anything is written
-    let prepare = meter.stage("sample");
+    let prepare = accounts.meter.stage("sample");
     let model = Model::new(problem)?;
     refuse_too_large(problem, &model)?;
     drop(prepare);
@@ -97,8 +80,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         Some(resumed) => resumed.reopen(&device)?,
         None => opening::create(arguments, &loaded, &device)?,
     };
-    electricity.keep(&opened.run)?;
-    let accounts = Accounts { meter, electricity, carbon, green };
+    accounts.electricity.keep(&opened.run)?;
     let mut session = Session::new(opened, accounts, device, started, terminal);
     session.announce(problem);
     interrupts::watch()?;
@@ -129,6 +111,25 @@ impl Limits {
             carbon_g: limit(&arguments.max_carbon, parse_carbon, "mass of CO2e", carbon)?,
             stages_s: Vec::new(),
         })
+    }
+
+    /// A run that a limit ended goes on only under a larger one.
+    fn refuse_used(&self, run: &Resumed, joules: f64, rate: CarbonRate) -> Result<(), Failure> {
+        let used = |used: f64, limit: Option<f64>| limit.is_some_and(|limit| used >= limit);
+        let seconds = run.seconds();
+        let (what, option) = if used(seconds, self.time_s) {
+            ("time", "--max-time")
+        } else if used(joules, self.energy_j) {
+            ("energy", "--max-energy")
+        } else if used(rate.grams(joules, seconds), self.carbon_g) {
+            ("carbon", "--max-carbon")
+        } else {
+            return Ok(());
+        };
+        Err(Failure::helped(
+            format!("this run has used its {what}, in {} of training", duration(seconds)),
+            format!("train on with a larger {option}: it counts all sessions"),
+        ))
     }
 }
 

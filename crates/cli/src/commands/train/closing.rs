@@ -73,6 +73,37 @@ impl Session<'_> {
         if outcome.status == Status::Finished {
             self.evaluate(problem, &mut outcome, held_out, &mut errors)?;
         }
+        let (report, account) = self.account(&outcome)?;
+        done(self.terminal, &self.manifest, &outcome);
+        footprint::say(self.terminal, &report, &account);
+        if let Some(green) = &self.green {
+            self.terminal.say(format!("green     {}", green.words()));
+        }
+        last_words(self.terminal, &self.run, &self.manifest, &outcome, held_out);
+        self.terminal.json(&json!({
+            "run": self.run.path(),
+            "status": outcome.status.word(),
+            "reason": outcome.reason,
+            "goal_reached": self.manifest.goal_reached,
+            "verdict": verdict(&self.manifest, held_out, &outcome.unchecked, &outcome.doubts),
+            "held_out_residual": held_out,
+            "seconds": self.manifest.seconds,
+            "energy_j": report.total_uj as f64 * 1e-6,
+            "energy_provenance": energy::word(&report),
+            "footprint": account.footprint,
+            "green": self.green.as_ref().map(Green::json),
+            "errors": errors,
+        }));
+        let missed = self.manifest.goal_reached == Some(false);
+        Ok(match outcome.status {
+            Status::Interrupted => interrupts::INTERRUPTED,
+            _ if arguments.strict && missed => 3,
+            _ => 0,
+        })
+    }
+
+    /// Files of energy, the report, the manifest.
+    fn account(&mut self, outcome: &Outcome) -> Result<(EnergyReport, Energy), Failure> {
         let report = self.meter.report();
         self.write_power(&report)?;
         let mut options = self.electricity.options(&report, self.terminal)?;
@@ -104,32 +135,7 @@ impl Session<'_> {
         if outcome.resumable {
             self.account_for_the_end()?;
         }
-        done(self.terminal, &self.manifest, &outcome);
-        footprint::say(self.terminal, &report, &account);
-        if let Some(green) = &self.green {
-            self.terminal.say(format!("green     {}", green.words()));
-        }
-        last_words(self.terminal, &self.run, &self.manifest, &outcome, held_out);
-        self.terminal.json(&json!({
-            "run": self.run.path(),
-            "status": outcome.status.word(),
-            "reason": outcome.reason,
-            "goal_reached": self.manifest.goal_reached,
-            "verdict": verdict(&self.manifest, held_out, &outcome.unchecked, &outcome.doubts),
-            "held_out_residual": held_out,
-            "seconds": self.manifest.seconds,
-            "energy_j": report.total_uj as f64 * 1e-6,
-            "energy_provenance": energy::word(&report),
-            "footprint": account.footprint,
-            "green": self.green.as_ref().map(Green::json),
-            "errors": errors,
-        }));
-        let missed = self.manifest.goal_reached == Some(false);
-        Ok(match outcome.status {
-            Status::Interrupted => interrupts::INTERRUPTED,
-            _ if arguments.strict && missed => 3,
-            _ => 0,
-        })
+        Ok((report, account))
     }
 
     fn evaluate(
@@ -160,7 +166,9 @@ impl Session<'_> {
             let _stage = self.meter.stage("evaluate");
             compare::errors(problem, &mut outcome.model, &outcome.weights, &truth)?
         };
+        let tables = self.meter.stage("tables");
         record::write(&self.run, problem, &truth, &found, Some(held_out), &mut self.manifest)?;
+        drop(tables);
         errors.extend(errors_json(&truth, &found));
         outcome.payback =
             payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -65,11 +65,11 @@ pub enum Mode {
     Suspend,
 }
 
-/// Hours since the start of the trace, now.
+/// Hours since the start of the trace, now. By the wall clock: it goes on while a machine sleeps.
 #[derive(Debug, Clone, Copy)]
 struct TraceClock {
     start_h: f64,
-    begun: Instant,
+    begun: SystemTime,
     speed: f64,
 }
 
@@ -86,15 +86,16 @@ impl TraceClock {
                 "add a column `time`, such as 2026-01-31T13:00",
             )
         })?;
-        Ok(Self { start_h, begun: Instant::now(), speed })
+        Ok(Self { start_h, begun: SystemTime::now(), speed })
     }
 
     fn hours(&self) -> f64 {
-        self.start_h + self.begun.elapsed().as_secs_f64() * self.speed / 3_600.0
+        let elapsed = self.begun.elapsed().unwrap_or_default(); // set back: no time has passed
+        self.start_h + elapsed.as_secs_f64() * self.speed / 3_600.0
     }
 
     /// When it will be so late.
-    fn instant(&self, hours: f64) -> Instant {
+    fn time_at(&self, hours: f64) -> SystemTime {
         let wait_s = (hours - self.start_h) * 3_600.0 / self.speed;
         self.begun + Duration::from_secs_f64(wait_s.max(0.0))
     }
@@ -238,7 +239,7 @@ impl Green {
     }
 
     /// When the present stretch of running ends with a pause; `None` if no pause is planned.
-    pub fn pause_at(&self) -> Option<Instant> {
+    pub fn pause_at(&self) -> Option<SystemTime> {
         let slot = self.slot();
         let run = &self.plan.run;
         let mut end = slot;
@@ -246,7 +247,7 @@ impl Green {
             end += 1;
         }
         let more = run.last().is_some_and(|last| *last > end);
-        (end > slot && more).then(|| self.clock.instant(end as f64 * self.trace.slot_h))
+        (end > slot && more).then(|| self.clock.time_at(end as f64 * self.trace.slot_h))
     }
 
     /// Begins the account: nothing was used before.
@@ -275,9 +276,9 @@ impl Green {
         ));
         let begun = Instant::now();
         let stage = meter.stage("green.wait");
-        let until = self.clock.instant(next_h);
+        let until = self.clock.time_at(next_h);
         loop {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.duration_since(SystemTime::now()).unwrap_or_default();
             if left.is_zero() || interrupts::asked() {
                 break;
             }

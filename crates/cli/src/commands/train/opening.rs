@@ -69,6 +69,12 @@ impl Resumed {
         Ok((loaded, Self { manifest, run, saved }))
     }
 
+    /// Working time of earlier sessions.
+    pub fn seconds(&self) -> f64 {
+        let seconds = self.saved.as_ref().and_then(|c| c.header["seconds"].as_f64());
+        seconds.unwrap_or(0.0)
+    }
+
     /// The energy account of earlier sessions.
     pub fn energy(&self) -> CarryOver {
         let header = self.saved.as_ref().map(|c| &c.header);
@@ -79,8 +85,10 @@ impl Resumed {
     pub fn reopen(self, device: &Device) -> Result<Opened, Failure> {
         let Self { mut manifest, run, saved } = self;
         if saved.is_none() {
-            JsonLines::append(&run.file("metrics.jsonl"))?;
-            surrogate_run::truncate_after_step(&run.file("metrics.jsonl"), 0)?;
+            for lines in ["metrics.jsonl", "forecast.jsonl"] {
+                JsonLines::append(&run.file(lines))?;
+                surrogate_run::truncate_after_step(&run.file(lines), 0)?;
+            }
         }
         remove_unfinished(&run);
         manifest.device = device.name().to_string();

@@ -12,6 +12,7 @@ use surrogate_run::schema::Payback;
 use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
 
 use super::Limits;
+use super::accounts::Accounts;
 use super::foresight::Foresight;
 use super::green::Green;
 use super::opening::Opened;
@@ -51,18 +52,6 @@ pub struct Outcome {
     pub payback: Option<Payback>,
     /// Training could go on from its last checkpoint.
     pub resumable: bool,
-}
-
-/// What watches a run, and what its energy stands for.
-pub struct Accounts {
-    /// Watches every stage.
-    pub meter: Meter,
-    /// What the energy stands for.
-    pub electricity: Electricity,
-    /// Grams by energy and time.
-    pub carbon: CarbonRate,
-    /// The hours of low carbon, if there is a window.
-    pub green: Option<Green>,
 }
 
 /// A run while it is being made.
@@ -130,6 +119,11 @@ impl<'a> Session<'a> {
         for c in &report.channels {
             t.say(format!("meter     {} {}: {}", c.name, c.provenance.word(), c.how));
         }
+        let missing: Vec<&str> = report.not_measured.iter().map(|r| r.what.as_str()).collect();
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
+            t.say(format!("          not read: {missing} (why: surrogate meter detect)"));
+        }
         t.say(format!("run       {}", self.run.path().display()));
     }
 
@@ -149,7 +143,9 @@ impl<'a> Session<'a> {
             check_fields(&saved, &self.fields)?;
             training.restore(&saved.blobs)?;
             let step = training.iterations() as u64;
-            surrogate_run::truncate_after_step(&self.run.file("metrics.jsonl"), step)?;
+            for lines in ["metrics.jsonl", "forecast.jsonl"] {
+                surrogate_run::truncate_after_step(&self.run.file(lines), step)?;
+            }
         }
         drop(prepare);
         self.manifest.weights = Some(model.components.iter().map(|c| c.n as u64).sum());
@@ -199,8 +195,11 @@ impl<'a> Session<'a> {
         }
         loop {
             if let Some(green) = &mut self.green {
-                self.watch.pause(green.wait(&self.meter, self.terminal));
-                slices.paused();
+                let waited_s = green.wait(&self.meter, self.terminal);
+                if waited_s > 0.0 {
+                    self.watch.pause(waited_s);
+                    slices.paused();
+                }
                 slices.pause_at = green.pause_at();
             }
             let complete = training.run(&mut |event: &Event| slices.event(event, &self.watch));

@@ -1,7 +1,7 @@
 //! What is looked at while training goes on: limits, records, progress, the end of a slice.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use surrogate_engine::{Control, Event};
 use surrogate_meter::footprint::CarbonRate;
@@ -83,7 +83,7 @@ pub struct Slices<'a> {
     /// Why the last slice ended.
     pub why: Why,
     /// When the slice must end for a pause.
-    pub pause_at: Option<Instant>,
+    pub pause_at: Option<SystemTime>,
     /// For people.
     pub progress: Progress<'a>,
     meter: &'a Meter,
@@ -152,7 +152,7 @@ impl<'a> Slices<'a> {
         } else if self.clock.is_over(event) {
             return Control::NextStage;
         } else if self.last.elapsed().as_secs_f64() < self.wait_s
-            && self.pause_at.is_none_or(|at| Instant::now() < at)
+            && self.pause_at.is_none_or(|at| SystemTime::now() < at)
         {
             return Control::Continue;
         }
