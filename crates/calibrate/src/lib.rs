@@ -1,0 +1,15 @@
+//! Bayesian calibration: posteriors of parameters, and whether to believe them.
+#![doc = include_str!("../README.md")]
+
+mod density;
+pub mod diagnostics;
+mod draws;
+mod error;
+mod random;
+mod sampler;
+
+pub use density::{Fatal, FromFn, LogDensity, WithoutGradient, from_fn, without_gradient};
+pub use draws::{Chain, Draws, Progress, Stats, Watch, unwatched};
+pub use error::CalibrateError;
+pub use random::stream;
+pub use sampler::{Nuts, Options};

@@ -1,0 +1,264 @@
+//! The No-U-Turn sampler with a mass matrix of low rank, by nuts-rs.
+//!
+//! Source: Hoffman and Gelman (2014), with the multinomial trajectories of Betancourt (2017); the
+//! mass matrix is fitted to draws and gradients.
+//!
+//! # Resuming
+//! Chain `c` depends on the density, the settings, its start and `(seed, c)`, on nothing else: not
+//! on the other chains, the number of threads or the watch. A caller that stores each finished
+//! [`Chain`] and calls [`Nuts::chain`] for those it lacks gets the draws of the uninterrupted run,
+//! to the same bits. Within a chain, [`Remembered`](crate::Remembered) replays the evaluations made
+//! before the kill. Draws cannot be appended to a chain: its adaptation lives in nuts-rs.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nuts_rs::rand::Rng;
+use nuts_rs::{
+    Chain as _, CpuLogpFunc, CpuMath, CpuMathError, HasDims, LogpError, LowRankNutsSettings,
+    Settings,
+};
+
+use super::{Options, at_least, inside, starts};
+use crate::density::{Fatal, LogDensity, at};
+use crate::draws::{Chain, Draws, Progress, Watch};
+use crate::error::CalibrateError;
+use crate::random::stream;
+
+/// NUTS: the default sampler, for densities with a gradient and up to some hundreds of coordinates.
+///
+/// ```
+/// use surrogate_calibrate::{Nuts, from_fn};
+/// let normal = from_fn(1, |x, g| {
+///     g[0] = -x[0];
+///     -0.5 * x[0] * x[0]
+/// });
+/// let draws = Nuts { seed: 7, ..Nuts::default() }.sample(&normal)?;
+/// assert!(draws.means()[0].abs() < 0.1);
+/// # Ok::<(), surrogate_calibrate::CalibrateError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Nuts {
+    /// Independent chains.
+    pub chains: usize,
+    /// Draws a chain that tune step size and mass matrix, and are dropped.
+    pub tune: usize,
+    /// Draws a chain that are kept.
+    pub draws: usize,
+    /// Seed of all random numbers.
+    pub seed: u64,
+    /// Mean acceptance that the step size aims at; nearer to 1 for narrow necks.
+    pub target_accept: f64,
+    /// Doublings of a trajectory at most.
+    pub max_depth: u64,
+    /// Chains that run at a time, each in its thread. Changes no draw.
+    pub threads: usize,
+}
+
+impl Default for Nuts {
+    fn default() -> Self {
+        Self {
+            chains: 4,
+            tune: 1000,
+            draws: 1000,
+            seed: 0,
+            target_accept: 0.8,
+            max_depth: 10,
+            threads: 4,
+        }
+    }
+}
+
+/// Energy error, in nats, from which a trajectory counts as divergent.
+const DIVERGENCE: f64 = 1000.0;
+
+impl Nuts {
+    /// Draws from random starts.
+    ///
+    /// # Errors
+    /// An impossible setting, no start, a flat or failing density.
+    pub fn sample<D: LogDensity + ?Sized>(&self, density: &D) -> Result<Draws, CalibrateError> {
+        self.sample_with(density, Options::default())
+    }
+
+    /// Draws, with starts and a watch. After a stop all chains have the length of the shortest.
+    ///
+    /// # Errors
+    /// As [`Nuts::sample`].
+    pub fn sample_with<D: LogDensity + ?Sized>(
+        &self,
+        density: &D,
+        options: Options<'_>,
+    ) -> Result<Draws, CalibrateError> {
+        let d = density.dim();
+        self.check()?;
+        let starts = starts(density, self.chains, self.seed, options.starts)?;
+        let next = AtomicUsize::new(0);
+        let results: Mutex<Vec<Option<_>>> = Mutex::new((0..self.chains).map(|_| None).collect());
+        let work = || loop {
+            let c = next.fetch_add(1, Ordering::Relaxed);
+            if c >= self.chains {
+                break;
+            }
+            let chain = self.chain(density, c, &starts[c * d..][..d], options.watch);
+            if let Ok(mut results) = results.lock() {
+                results[c] = Some(chain);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads.min(self.chains) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let chains = results.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
+        let stopped = chains.iter().any(|c: &Chain| c.stats.lp.len() < self.draws);
+        let mut draws = Draws { dim: d, chains, stopped };
+        draws.cut_to_shortest();
+        Ok(draws)
+    }
+
+    /// The starts that [`Nuts::sample`] uses, `[chain, coordinate]`.
+    ///
+    /// # Errors
+    /// As [`Nuts::sample`].
+    pub fn starts<D: LogDensity + ?Sized>(&self, density: &D) -> Result<Vec<f64>, CalibrateError> {
+        starts(density, self.chains, self.seed, None)
+    }
+
+    /// Chain number `chain` alone, from its start.
+    ///
+    /// # Errors
+    /// As [`Nuts::sample`].
+    pub fn chain<D: LogDensity + ?Sized>(
+        &self,
+        density: &D,
+        chain: usize,
+        start: &[f64],
+        watch: Watch<'_>,
+    ) -> Result<Chain, CalibrateError> {
+        let failure = Rc::new(RefCell::new(None));
+        let math = CpuMath::new(OnePoint { density, failure: Rc::clone(&failure) });
+        let failed = |error: &dyn std::fmt::Display| match failure.borrow_mut().take() {
+            Some(fatal) => CalibrateError::Density(fatal),
+            None => CalibrateError::Nuts { chain, message: format!("{error:#}") },
+        };
+        let mut rng = stream(self.seed, chain as u64);
+        let mut nuts = self
+            .settings()
+            .new_chain(chain as u64, math, &mut rng)
+            .map_err(|error| failed(&error))?;
+        nuts.set_position(start).map_err(|error| failed(&error))?;
+        let (total, mut out) = (self.tune + self.draws, Chain::default());
+        for k in 0..total {
+            let (position, _, stats, now) = nuts.expanded_draw().map_err(|error| failed(&error))?;
+            let step = &stats.adapt.step_size;
+            if k < self.tune {
+                out.tuning_gradients += step.n_gradients;
+            } else {
+                out.gradients += step.n_gradients;
+                out.positions.extend_from_slice(&position);
+                let s = &mut out.stats;
+                s.lp.push(stats.point.logp);
+                s.energy.push(stats.point.energy);
+                s.diverging.push(now.diverging);
+                s.tree_depth.push(stats.depth);
+                s.reached_max_depth.push(stats.maxdepth_reached);
+                s.n_steps.push(step.n_steps);
+                s.acceptance_rate.push(step.mean_tree_accept);
+                s.step_size.push(now.step_size);
+            }
+            let progress = Progress {
+                chain,
+                done: k + 1,
+                total,
+                tuning: k < self.tune,
+                diverging: now.diverging,
+                gradients: step.n_gradients,
+                step_size: now.step_size,
+            };
+            if let ControlFlow::Break(()) = watch(&progress) {
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    fn check(&self) -> Result<(), CalibrateError> {
+        at_least("chains", self.chains, 1, "at least 1 chain")?;
+        at_least("draws", self.draws, 1, "at least 1 draw")?;
+        at_least("tune", self.tune, 20, "at least 20 draws to tune step size and mass matrix")?;
+        at_least("max_depth", usize::try_from(self.max_depth).unwrap_or(0), 1, "at least 1")?;
+        inside("target_accept", self.target_accept, (0.0, 1.0), "between 0 and 1")
+    }
+
+    fn settings(&self) -> LowRankNutsSettings {
+        let mut settings = LowRankNutsSettings {
+            num_tune: self.tune as u64,
+            num_draws: self.draws as u64,
+            maxdepth: self.max_depth,
+            max_energy_error: DIVERGENCE,
+            ..LowRankNutsSettings::default()
+        };
+        settings.adapt_options.step_size_settings.target_accept = self.target_accept;
+        settings
+    }
+}
+
+/// The density as nuts-rs evaluates it: one point at a time.
+struct OnePoint<'a, D: ?Sized> {
+    density: &'a D,
+    /// Where a fatal failure waits for the caller, whose error type does not carry it.
+    failure: Rc<RefCell<Option<Fatal>>>,
+}
+
+/// How an evaluation failed, as nuts-rs asks.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("the log-density or its gradient is not finite")]
+    Recoverable,
+    #[error("the density failed")]
+    Fatal,
+}
+
+impl LogpError for Failed {
+    fn is_recoverable(&self) -> bool {
+        matches!(self, Self::Recoverable)
+    }
+}
+
+impl<D: LogDensity + ?Sized> HasDims for OnePoint<'_, D> {
+    fn dim_sizes(&self) -> HashMap<String, u64> {
+        HashMap::from([("unconstrained_parameter".to_string(), self.density.dim() as u64)])
+    }
+}
+
+impl<D: LogDensity + ?Sized> CpuLogpFunc for OnePoint<'_, D> {
+    type LogpError = Failed;
+    type FlowParameters = ();
+    type ExpandedVector = ();
+
+    fn dim(&self) -> usize {
+        self.density.dim()
+    }
+
+    fn logp(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Failed> {
+        match at(self.density, x, gradient) {
+            Ok(logp) if logp > f64::NEG_INFINITY => Ok(logp),
+            Ok(_) => Err(Failed::Recoverable),
+            Err(fatal) => {
+                *self.failure.borrow_mut() = Some(fatal);
+                Err(Failed::Fatal)
+            }
+        }
+    }
+
+    fn expand_vector<R: Rng + ?Sized>(&mut self, _: &mut R, _: &[f64]) -> Result<(), CpuMathError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! NUTS on densities with known answers.
+#![allow(clippy::unwrap_used)]
+
+mod known;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use known::{correlated, deviations, eight_schools, ess_per_1000, funnel, mixture, worst_z};
+use surrogate_calibrate::{CalibrateError, Fatal, LogDensity, Nuts, Options, from_fn};
+
+#[test]
+fn correlated_normal_gives_150_effective_draws_per_1000_gradients() {
+    let draws =
+        Nuts { draws: 2000, seed: 1, ..Nuts::default() }.sample(&correlated(10, 0.9)).unwrap();
+    let squares: Vec<f64> = deviations(10).iter().map(|s| s * s).collect();
+    let z = worst_z(&draws, &[0.0; 10], &squares);
+    let efficiency = ess_per_1000(&draws);
+    println!("max |z| {z:.2}, {efficiency:.0} ESS per 1000 gradients");
+    assert!(z < 4.0);
+    assert!(efficiency >= 150.0);
+    assert_eq!(draws.divergences(), 0);
+}
+
+#[test]
+fn eight_schools_gives_45_effective_draws_per_1000_gradients() {
+    let draws = Nuts { draws: 2000, seed: 1, ..Nuts::default() }.sample(&eight_schools()).unwrap();
+    let efficiency = ess_per_1000(&draws);
+    println!("{efficiency:.0} ESS per 1000 gradients, {} divergences", draws.divergences());
+    assert!(efficiency >= 45.0);
+    assert!(draws.divergences() < 16);
+}
+
+#[test]
+fn funnel_has_the_right_moments() {
+    let nuts = Nuts { draws: 4000, seed: 3, target_accept: 0.95, ..Nuts::default() };
+    let draws = nuts.sample(&funnel(1.0)).unwrap();
+    // E x² = E exp(v) = exp(1/2)
+    let z = worst_z(&draws, &[0.0, 0.0], &[1.0, 0.5f64.exp()]);
+    println!("max |z| {z:.2}");
+    assert!(z < 4.0);
+}
+
+#[test]
+fn near_modes_are_visited_by_their_weights() {
+    let draws = Nuts { draws: 4000, seed: 2, ..Nuts::default() }.sample(&mixture(2.0)).unwrap();
+    let z = worst_z(&draws, &[0.8, 0.0], &[5.0, 1.0]);
+    println!("max |z| {z:.2}");
+    assert!(z < 4.0);
+}
+
+#[test]
+fn one_coordinate_is_enough() {
+    let normal = from_fn(1, |x, g| {
+        g[0] = -x[0];
+        -0.5 * x[0] * x[0]
+    });
+    let draws = Nuts { seed: 5, ..Nuts::default() }.sample(&normal).unwrap();
+    assert!(worst_z(&draws, &[0.0], &[1.0]) < 4.0);
+}
+
+#[test]
+fn same_seed_gives_the_same_bits_with_any_number_of_threads() {
+    let density = eight_schools();
+    let nuts = Nuts { tune: 200, draws: 100, seed: 9, ..Nuts::default() };
+    let four = nuts.sample(&density).unwrap();
+    let one = Nuts { threads: 1, ..nuts.clone() }.sample(&density).unwrap();
+    assert_eq!(four, one);
+    let other = Nuts { seed: 10, ..nuts.clone() }.sample(&density).unwrap();
+    assert_ne!(four, other);
+    let starts = nuts.starts(&density).unwrap();
+    let third = nuts.chain(&density, 2, &starts[20..30], &surrogate_calibrate::unwatched).unwrap();
+    assert_eq!(four.chains[2], third, "a chain alone is the chain among others");
+}
+
+#[test]
+fn a_watch_sees_every_draw_and_can_stop() {
+    let density = eight_schools();
+    let nuts = Nuts { chains: 2, tune: 100, draws: 100, ..Nuts::default() };
+    let seen = AtomicUsize::new(0);
+    let count = |_: &_| {
+        seen.fetch_add(1, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    };
+    let whole =
+        nuts.sample_with(&density, Options { watch: &count, ..Options::default() }).unwrap();
+    assert_eq!(seen.into_inner(), 400);
+    assert!(!whole.stopped);
+    let stop = |p: &surrogate_calibrate::Progress| {
+        if p.done == 150 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let part = nuts.sample_with(&density, Options { watch: &stop, ..Options::default() }).unwrap();
+    assert!(part.stopped);
+    assert_eq!(part.draws(), 50);
+    assert_eq!(part.chains[1].positions, whole.chains[1].positions[..500]);
+}
+
+#[test]
+fn impossible_densities_are_refused_with_a_reason() {
+    let flat = from_fn(2, |x, g| {
+        g.copy_from_slice(&[-x[0], 0.0]);
+        -0.5 * x[0] * x[0]
+    });
+    let nuts = Nuts { tune: 50, draws: 50, ..Nuts::default() };
+    assert!(matches!(nuts.sample(&flat), Err(CalibrateError::Flat { coordinate: 1 })));
+    let never = from_fn(1, |_, _| f64::NAN);
+    assert!(matches!(nuts.sample(&never), Err(CalibrateError::NoStart { chain: 0, .. })));
+    assert!(matches!(
+        nuts.sample(&surrogate_calibrate::without_gradient(1, |_| 0.0)),
+        Err(CalibrateError::Density(_))
+    ));
+    assert!(nuts.sample(&from_fn(0, |_, _| 0.0)).is_err());
+}
+
+/// Normal that fails for good beyond one standard deviation.
+struct Broken;
+
+impl LogDensity for Broken {
+    fn dim(&self) -> usize {
+        1
+    }
+    fn logp_grad_batch(&self, x: &[f64], logp: &mut [f64], g: &mut [f64]) -> Result<(), Fatal> {
+        if x[0].abs() > 2.5 {
+            return Err(Fatal::new("the disk is full"));
+        }
+        logp[0] = -0.5 * x[0] * x[0];
+        g[0] = -x[0];
+        Ok(())
+    }
+}
+
+#[test]
+fn a_fatal_failure_stops_with_its_own_message() {
+    let error = Nuts::default().sample(&Broken).unwrap_err();
+    assert_eq!(error.to_string(), "the density failed: the disk is full");
+}
+
+#[test]
+fn points_outside_the_support_are_rejected() {
+    // half-normal on x > 0, cut without a transform
+    let half = from_fn(1, |x, g| {
+        g[0] = -x[0];
+        if x[0] > 0.0 { -0.5 * x[0] * x[0] } else { f64::NEG_INFINITY }
+    });
+    let nuts = Nuts { draws: 4000, seed: 4, ..Nuts::default() };
+    let draws = nuts.sample(&half).unwrap();
+    assert!(draws.positions().all(|x| x[0] > 0.0));
+}
