@@ -5,11 +5,18 @@ mod density;
 pub mod diagnostics;
 mod draws;
 mod error;
+mod linear;
+mod posterior;
+mod prior;
 mod random;
 mod sampler;
+mod transform;
 
 pub use density::{Fatal, FromFn, LogDensity, WithoutGradient, from_fn, without_gradient};
 pub use draws::{Chain, Draws, Progress, Stats, Watch, unwatched};
 pub use error::CalibrateError;
+pub use posterior::{Parameter, Posterior};
+pub use prior::{MultivariateNormal, Prior};
 pub use random::stream;
 pub use sampler::{Nuts, Options};
+pub use transform::Transform;
