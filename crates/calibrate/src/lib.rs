@@ -5,6 +5,7 @@ mod density;
 pub mod diagnostics;
 mod draws;
 mod error;
+pub mod likelihood;
 mod linear;
 mod posterior;
 mod prior;
