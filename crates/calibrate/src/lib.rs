@@ -10,6 +10,7 @@ mod linear;
 mod posterior;
 mod prior;
 mod random;
+mod remembered;
 mod sampler;
 mod transform;
 
@@ -19,5 +20,9 @@ pub use error::CalibrateError;
 pub use posterior::{Parameter, Posterior};
 pub use prior::{MultivariateNormal, Prior};
 pub use random::stream;
-pub use sampler::{Nuts, Options};
+pub use remembered::{Evaluation, Remembered};
+pub use sampler::{
+    Anchored, DelayedAcceptance, DelayedDraws, Ensemble, Hmc, Nuts, Options, Reference, Tempered,
+    TemperedDraws,
+};
 pub use transform::Transform;

@@ -30,6 +30,14 @@ impl Cholesky {
         Ok(Self { factor: l, n })
     }
 
+    /// The factor of a diagonal matrix of positive numbers.
+    pub(crate) fn of_diagonal(diagonal: &[f64]) -> Self {
+        let n = diagonal.len();
+        let mut factor = vec![0.0; n * n];
+        diagonal.iter().enumerate().for_each(|(i, v)| factor[i * n + i] = v.sqrt());
+        Self { factor, n }
+    }
+
     fn row(&self, i: usize) -> &[f64] {
         &self.factor[i * self.n..][..=i]
     }

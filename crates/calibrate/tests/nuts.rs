@@ -6,8 +6,13 @@ mod known;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use known::{correlated, deviations, eight_schools, ess_per_1000, funnel, mixture, worst_z};
-use surrogate_calibrate::{CalibrateError, Fatal, LogDensity, Nuts, Options, from_fn};
+use known::{
+    correlated, deviations, eight_schools, ess_per_1000, funnel, grid_moments, growth, mixture,
+    worst_z,
+};
+use surrogate_calibrate::{
+    CalibrateError, Evaluation, Fatal, LogDensity, Nuts, Options, Remembered, from_fn,
+};
 
 #[test]
 fn correlated_normal_gives_150_effective_draws_per_1000_gradients() {
@@ -47,6 +52,39 @@ fn near_modes_are_visited_by_their_weights() {
     let z = worst_z(&draws, &[0.8, 0.0], &[5.0, 1.0]);
     println!("max |z| {z:.2}");
     assert!(z < 4.0);
+}
+
+#[test]
+fn a_differential_equation_is_fitted_with_the_right_uncertainty() {
+    let (first, second) = grid_moments(&growth(), [-1.5, 0.8], [1.5, 2.6]);
+    let draws = Nuts { draws: 4000, seed: 2, ..Nuts::default() }.sample(&growth()).unwrap();
+    let z = worst_z(&draws, &first, &second);
+    println!("max |z| {z:.2}, moments {first:?} {second:?}");
+    assert!(z < 4.0);
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_draws() {
+    let density = eight_schools();
+    let nuts = Nuts { chains: 2, tune: 100, draws: 100, seed: 3, ..Nuts::default() };
+    let stored = std::sync::Mutex::new(Vec::new());
+    let record = |e: &Evaluation| {
+        stored.lock().unwrap().push(e.clone());
+        Ok(())
+    };
+    let whole = nuts.sample(&Remembered::new(&density, [], record)).unwrap();
+    let mut stored = stored.into_inner().unwrap();
+    let all = stored.len();
+    stored.truncate(all / 3);
+    let fresh = AtomicUsize::new(0);
+    let count = |_: &Evaluation| {
+        fresh.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    };
+    let resumed = Remembered::new(&density, stored, count);
+    assert_eq!(nuts.sample(&resumed).unwrap(), whole);
+    assert!(resumed.looked_up() as usize >= all / 3);
+    assert!(fresh.into_inner() <= all - all / 3);
 }
 
 #[test]

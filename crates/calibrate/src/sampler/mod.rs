@@ -1,11 +1,20 @@
 //! Samplers, one file each. All take a [`LogDensity`](crate::LogDensity) and give
 //! [`Draws`](crate::Draws); what they draw depends on density, settings, seed and starts alone.
 
+mod delayed;
+mod ensemble;
+mod hmc;
+mod kernel;
 mod nuts;
+mod tempered;
 
+pub use delayed::{DelayedAcceptance, DelayedDraws};
+pub use ensemble::Ensemble;
+pub use hmc::Hmc;
 pub use nuts::Nuts;
+pub use tempered::{Anchored, Reference, Tempered, TemperedDraws};
 
-use crate::density::{LogDensity, at};
+use crate::density::{LogDensity, at, sound};
 use crate::draws::{Watch, unwatched};
 use crate::error::CalibrateError;
 use crate::random::stream;
@@ -76,6 +85,47 @@ pub(crate) fn starts<D: LogDensity + ?Sized>(
         look_for_slope(density, coordinate, seed)?;
     }
     Ok(starts)
+}
+
+/// Starts without a look at the gradient, and their log-densities.
+pub(crate) fn starts_by_value<D: LogDensity + ?Sized>(
+    density: &D,
+    walkers: usize,
+    seed: u64,
+    given: Option<&[f64]>,
+) -> Result<(Vec<f64>, Vec<f64>), CalibrateError> {
+    let d = density.dim();
+    if d == 0 {
+        return Err(CalibrateError::NoCoordinates);
+    }
+    let mut logp = vec![f64::NEG_INFINITY; walkers];
+    if let Some(given) = given {
+        if given.len() != walkers * d {
+            return Err(CalibrateError::WrongStarts { found: given.len(), expected: walkers * d });
+        }
+        density.logp_batch(given, &mut logp)?;
+        logp.iter_mut().for_each(|l| *l = sound(*l));
+        return match logp.iter().position(|l| *l == f64::NEG_INFINITY) {
+            Some(chain) => Err(CalibrateError::BadStart { chain, logp: logp[chain] }),
+            None => Ok((given.to_vec(), logp)),
+        };
+    }
+    let mut x = vec![0.0; walkers * d];
+    for (chain, (x, logp)) in x.chunks_exact_mut(d).zip(&mut logp).enumerate() {
+        let mut rng = stream(seed, START_STREAM + chain as u64);
+        for _ in 0..START_TRIES {
+            x.iter_mut().for_each(|x| *x = rng.random_range(-START_RANGE..START_RANGE));
+            density.logp_batch(x, std::slice::from_mut(logp))?;
+            *logp = sound(*logp);
+            if *logp > f64::NEG_INFINITY {
+                break;
+            }
+        }
+        if *logp == f64::NEG_INFINITY {
+            return Err(CalibrateError::NoStart { chain, tried: START_TRIES, last_logp: *logp });
+        }
+    }
+    Ok((x, logp))
 }
 
 /// A random point with finite density and gradient, which is written to `gradient`.

@@ -100,3 +100,66 @@ pub fn ess_per_1000(draws: &Draws) -> f64 {
     let least = (0..draws.dim).map(|k| ess_bulk(&draws.coordinate(k))).fold(f64::MAX, f64::min);
     1000.0 * least / draws.gradients() as f64
 }
+
+/// Logistic growth `y' = r y (1 - y/K)`, `y(0) = 0.5`, integrated with its sensitivities by
+/// Runge-Kutta; eight noisy readings; coordinates `(ln r, ln K)` with normal priors.
+pub fn growth() -> impl LogDensity {
+    const Y: [f64; 8] = [0.83, 1.42, 2.05, 2.97, 3.55, 4.28, 4.51, 4.83];
+    const SIGMA: f64 = 0.25;
+    const STEPS: usize = 8;
+    from_fn(2, |x, g| {
+        let (r, k) = (x[0].exp(), x[1].exp());
+        // y and its derivatives by r and K
+        let slope = |s: [f64; 3]| {
+            let [y, by_r, by_k] = s;
+            let by_y = r * (1.0 - 2.0 * y / k);
+            let grow = y * (1.0 - y / k);
+            [r * grow, by_y * by_r + grow, by_y * by_k + r * y * y / (k * k)]
+        };
+        let step = |s: [f64; 3], by: [f64; 3], h: f64| [0, 1, 2].map(|i| s[i] + h * by[i]);
+        let h = 0.5 / STEPS as f64;
+        let mut state = [0.5, 0.0, 0.0];
+        let prior = [x[0], x[1] - 1.5];
+        let mut logp = -0.5 * (prior[0] * prior[0] + prior[1] * prior[1]);
+        g.copy_from_slice(&[-prior[0], -prior[1]]);
+        for y in Y {
+            for _ in 0..STEPS {
+                let a = slope(state);
+                let b = slope(step(state, a, 0.5 * h));
+                let c = slope(step(state, b, 0.5 * h));
+                let d = slope(step(state, c, h));
+                let mean = [0, 1, 2].map(|i| (a[i] + 2.0 * b[i] + 2.0 * c[i] + d[i]) / 6.0);
+                state = step(state, mean, h);
+            }
+            let residual = (y - state[0]) / SIGMA;
+            logp -= 0.5 * residual * residual;
+            g[0] += residual / SIGMA * state[1] * r;
+            g[1] += residual / SIGMA * state[2] * k;
+        }
+        logp
+    })
+}
+
+/// Means of x and x² of a density of two coordinates, by summing over a fine grid.
+pub fn grid_moments(
+    density: &impl LogDensity,
+    low: [f64; 2],
+    high: [f64; 2],
+) -> ([f64; 2], [f64; 2]) {
+    const N: usize = 400;
+    let at = |k: usize, i: usize| low[i] + (high[i] - low[i]) * (k as f64 + 0.5) / N as f64;
+    let points: Vec<f64> = (0..N * N).flat_map(|k| [at(k / N, 0), at(k % N, 1)]).collect();
+    let mut logp = vec![0.0; N * N];
+    density.logp_batch(&points, &mut logp).unwrap();
+    let top = logp.iter().copied().fold(f64::MIN, f64::max);
+    let (mut sum, mut first, mut second) = (0.0, [0.0; 2], [0.0; 2]);
+    for (x, l) in points.chunks_exact(2).zip(&logp) {
+        let w = (l - top).exp();
+        sum += w;
+        for i in 0..2 {
+            first[i] += w * x[i];
+            second[i] += w * x[i] * x[i];
+        }
+    }
+    (first.map(|m| m / sum), second.map(|m| m / sum))
+}
