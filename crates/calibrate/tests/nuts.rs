@@ -38,7 +38,7 @@ fn eight_schools_gives_45_effective_draws_per_1000_gradients() {
 
 #[test]
 fn funnel_has_the_right_moments() {
-    let nuts = Nuts { draws: 4000, seed: 3, target_accept: 0.95, ..Nuts::default() };
+    let nuts = Nuts { draws: 4000, seed: 3, ..Nuts::default() };
     let draws = nuts.sample(&funnel(1.0)).unwrap();
     // E x² = E exp(v) = exp(1/2)
     let z = worst_z(&draws, &[0.0, 0.0], &[1.0, 0.5f64.exp()]);
@@ -85,6 +85,41 @@ fn a_killed_run_goes_on_to_the_same_draws() {
     assert_eq!(nuts.sample(&resumed).unwrap(), whole);
     assert!(resumed.looked_up() as usize >= all / 3);
     assert!(fresh.into_inner() <= all - all / 3);
+}
+
+#[test]
+fn a_bent_ridge_and_a_deep_funnel_are_explored_without_bias() {
+    // y | x ~ N(x², 1/2): E y = 1, E y² = E x⁴ + 1/2 = 3.5
+    let banana = from_fn(2, |x, g| {
+        let bend = x[1] - x[0] * x[0];
+        g.copy_from_slice(&[-x[0] + 4.0 * bend * x[0], -2.0 * bend]);
+        -0.5 * x[0] * x[0] - bend * bend
+    });
+    let nuts = Nuts { chains: 8, draws: 10_000, seed: 6, ..Nuts::default() };
+    let draws = nuts.sample(&banana).unwrap();
+    let z = worst_z(&draws, &[0.0, 1.0], &[1.0, 3.5]);
+    println!("banana: max |z| {z:.2}, {} divergences", draws.divergences());
+    assert!(z < 4.0);
+    assert!(draws.divergences() < 10);
+    let draws = nuts.sample(&funnel(1.5)).unwrap();
+    let z = worst_z(&draws, &[0.0, 0.0], &[2.25, 1.125f64.exp()]);
+    println!("funnel: max |z| {z:.2}, {} divergences", draws.divergences());
+    assert!(z < 4.0);
+    assert!(draws.divergences() < 10);
+}
+
+#[test]
+fn gradients_are_counted_as_they_are_evaluated() {
+    let calls = AtomicUsize::new(0);
+    let density = from_fn(2, |x, g| {
+        calls.fetch_add(1, Ordering::Relaxed);
+        g.copy_from_slice(&[-x[0], -100.0 * x[1]]);
+        -0.5 * (x[0] * x[0] + 100.0 * x[1] * x[1])
+    });
+    let counted = Nuts { draws: 200, ..Nuts::default() }.sample(&density).unwrap().gradients();
+    let calls = calls.into_inner() as u64;
+    // but for the search of a start and of a first step size
+    assert!(counted <= calls && calls < counted + 4 * 50, "{counted} of {calls}");
 }
 
 #[test]
