@@ -1,7 +1,7 @@
 //! Simultaneous bands for the empirical distribution of uniform ranks, for simulation-based
 //! calibration.
 //!
-//! Source: Säilynoja, Bürkner and Vehtari (2022), Graphical test for discrete uniformity, section 2.2.
+//! Source: Sailynoja, Bürkner and Vehtari (2022), Graphical test for discrete uniformity, section 2.2.
 
 /// Where the empirical distribution function of uniform ranks may run.
 #[derive(Debug, Clone, PartialEq)]

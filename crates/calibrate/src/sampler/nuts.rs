@@ -3,7 +3,7 @@
 //! Source: Hoffman and Gelman (2014), with the multinomial trajectories of Betancourt (2017); the
 //! mass matrix is fitted to draws and gradients. Steps whose energy error exceeds [`ROUGH`] are split
 //! within the orbit, which explores necks and bends where plain NUTS diverges and is biased, and costs
-//! nothing elsewhere. Source: BouRabee, Carpenter, Kleppe and Liu (2025), The within-orbit adaptive
+//! nothing elsewhere. Source: Bou-Rabee, Carpenter, Kleppe and Liu (2025), The within-orbit adaptive
 //! leapfrog no-U-turn sampler.
 //!
 //! # Resuming
