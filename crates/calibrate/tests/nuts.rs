@@ -109,6 +109,19 @@ fn a_bent_ridge_and_a_deep_funnel_are_explored_without_bias() {
 }
 
 #[test]
+fn starts_far_from_the_mass_do_no_harm() {
+    // a thousand away and a hundredth wide, beside a coordinate a thousand wide
+    let far = from_fn(2, |x, g| {
+        g.copy_from_slice(&[-(x[0] - 1000.0) * 1e4, -x[1] * 1e-6]);
+        0.5 * (g[0] * (x[0] - 1000.0) + g[1] * x[1])
+    });
+    let draws = Nuts { draws: 2000, seed: 1, ..Nuts::default() }.sample(&far).unwrap();
+    let z = worst_z(&draws, &[1000.0, 0.0], &[1e6 + 1e-4, 1e6]);
+    assert!(z < 4.0, "{z}");
+    assert!(ess_per_1000(&draws) > 40.0);
+}
+
+#[test]
 fn gradients_are_counted_as_they_are_evaluated() {
     let calls = AtomicUsize::new(0);
     let density = from_fn(2, |x, g| {

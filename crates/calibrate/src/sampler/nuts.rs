@@ -15,7 +15,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +25,7 @@ use nuts_rs::{
     Chain as _, CpuLogpFunc, CpuMath, CpuMathError, HasDims, LogpError, LowRankNutsSettings,
     Settings, WalnutsOptions,
 };
+use rand_chacha::ChaCha8Rng;
 
 use super::{Options, at_least, inside, starts};
 use crate::density::{Fatal, LogDensity, at};
@@ -66,7 +67,7 @@ impl Default for Nuts {
     fn default() -> Self {
         Self {
             chains: 4,
-            tune: 600,
+            tune: 500,
             draws: 1000,
             seed: 0,
             target_accept: 0.75,
@@ -83,6 +84,9 @@ const DIVERGENCE: f64 = 1000.0;
 /// NUTS on a correlated normal and on eight schools, and leaves no divergence and no bias on a funnel
 /// and a banana, where plain NUTS at any acceptance up to 0.95 leaves some of both.
 const ROUGH: f64 = 5.0;
+
+/// Draws over which the log-density is averaged to see whether a chain still climbs from its start.
+const LOOK: usize = 10;
 
 impl Nuts {
     /// Draws from random starts.
@@ -150,28 +154,108 @@ impl Nuts {
         start: &[f64],
         watch: Watch<'_>,
     ) -> Result<Chain, CalibrateError> {
-        let failure = Rc::new(RefCell::new(None));
-        let math = CpuMath::new(OnePoint { density, failure: Rc::clone(&failure) });
-        let failed = |error: &dyn std::fmt::Display| match failure.borrow_mut().take() {
-            Some(fatal) => CalibrateError::Density(fatal),
-            None => CalibrateError::Nuts { chain, message: format!("{error:#}") },
-        };
         let mut rng = stream(self.seed, chain as u64);
-        let mut nuts = self
-            .settings()
-            .new_chain(chain as u64, math, &mut rng)
-            .map_err(|error| failed(&error))?;
-        nuts.set_position(start).map_err(|error| failed(&error))?;
-        let (total, mut out) = (self.tune + self.draws, Chain::default());
-        for k in 0..total {
-            let (position, _, stats, now) = nuts.expanded_draw().map_err(|error| failed(&error))?;
+        let total = self.tune + self.draws;
+        let mut run = Run { chain, tune: self.tune, total, watch, done: 0, out: Chain::default() };
+        let settled = run.settle(density, self.plain(self.tune / 2), start, &mut rng)?;
+        if let Some(x) = settled {
+            run.draw(density, self.settings(self.tune - run.done), &x, &mut rng)?;
+        }
+        Ok(run.out)
+    }
+
+    fn check(&self) -> Result<(), CalibrateError> {
+        at_least("chains", self.chains, 1, "at least 1 chain")?;
+        at_least("draws", self.draws, 1, "at least 1 draw")?;
+        at_least("tune", self.tune, 40, "at least 40 draws to tune step size and mass matrix")?;
+        at_least("max_depth", usize::try_from(self.max_depth).unwrap_or(0), 1, "at least 1")?;
+        inside("target_accept", self.target_accept, (0.0, 1.0), "between 0 and 1")
+    }
+
+    fn settings(&self, tune: usize) -> LowRankNutsSettings {
+        let walnuts = WalnutsOptions { max_error: ROUGH, ..WalnutsOptions::default() };
+        LowRankNutsSettings { walnuts: Some(walnuts), ..self.plain(tune) }
+    }
+
+    /// Settings without the splitting of steps.
+    fn plain(&self, tune: usize) -> LowRankNutsSettings {
+        let mut settings = LowRankNutsSettings {
+            num_tune: tune as u64,
+            num_draws: self.draws as u64,
+            maxdepth: self.max_depth,
+            max_energy_error: DIVERGENCE,
+            ..LowRankNutsSettings::default()
+        };
+        settings.adapt_options.step_size_settings.target_accept = self.target_accept;
+        settings
+    }
+}
+
+/// A chain under way.
+struct Run<'a> {
+    chain: usize,
+    tune: usize,
+    total: usize,
+    watch: Watch<'a>,
+    /// Draws made so far.
+    done: usize,
+    out: Chain,
+}
+
+impl Run<'_> {
+    /// Plain NUTS from a far start to where the mass is, for half of tuning at most: on the way
+    /// energies fall by thousands of nats in a step, which splitting would refuse. Gives the last
+    /// position, or nothing after a stop.
+    fn settle<D: LogDensity + ?Sized>(
+        &mut self,
+        density: &D,
+        settings: LowRankNutsSettings,
+        start: &[f64],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Option<Box<[f64]>>, CalibrateError> {
+        let failure = Failure::default();
+        let mut nuts = self.begin(density, settings, start, rng, &failure)?;
+        let mut heights = Vec::new();
+        for _ in 0..self.tune / 2 {
+            let drawn = nuts.expanded_draw().map_err(|error| failure.told(self.chain, &error))?;
+            let (x, _, stats, now) = drawn;
+            let gradients = stats.adapt.step_size.n_gradients;
+            heights.push(stats.point.logp);
+            self.out.tuning_gradients += gradients;
+            if self.report(&now, gradients).is_break() {
+                return Ok(None);
+            }
+            let seen = heights.len();
+            let mean = |range: Range<usize>| heights[range].iter().sum::<f64>() / LOOK as f64;
+            let climbs =
+                seen < 2 * LOOK || mean(seen - LOOK..seen) > mean(seen - 2 * LOOK..seen - LOOK);
+            if !climbs || self.done == self.tune / 2 {
+                return Ok(Some(x));
+            }
+        }
+        Ok(Some(start.into()))
+    }
+
+    /// The rest of tuning, and the draws that are kept.
+    fn draw<D: LogDensity + ?Sized>(
+        &mut self,
+        density: &D,
+        settings: LowRankNutsSettings,
+        start: &[f64],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(), CalibrateError> {
+        let failure = Failure::default();
+        let mut nuts = self.begin(density, settings, start, rng, &failure)?;
+        while self.done < self.total {
+            let drawn = nuts.expanded_draw().map_err(|error| failure.told(self.chain, &error))?;
+            let (x, _, stats, now) = drawn;
             let step = &stats.adapt.step_size;
-            if k < self.tune {
-                out.tuning_gradients += step.n_gradients;
+            if self.done < self.tune {
+                self.out.tuning_gradients += step.n_gradients;
             } else {
-                out.gradients += step.n_gradients;
-                out.positions.extend_from_slice(&position);
-                let s = &mut out.stats;
+                self.out.gradients += step.n_gradients;
+                self.out.positions.extend_from_slice(&x);
+                let s = &mut self.out.stats;
                 s.lp.push(stats.point.logp);
                 s.energy.push(stats.point.energy);
                 s.diverging.push(now.diverging);
@@ -181,49 +265,64 @@ impl Nuts {
                 s.acceptance_rate.push(step.mean_tree_accept);
                 s.step_size.push(now.step_size);
             }
-            let progress = Progress {
-                chain,
-                done: k + 1,
-                total,
-                tuning: k < self.tune,
-                diverging: now.diverging,
-                gradients: step.n_gradients,
-                step_size: now.step_size,
-            };
-            if let ControlFlow::Break(()) = watch(&progress) {
+            if self.report(&now, step.n_gradients).is_break() {
                 break;
             }
         }
-        Ok(out)
+        Ok(())
     }
 
-    fn check(&self) -> Result<(), CalibrateError> {
-        at_least("chains", self.chains, 1, "at least 1 chain")?;
-        at_least("draws", self.draws, 1, "at least 1 draw")?;
-        at_least("tune", self.tune, 20, "at least 20 draws to tune step size and mass matrix")?;
-        at_least("max_depth", usize::try_from(self.max_depth).unwrap_or(0), 1, "at least 1")?;
-        inside("target_accept", self.target_accept, (0.0, 1.0), "between 0 and 1")
+    fn begin<'d, D: LogDensity + ?Sized>(
+        &self,
+        density: &'d D,
+        settings: LowRankNutsSettings,
+        start: &[f64],
+        rng: &mut ChaCha8Rng,
+        failure: &Failure,
+    ) -> Result<NutsChain<'d, D>, CalibrateError> {
+        let math = CpuMath::new(OnePoint { density, failure: failure.clone() });
+        let told = |error| failure.told(self.chain, &error);
+        let mut nuts = settings.new_chain(self.chain as u64, math, rng).map_err(told)?;
+        nuts.set_position(start).map_err(|error| failure.told(self.chain, &error))?;
+        Ok(nuts)
     }
 
-    fn settings(&self) -> LowRankNutsSettings {
-        let mut settings = LowRankNutsSettings {
-            num_tune: self.tune as u64,
-            num_draws: self.draws as u64,
-            maxdepth: self.max_depth,
-            max_energy_error: DIVERGENCE,
-            walnuts: Some(WalnutsOptions { max_error: ROUGH, ..WalnutsOptions::default() }),
-            ..LowRankNutsSettings::default()
-        };
-        settings.adapt_options.step_size_settings.target_accept = self.target_accept;
-        settings
+    /// Counts a draw and tells the watch of it.
+    fn report(&mut self, now: &nuts_rs::Progress, gradients: u64) -> ControlFlow<()> {
+        self.done += 1;
+        (self.watch)(&Progress {
+            chain: self.chain,
+            done: self.done,
+            total: self.total,
+            tuning: self.done <= self.tune,
+            diverging: now.diverging,
+            gradients,
+            step_size: now.step_size,
+        })
+    }
+}
+
+/// A chain of nuts-rs.
+type NutsChain<'d, D> = <LowRankNutsSettings as Settings>::Chain<CpuMath<OnePoint<'d, D>>>;
+
+/// Where a fatal failure waits for the caller, whose error type does not carry it.
+#[derive(Clone, Default)]
+struct Failure(Rc<RefCell<Option<Fatal>>>);
+
+impl Failure {
+    /// The failure of the density, or else what nuts-rs says.
+    fn told(&self, chain: usize, error: &dyn std::fmt::Display) -> CalibrateError {
+        match self.0.borrow_mut().take() {
+            Some(fatal) => CalibrateError::Density(fatal),
+            None => CalibrateError::Nuts { chain, message: format!("{error:#}") },
+        }
     }
 }
 
 /// The density as nuts-rs evaluates it: one point at a time.
 struct OnePoint<'a, D: ?Sized> {
     density: &'a D,
-    /// Where a fatal failure waits for the caller, whose error type does not carry it.
-    failure: Rc<RefCell<Option<Fatal>>>,
+    failure: Failure,
 }
 
 /// How an evaluation failed, as nuts-rs asks.
@@ -261,7 +360,7 @@ impl<D: LogDensity + ?Sized> CpuLogpFunc for OnePoint<'_, D> {
             Ok(logp) if logp > f64::NEG_INFINITY => Ok(logp),
             Ok(_) => Err(Failed::Recoverable),
             Err(fatal) => {
-                *self.failure.borrow_mut() = Some(fatal);
+                *self.failure.0.borrow_mut() = Some(fatal);
                 Err(Failed::Fatal)
             }
         }
