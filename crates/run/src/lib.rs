@@ -18,6 +18,7 @@
 //!   curves.csv         outputs at parameter points              table
 //!   profiles.csv       fields at parameter points and times     table
 //!   results.h5         the same and more, for notebooks         results
+//!   posterior.nc       draws of a calibration, for ArviZ          inference
 //!   checkpoints/       last.ckpt, best.ckpt                     checkpoint
 //!   figures/           *.svg with the *.csv they were drawn from (written by surrogate-report)
 //!   report.html
@@ -38,10 +39,12 @@ mod directory;
 mod error;
 mod files;
 mod host;
+mod inference;
 mod lines;
 mod list;
 mod manifest;
 mod results;
+mod scales;
 pub mod schema;
 mod table;
 
@@ -50,6 +53,9 @@ pub use directory::{FolderName, RUNS_FOLDER, RUNS_VARIABLE, RunDirectory, runs_f
 pub use error::{RunError, words};
 pub use files::{hash_hex, read_bytes, read_json, read_text, write_atomic, write_json};
 pub use host::{GitState, Hardware, Liveness, Process};
+pub use inference::{
+    Attribute, Dimension, InferenceData, InferenceGroup, Labels, Numbers, Variable,
+};
 pub use lines::{JsonLines, Lines, read_lines, truncate_after_step};
 pub use list::{Listed, RunSummary, list};
 pub use manifest::{

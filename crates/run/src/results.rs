@@ -194,7 +194,7 @@ fn fill(builder: &mut DatasetBuilder, dataset: &Dataset) {
 }
 
 /// Chunks of at most [`CHUNK`] values: whole rows as far as they fit, from the last axis on.
-fn chunks(shape: &[u64]) -> Vec<u64> {
+pub(crate) fn chunks(shape: &[u64]) -> Vec<u64> {
     let mut room = CHUNK;
     let mut chunks: Vec<u64> = Vec::with_capacity(shape.len());
     for &length in shape.iter().rev() {
