@@ -23,9 +23,6 @@ use crate::terminal::Terminal;
 /// that prints the plug's power: idle, half and full load are then made and read in turn.
 #[derive(Args, Debug)]
 pub struct Calibrate {
-    /// Where the counters are.
-    #[command(flatten)]
-    pub counters: Counters,
     /// What the plug showed on average under the load, W.
     #[arg(long, value_name = "W", conflicts_with = "command")]
     pub watts: Option<f64>,
@@ -41,6 +38,9 @@ pub struct Calibrate {
     /// Forget what was stored for this host first.
     #[arg(long)]
     pub reset: bool,
+    /// Where the counters are.
+    #[command(flatten)]
+    pub counters: Counters,
 }
 
 /// Adds readings to the host's calibration and fits it anew.

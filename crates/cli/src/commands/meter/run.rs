@@ -23,12 +23,6 @@ use crate::terminal::Terminal;
 /// `surrogate meter run`
 #[derive(Args, Debug)]
 pub struct Run {
-    /// Where the counters are.
-    #[command(flatten)]
-    pub counters: Counters,
-    /// What the energy stands for.
-    #[command(flatten)]
-    pub electricity: Electricity,
     /// Whose CPU time is followed.
     #[arg(long, value_enum, default_value = "tree")]
     pub cpu_of: Whose,
@@ -50,6 +44,12 @@ pub struct Run {
     /// The command and its arguments, after `--`.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,
+    /// Where the counters are.
+    #[command(flatten)]
+    pub counters: Counters,
+    /// What the energy stands for.
+    #[command(flatten)]
+    pub electricity: Electricity,
 }
 
 /// Runs a command under the meter.

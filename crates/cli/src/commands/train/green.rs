@@ -304,7 +304,7 @@ impl Green {
             scaled(found.emitted_g, "gCO2e"),
             scaled(found.waiting_g, "gCO2e"),
             scaled(found.at_once_g, "gCO2e"),
-            found.percent(),
+            (10.0 * found.percent()).round() / 10.0 + 0.0, // no minus before a zero
         )
     }
 
