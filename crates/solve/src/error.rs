@@ -34,7 +34,10 @@ pub enum SolveError {
         residual: f64,
     },
     /// The step size fell below what the arithmetic resolves.
-    #[error("the time step vanished at t = {time} (step {step:e}): the solution may blow up there")]
+    #[error(
+        "the time step vanished at t = {time} (step {step:e}): the solution may blow up there, or \
+         the mesh be so fine that rounding hides it (`reference.cells` makes it coarser)"
+    )]
     StepVanished {
         /// Where, SI.
         time: f64,
