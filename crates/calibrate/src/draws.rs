@@ -157,7 +157,6 @@ pub struct Progress {
 pub type Watch<'a> = &'a (dyn Fn(&Progress) -> std::ops::ControlFlow<()> + Sync);
 
 /// Watches nothing and never stops.
-#[must_use]
 pub fn unwatched(_: &Progress) -> std::ops::ControlFlow<()> {
     std::ops::ControlFlow::Continue(())
 }

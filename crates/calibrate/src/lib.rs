@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod certificate;
+pub mod checks;
 mod density;
 pub mod diagnostics;
 mod draws;

@@ -124,7 +124,7 @@ fn mass_at_a_face_of_the_box_is_seen() {
     });
     let posterior = Posterior::new(vec![parameter.clone()], lean).unwrap();
     let draws = posterior.parameters_of(&Nuts::default().sample(&posterior).unwrap());
-    let face = faces(&draws, &[parameter.clone()])[0];
+    let face = faces(&draws, std::slice::from_ref(&parameter))[0];
     assert!(face.low > 0.05 && face.high < 0.001 && face.leaning(), "{face:?}");
     let flat = from_fn(1, |_, g| {
         g[0] = 0.0;

@@ -1,5 +1,5 @@
 //! The samplers beside NUTS on densities with known answers.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod known;
 

@@ -19,7 +19,12 @@ pub struct SurrogateError {
 
 impl SurrogateError {
     /// From errors at several parameter vectors: `errors[k]` is full solver less surrogate at all
-    /// points of the data, for parameter vector `k`. At most `rank` modes are kept (20 are plenty).
+    /// points of the data, for parameter vector `k`. At most `rank` modes are kept (20 are plenty), and
+    /// never more than half as many as there are vectors, of which there should be some tens.
+    ///
+    /// With `K` vectors and `r` modes the covariance is widened by `(1 + 1/K) (K - 1) / (K - r - 2)`,
+    /// for what so few vectors leave open about mean and covariance: the variance of the predictive
+    /// t distribution of a new error. Source: Gelman et al. (2013), section 3.6.
     ///
     /// # Errors
     /// Less than two vectors, vectors of unequal length, or values that are not finite.
@@ -52,9 +57,13 @@ impl SurrogateError {
             centred.iter().flat_map(|a| centred.iter().map(move |b| product(a, b))).collect();
         let (values, vectors) = symmetric_eigen(&inner, k);
         let total: f64 = values.iter().sum();
-        let kept = values.iter().take(rank).take_while(|&&v| v > 1e-12 * total).count();
+        let most = rank.min((k - 1) / 2);
+        let kept = values.iter().take(most).take_while(|&&v| v > 1e-12 * total).count();
+        let (size, spare) = (k as f64, k as f64 - kept as f64 - 2.0);
+        let open = (1.0 + 1.0 / size) * (size - 1.0) / spare.max(1.0);
         let mode = |vector: &Vec<f64>| {
-            (0..n).map(|i| vector.iter().zip(&centred).map(|(v, c)| v * c[i]).sum()).collect()
+            let at = |i: usize| vector.iter().zip(&centred).map(|(v, c)| v * c[i]).sum::<f64>();
+            (0..n).map(|i| open.sqrt() * at(i)).collect()
         };
         let modes = vectors[..kept].iter().map(mode).collect();
         let rest: f64 = values[kept..].iter().sum();
@@ -80,7 +89,7 @@ impl SurrogateError {
         self.left_out
     }
 
-    /// Root mean square of the error that the modes carry, mean included.
+    /// Root mean square of the error that mean and widened modes describe.
     #[must_use]
     pub fn rms(&self) -> f64 {
         let squares = self.modes.iter().flatten().chain(&self.mean).map(|x| x * x).sum::<f64>();
