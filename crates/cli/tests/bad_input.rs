@@ -398,3 +398,21 @@ fn errors_are_json_too_when_asked_for() {
         assert_eq!(said.stdout.lines().count(), 1);
     }
 }
+
+#[test]
+fn solve_names_the_outputs_that_it_leaves_out() {
+    let folder = tempdir().unwrap();
+    let file = rod_with(folder.path(), "[outputs]\n", "[outputs]\nslope = \"d(u, x)\"\n");
+    fs::write(folder.path().join("p.csv"), "t,x\n1,0.5\n").unwrap();
+    let table = surrogate(folder.path(), &["solve", &file, "--points", "p.csv"]);
+    table.expect(0, &["left out", "`slope`"]);
+    assert!(!table.stdout.contains("slope"), "{}", table.stdout);
+}
+
+#[test]
+fn a_forgotten_condition_is_warned_of() {
+    let folder = tempdir().unwrap();
+    let last = "[[conditions]]\nat = \"x = L\"\nequation = \"u = 0\"\n";
+    let file = rod_with(folder.path(), last, "");
+    surrogate(folder.path(), &["check", &file]).expect(0, &["`u`", "order 2 in x", "there is 1"]);
+}

@@ -26,12 +26,21 @@ pub enum SolveError {
         start: f64,
     },
     /// Newton's iteration for the algebraic unknowns did not converge.
-    #[error("the algebraic unknowns at t = {time} were not found: residual {residual:e}")]
+    #[error("the algebraic unknowns at t = {time} were not found: residual {residual:.1e}")]
     NotConverged {
         /// Where, SI.
         time: f64,
         /// Size of the last Newton step, relative to the unknowns.
         residual: f64,
+    },
+    /// Newton's iteration for a problem without time did not converge.
+    #[error(
+        "no solution of the equations was found from zero (last Newton step {step:.1e} of the \
+         unknowns); a reference file or exact expressions can take the solver's place"
+    )]
+    NotFound {
+        /// Size of the last Newton step, relative to the unknowns.
+        step: f64,
     },
     /// The step size fell below what the arithmetic resolves.
     #[error(

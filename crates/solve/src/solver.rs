@@ -178,7 +178,12 @@ impl Solver {
         let mut y = start::values(model, component, layout, plan.shape.size(), parameters);
         let raw = y.clone();
         system.settle_auxiliary(model.start, &mut y);
-        start::make_consistent(&mut system, model.start, &mut y)?;
+        start::make_consistent(&mut system, model.start, &mut y).map_err(|e| match e {
+            SolveError::NotConverged { residual, .. } if component.steady => {
+                SolveError::NotFound { step: residual }
+            }
+            other => other,
+        })?;
         if component.steady {
             return Ok(y.repeat(times.len()));
         }

@@ -34,10 +34,28 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
             format!("{}; widen a range with --set coordinates.…", ranges(problem)),
         ));
     }
+    left_out(problem, &solver).iter().for_each(|w| terminal.warn(w));
     let table = tabulate(problem, &solver, &grid)?;
     grid.write(&table, &arguments.places, terminal)?;
     terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));
     Ok(0)
+}
+
+/// What is said of outputs that the table will not hold.
+fn left_out(problem: &Problem, solver: &Solver) -> Vec<String> {
+    let given = solver_has(problem, solver);
+    let reasons = solver.missing_outputs();
+    let mut out = Vec::new();
+    for (k, output) in problem.outputs.iter().enumerate() {
+        if given[k] || problem.fields.iter().any(|f| f.name == output.name) {
+            continue;
+        }
+        out.push(match reasons.iter().find(|(j, _)| *j == k) {
+            Some((_, why)) => format!("left out: {why}"),
+            None => format!("left out: output `{}` is not one of time only", output.name),
+        });
+    }
+    out
 }
 
 /// `0 .. 1350 s for t, …`
