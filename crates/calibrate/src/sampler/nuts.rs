@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nuts_rs::rand::Rng;
 use nuts_rs::{
@@ -109,14 +109,22 @@ impl Nuts {
         let d = density.dim();
         self.check()?;
         let starts = starts(density, self.chains, self.seed, options.starts)?;
-        let next = AtomicUsize::new(0);
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        // a chain that fails ends the others
+        let watch = |progress: &Progress| {
+            if failed.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            (options.watch)(progress)
+        };
         let results: Mutex<Vec<Option<_>>> = Mutex::new((0..self.chains).map(|_| None).collect());
         let work = || loop {
             let c = next.fetch_add(1, Ordering::Relaxed);
             if c >= self.chains {
                 break;
             }
-            let chain = self.chain(density, c, &starts[c * d..][..d], options.watch);
+            let chain = self.chain(density, c, &starts[c * d..][..d], &watch);
+            failed.fetch_or(chain.is_err(), Ordering::Relaxed);
             if let Ok(mut results) = results.lock() {
                 results[c] = Some(chain);
             }
