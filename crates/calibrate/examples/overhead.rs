@@ -27,7 +27,11 @@ fn main() -> Result<(), CalibrateError> {
         let begin = Instant::now();
         let draws = nuts.sample(&normal)?;
         let each = 1e6 * begin.elapsed().as_secs_f64() / draws.gradients() as f64;
-        println!("in NUTS {each:.3} µs a gradient, {:.3} of them the sampler's", each - alone);
+        let sampler = each - alone;
+        println!(
+            "in NUTS {each:.3} µs, {sampler:.3} the sampler's, {} gradients",
+            draws.gradients()
+        );
     }
     Ok(())
 }

@@ -1,5 +1,21 @@
 //! Dense linear algebra of small symmetric matrices, row-major.
 
+/// Partial sums of [`dot`], which the compiler keeps in vector registers.
+const LANES: usize = 8;
+
+/// Inner product, in an order that does not depend on the machine.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a.zip(b) {
+        for k in 0..LANES {
+            sums[k] += x[k] * y[k];
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
 /// Lower Cholesky factor `L` of a symmetric matrix: `A = L Lᵀ`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cholesky {
@@ -15,8 +31,7 @@ impl Cholesky {
             for j in 0..=i {
                 let (upper, lower) = l.split_at(i * n);
                 let row_j = if j < i { &upper[j * n..][..j] } else { &lower[..j] };
-                let dot: f64 = lower[..j].iter().zip(row_j).map(|(a, b)| a * b).sum();
-                let value = l[i * n + j] - dot;
+                let value = l[i * n + j] - dot(&lower[..j], row_j);
                 l[i * n + j] = if j < i {
                     value / l[j * n + j]
                 } else if value > 0.0 && value.is_finite() {
@@ -51,8 +66,7 @@ impl Cholesky {
     pub(crate) fn solve_lower(&self, x: &mut [f64]) {
         for i in 0..self.n {
             let row = self.row(i);
-            let dot: f64 = row[..i].iter().zip(&x[..i]).map(|(l, x)| l * x).sum();
-            x[i] = (x[i] - dot) / row[i];
+            x[i] = (x[i] - dot(&row[..i], &x[..i])) / row[i];
         }
     }
 
@@ -74,7 +88,7 @@ impl Cholesky {
 
     /// `L z`.
     pub(crate) fn multiply_lower(&self, z: &[f64]) -> Vec<f64> {
-        (0..self.n).map(|i| self.row(i).iter().zip(z).map(|(l, z)| l * z).sum()).collect()
+        (0..self.n).map(|i| dot(self.row(i), &z[..=i])).collect()
     }
 
     /// `Lᵀ z`.
@@ -86,13 +100,25 @@ impl Cholesky {
         out
     }
 
-    /// `A⁻¹`.
+    /// `A⁻¹`, from the inverse of the factor.
     pub(crate) fn inverse(&self) -> Vec<f64> {
         let n = self.n;
+        // row j holds column j of L⁻¹, which is zero before j
+        let mut columns = vec![0.0; n * n];
+        for (j, column) in columns.chunks_exact_mut(n.max(1)).enumerate() {
+            column[j] = 1.0 / self.row(j)[j];
+            for i in j + 1..n {
+                let row = self.row(i);
+                column[i] = -dot(&row[j..i], &column[j..i]) / row[i];
+            }
+        }
         let mut inverse = vec![0.0; n * n];
-        for (j, column) in inverse.chunks_exact_mut(n.max(1)).enumerate() {
-            column[j] = 1.0;
-            self.solve(column);
+        for i in 0..n {
+            for j in 0..=i {
+                let value = dot(&columns[i * n + i..(i + 1) * n], &columns[j * n + i..(j + 1) * n]);
+                inverse[i * n + j] = value;
+                inverse[j * n + i] = value;
+            }
         }
         inverse
     }

@@ -230,6 +230,35 @@ fn parameters_and_noise_are_recovered() {
 }
 
 #[test]
+fn batches_of_curves_are_what_single_ones_are() {
+    for (l, x) in menu() {
+        let d = x.len();
+        let other: Vec<f64> = x.iter().map(|x| 1.05 * x).collect();
+        let both = [x.clone(), other.clone()].concat();
+        let (mut together, mut gradients) = ([0.0; 2], vec![0.0; 2 * d]);
+        l.logp_grad_batch(&both, &mut together, &mut gradients).unwrap();
+        for (b, x) in [x, other].iter().enumerate() {
+            let (mut alone, mut gradient) = ([0.0], vec![0.0; d]);
+            l.logp_grad_batch(x, &mut alone, &mut gradient).unwrap();
+            assert_eq!((alone[0], &gradient[..]), (together[b], &gradients[b * d..][..d]));
+        }
+    }
+}
+
+#[test]
+fn impossible_noise_and_predictions_are_rejected_not_fatal() {
+    for (l, mut x) in menu() {
+        let (mut logp, mut gradient) = ([0.0], vec![0.0; x.len()]);
+        x[3] = 0.0;
+        l.logp_grad_batch(&x, &mut logp, &mut gradient).unwrap();
+        assert_eq!(logp[0], f64::NEG_INFINITY);
+        x[0] = f64::NAN;
+        l.logp_grad_batch(&x, &mut logp, &mut gradient).unwrap();
+        assert_eq!(logp[0], f64::NEG_INFINITY);
+    }
+}
+
+#[test]
 fn modes_carry_the_variance_of_the_errors() {
     let error = SurrogateError::from_validation(&errors(40), 20).unwrap();
     assert_eq!(error.rank(), 3);

@@ -221,6 +221,31 @@ fn a_fatal_failure_stops_with_its_own_message() {
     assert_eq!(error.to_string(), "the density failed: the disk is full");
 }
 
+/// Normal with a failure that only one chain can meet.
+struct FailsOnce(AtomicUsize);
+
+impl LogDensity for FailsOnce {
+    fn dim(&self) -> usize {
+        1
+    }
+    fn logp_grad_batch(&self, x: &[f64], logp: &mut [f64], g: &mut [f64]) -> Result<(), Fatal> {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 500 {
+            return Err(Fatal::new("once"));
+        }
+        logp[0] = -0.5 * x[0] * x[0];
+        g[0] = -x[0];
+        Ok(())
+    }
+}
+
+#[test]
+fn a_chain_that_fails_ends_the_others() {
+    let density = FailsOnce(AtomicUsize::new(0));
+    let endless = Nuts { chains: 2, threads: 2, draws: 100_000_000, ..Nuts::default() };
+    assert!(endless.sample(&density).unwrap_err().to_string().contains("once"));
+    assert!(density.0.into_inner() < 100_000_000);
+}
+
 #[test]
 fn points_outside_the_support_are_rejected() {
     // half-normal on x > 0, cut without a transform

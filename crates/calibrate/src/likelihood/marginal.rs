@@ -10,7 +10,7 @@
 //! Source: Golub and VanLoan (2013), section 2.1.4, for the identity.
 
 use super::noise::Link;
-use crate::linear::Cholesky;
+use crate::linear::{Cholesky, dot};
 
 /// Precision of the noise of one curve: a Markov chain from point to point.
 #[derive(Debug, Clone)]
@@ -37,6 +37,19 @@ impl Modes {
     }
 }
 
+impl Modes {
+    /// All pairs `(i, j, k)` of mode numbers with `j` not after `i`, counted by `k`.
+    fn pairs(&self, mut f: impl FnMut(usize, usize, usize)) {
+        let mut k = 0;
+        for (a, &i) in self.numbers.iter().enumerate() {
+            for &j in &self.numbers[..=a] {
+                f(i, j, k);
+                k += 1;
+            }
+        }
+    }
+}
+
 /// One curve.
 pub(super) struct Block {
     /// Measured less predicted.
@@ -45,6 +58,19 @@ pub(super) struct Block {
     pub(super) modes: Modes,
     /// Its noise.
     pub(super) precision: Precision,
+}
+
+impl Block {
+    /// Products `W_iᵀ A W_j` of the pairs of modes, in the order of [`Modes::pairs`].
+    fn gram(&self) -> Vec<f64> {
+        let values = &self.modes.values;
+        let mut gram = Vec::with_capacity(values.len() * (values.len() + 1) / 2);
+        for (a, mode) in values.iter().enumerate() {
+            let weighted = self.precision.apply(mode);
+            gram.extend(values[..=a].iter().map(|other| dot(&weighted, other)));
+        }
+        gram
+    }
 }
 
 /// The log-density and its slopes.
@@ -62,6 +88,7 @@ pub(super) struct Marginal {
 pub(super) fn marginal(blocks: &[Block], count: usize) -> Option<Marginal> {
     let (mut m, mut z) = (identity(count), vec![0.0; count]);
     let (mut square, mut log_det, mut points) = (0.0, 0.0, 0);
+    let mut grams = Vec::new();
     for block in blocks {
         let weighted = block.precision.apply(&block.residual);
         square += dot(&block.residual, &weighted);
@@ -69,13 +96,10 @@ pub(super) fn marginal(blocks: &[Block], count: usize) -> Option<Marginal> {
         points += block.residual.len();
         for (&i, mode) in block.modes.numbers.iter().zip(&block.modes.values) {
             z[i] += dot(mode, &weighted);
-            let mode = block.precision.apply(mode);
-            for (&j, other) in block.modes.numbers.iter().zip(&block.modes.values) {
-                if j <= i {
-                    m[i * count + j] += dot(&mode, other);
-                }
-            }
         }
+        let gram = block.gram();
+        block.modes.pairs(|i, j, k| m[i * count + j] += gram[k]);
+        grams.push(gram);
     }
     for i in 0..count {
         for j in 0..i {
@@ -92,8 +116,8 @@ pub(super) fn marginal(blocks: &[Block], count: usize) -> Option<Marginal> {
         return None;
     }
     let (mut by_residual, mut by_noise) = (Vec::new(), Vec::new());
-    for block in blocks {
-        let (residual, noise) = slopes(block, &w, &inverse, count);
+    for (block, gram) in blocks.iter().zip(&grams) {
+        let (residual, noise) = slopes(block, gram, &w, &inverse, count);
         by_residual.push(residual);
         by_noise.push(noise);
     }
@@ -107,7 +131,13 @@ pub(super) fn marginal(blocks: &[Block], count: usize) -> Option<Marginal> {
 }
 
 /// Slopes of one curve by its residuals and by the unknowns of its noise.
-fn slopes(block: &Block, w: &[f64], inverse: &[f64], count: usize) -> (Vec<f64>, Vec<f64>) {
+fn slopes(
+    block: &Block,
+    gram: &[f64],
+    w: &[f64],
+    inverse: &[f64],
+    count: usize,
+) -> (Vec<f64>, Vec<f64>) {
     let Block { residual, modes, precision } = block;
     let mut s = residual.clone();
     for (&j, mode) in modes.numbers.iter().zip(&modes.values) {
@@ -120,6 +150,15 @@ fn slopes(block: &Block, w: &[f64], inverse: &[f64], count: usize) -> (Vec<f64>,
         .zip(precision.log_det_slopes())
         .map(|(form, log_det)| -0.5 * (form + log_det))
         .collect();
+    if !precision.rho {
+        // dA = -2 A / sigma: the trace is one with the products at hand
+        let mut trace = 0.0;
+        modes.pairs(|i, j, k| {
+            trace += inverse[i * count + j] * gram[k] * if i == j { 1.0 } else { 2.0 };
+        });
+        by_noise[0] += trace / precision.sigma;
+        return (by_residual, by_noise);
+    }
     for (a, (&i, left)) in modes.numbers.iter().zip(&modes.values).enumerate() {
         // sum_j (M⁻¹)_ij W_j over the modes from i on, off-diagonal ones twice
         let mut row = vec![0.0; residual.len()];
@@ -135,8 +174,4 @@ fn slopes(block: &Block, w: &[f64], inverse: &[f64], count: usize) -> (Vec<f64>,
 
 fn identity(n: usize) -> Vec<f64> {
     (0..n * n).map(|k| f64::from(u8::from(k % (n + 1) == 0))).collect()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -19,6 +19,7 @@ pub use noise::Noise;
 
 use crate::density::{Fatal, LogDensity};
 use crate::error::CalibrateError;
+use crate::linear::dot;
 use marginal::{Block, Modes, marginal};
 
 /// A model that predicts the points of all curves, with derivatives.
@@ -223,7 +224,7 @@ impl<M: CurveModel> LogDensity for CurveLikelihood<M> {
             }
             for (k, g) in by_parameter.iter_mut().enumerate() {
                 let column = &jacobian[(b * p + k) * n..][..n];
-                *g = column.iter().zip(&by_prediction).map(|(j, r)| j * r).sum();
+                *g = dot(column, &by_prediction);
             }
         }
         Ok(())

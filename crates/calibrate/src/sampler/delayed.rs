@@ -8,8 +8,9 @@
 //! Source: Christen and Fox (2005), Markov chain Monte Carlo using an approximation.
 
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
-use super::hmc::Hmc;
+use super::hmc::{Hmc, Tuned};
 use super::{Options, at_least};
 use crate::density::{LogDensity, sound};
 use crate::draws::{Chain, Draws, Progress};
@@ -77,64 +78,87 @@ impl DelayedAcceptance {
             seed: self.seed,
             ..Hmc::default()
         };
-        let mut tuned = hmc.tune(surrogate, options)?;
+        let tuned = hmc.tune(surrogate, options)?;
         let mut exact = vec![0.0; self.chains];
         full.logp_batch(&tuned.state.x, &mut exact)?;
         exact.iter_mut().for_each(|l| *l = sound(*l));
-        let mut rng = stream(self.seed, SECOND_STAGE);
+        let rng = stream(self.seed, SECOND_STAGE);
         let tuning_gradients = tuned.gradients;
         let mut chains = vec![Chain { tuning_gradients, ..Chain::default() }; self.chains];
-        let (mut accepted, mut stopped) = (0.0, false);
-        let mut full_evaluations = self.chains as u64;
+        let mut stages = Stages { hmc, tuned, exact, rng, inner: self.inner };
         let total = self.burn_in + self.draws;
-        for k in 0..total {
-            let before = tuned.state.clone();
-            let (steps, gradients) = (hmc.steps(&tuned), tuned.gradients);
-            for _ in 0..self.inner {
-                tuned.transition(surrogate, steps)?;
-            }
-            let mut proposed = vec![0.0; self.chains];
-            full.logp_batch(&tuned.state.x, &mut proposed)?;
-            full_evaluations += self.chains as u64;
+        let (mut accepted, mut stopped, mut done) = (0.0, false, 0);
+        while done < total && !stopped {
+            let (probabilities, steps) = stages.propose(surrogate, full)?;
+            done += 1;
+            let tuning = done <= self.burn_in;
             for (b, chain) in chains.iter_mut().enumerate() {
-                let surrogate_gain = tuned.state.logp[b] - before.logp[b];
-                let gain = sound(proposed[b]) - exact[b] - surrogate_gain;
-                // a start outside the full support is left at the first chance
-                let probability =
-                    if exact[b] == f64::NEG_INFINITY { 1.0 } else { gain.exp().min(1.0) };
-                if rng.random::<f64>() < probability {
-                    exact[b] = sound(proposed[b]);
-                } else {
-                    tuned.state.put_back(&before, b, d);
-                }
-                if k < self.burn_in {
-                    chain.tuning_gradients += tuned.gradients - gradients;
+                if tuning {
+                    chain.tuning_gradients += steps;
                     continue;
                 }
-                accepted += probability;
-                chain.gradients += tuned.gradients - gradients;
-                chain.positions.extend_from_slice(&tuned.state.x[b * d..][..d]);
-                chain.stats.lp.push(exact[b]);
-                chain.stats.acceptance_rate.push(probability);
-                chain.stats.n_steps.push((steps * self.inner) as u64);
-                chain.stats.step_size.push(tuned.kernel.step);
+                accepted += probabilities[b];
+                chain.gradients += steps;
+                chain.positions.extend_from_slice(&stages.tuned.state.x[b * d..][..d]);
+                chain.stats.lp.push(stages.exact[b]);
+                chain.stats.acceptance_rate.push(probabilities[b]);
+                chain.stats.n_steps.push(steps);
+                chain.stats.step_size.push(stages.tuned.kernel.step);
             }
             let progress = Progress {
                 chain: 0,
-                done: k + 1,
+                done,
                 total,
-                tuning: k < self.burn_in,
+                tuning,
                 diverging: false,
-                gradients: (tuned.gradients - gradients) * self.chains as u64,
-                step_size: tuned.kernel.step,
+                gradients: steps * self.chains as u64,
+                step_size: stages.tuned.kernel.step,
             };
-            if (options.watch)(&progress).is_break() {
-                stopped = true;
-                break;
-            }
+            stopped = (options.watch)(&progress).is_break() && done < total;
         }
         let acceptance = accepted / (chains[0].stats.lp.len() * self.chains).max(1) as f64;
-        let draws = Draws { dim: d, chains, stopped };
-        Ok(DelayedDraws { draws, full_evaluations, acceptance })
+        let full_evaluations = ((1 + done) * self.chains) as u64;
+        Ok(DelayedDraws { draws: Draws { dim: d, chains, stopped }, full_evaluations, acceptance })
+    }
+}
+
+/// Both stages of all chains.
+struct Stages {
+    hmc: Hmc,
+    tuned: Tuned,
+    /// Log-densities of the full model where the chains are.
+    exact: Vec<f64>,
+    rng: ChaCha8Rng,
+    inner: usize,
+}
+
+impl Stages {
+    /// One proposal of each chain and its verdict: acceptance probabilities, and leapfrog steps.
+    fn propose<S: LogDensity + ?Sized, F: LogDensity + ?Sized>(
+        &mut self,
+        surrogate: &S,
+        full: &F,
+    ) -> Result<(Vec<f64>, u64), CalibrateError> {
+        let before = self.tuned.state.clone();
+        let steps = self.hmc.steps(&self.tuned);
+        for _ in 0..self.inner {
+            self.tuned.transition(surrogate, steps)?;
+        }
+        let mut proposed = vec![0.0; self.exact.len()];
+        full.logp_batch(&self.tuned.state.x, &mut proposed)?;
+        let mut probabilities = Vec::with_capacity(proposed.len());
+        for (b, exact) in self.exact.iter_mut().enumerate() {
+            let (new, gain) = (sound(proposed[b]), self.tuned.state.logp[b] - before.logp[b]);
+            // a start outside the full support is left at the first chance
+            let outside = *exact == f64::NEG_INFINITY;
+            let probability = if outside { 1.0 } else { (new - *exact - gain).exp().min(1.0) };
+            if self.rng.random::<f64>() < probability {
+                *exact = new;
+            } else {
+                self.tuned.state.put_back(&before, b, surrogate.dim());
+            }
+            probabilities.push(probability);
+        }
+        Ok((probabilities, (steps * self.inner) as u64))
     }
 }

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nuts_rs::rand::Rng;
 use nuts_rs::{
@@ -80,9 +80,10 @@ impl Default for Nuts {
 /// Energy error, in nats, from which a trajectory counts as divergent.
 const DIVERGENCE: f64 = 1000.0;
 
-/// Energy error of a step, in nats, from which it is split. Measured: 5 keeps the efficiency of plain
-/// NUTS on a correlated normal and on eight schools, and leaves no divergence and no bias on a funnel
-/// and a banana, where plain NUTS at any acceptance up to 0.95 leaves some of both.
+/// Energy error of a step, in nats, from which it is split. Chosen among 0.5, 1, 2, 3 and 5 on four
+/// densities, eight seeds each: 5 keeps the efficiency of plain NUTS on a correlated normal and on eight
+/// schools, and diverges nowhere on a banana and a funnel. There plain NUTS diverges at acceptances of
+/// 0.8 to 0.95, and at 0.8 finds a variance of 0.90 +- 0.02 in place of 1 on the banana.
 const ROUGH: f64 = 5.0;
 
 /// Draws over which the log-density is averaged to see whether a chain still climbs from its start.
@@ -109,14 +110,22 @@ impl Nuts {
         let d = density.dim();
         self.check()?;
         let starts = starts(density, self.chains, self.seed, options.starts)?;
-        let next = AtomicUsize::new(0);
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        // a chain that fails ends the others
+        let watch = |progress: &Progress| {
+            if failed.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            (options.watch)(progress)
+        };
         let results: Mutex<Vec<Option<_>>> = Mutex::new((0..self.chains).map(|_| None).collect());
         let work = || loop {
             let c = next.fetch_add(1, Ordering::Relaxed);
             if c >= self.chains {
                 break;
             }
-            let chain = self.chain(density, c, &starts[c * d..][..d], options.watch);
+            let chain = self.chain(density, c, &starts[c * d..][..d], &watch);
+            failed.fetch_or(chain.is_err(), Ordering::Relaxed);
             if let Ok(mut results) = results.lock() {
                 results[c] = Some(chain);
             }

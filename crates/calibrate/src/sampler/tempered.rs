@@ -82,7 +82,7 @@ pub struct Tempered {
     pub runs: usize,
     /// Particles a run.
     pub particles: usize,
-    /// Moves of each particle at each temperature.
+    /// Moves of each particle at each temperature; more of them for more than some ten coordinates.
     pub moves: usize,
     /// Share of effective particles that a step of the temperature leaves.
     pub keep: f64,
@@ -92,7 +92,7 @@ pub struct Tempered {
 
 impl Default for Tempered {
     fn default() -> Self {
-        Self { runs: 4, particles: 1000, moves: 20, keep: 0.5, seed: 0 }
+        Self { runs: 4, particles: 1000, moves: 30, keep: 0.5, seed: 0 }
     }
 }
 
