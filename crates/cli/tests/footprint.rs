@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Said, json_file, rod, rod_with, surrogate};
+use support::{Said, endless_rod, json_file, rod, surrogate};
 use tempfile::tempdir;
 
 /// A plug that always shows 40 W, 1000 g/kWh, hardware that took nothing to make.
@@ -91,8 +91,7 @@ fn an_evaluation_uses_the_electricity_of_its_run_or_another() {
 #[test]
 fn a_carbon_budget_ends_training_at_a_checkpoint_that_can_go_on() {
     let folder = tempdir().unwrap();
-    let long = "iterations = 100000000";
-    rod_with(folder.path(), "iterations = 400", long);
+    endless_rod(folder.path());
     // 40 W at 1000 g/kWh are 11 mg a second
     let said = train(folder.path(), &[&PLUG[..], &["--max-carbon", "10mg"]].concat());
     said.expect(0, &["carbon budget used", "train on: surrogate train --resume"]);
@@ -163,7 +162,7 @@ fn a_carbon_command_that_fails_is_replaced_by_the_table_in_a_line() {
 #[test]
 fn a_forecast_is_kept_and_holds_the_limit() {
     let folder = tempdir().unwrap();
-    rod_with(folder.path(), "iterations = 400", "iterations = 100000000");
+    endless_rod(folder.path());
     let said = train(folder.path(), &[&PLUG[..], &["--max-time", "3s"]].concat());
     said.expect(0, &["time budget used"]);
     let run = folder.path().join("runs/rod");

@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Said, command, finish, json_file, rod, rod_with, signal};
+use support::{Said, command, endless_rod, finish, json_file, rod, signal};
 use tempfile::tempdir;
 
 /// A trace of a day, 300 g/kWh but for the hours of wind at 50.
@@ -34,14 +34,6 @@ fn train(folder: &Path, clock: &str, more: &[&str]) -> Said {
     finish(child)
 }
 
-/// Trains until its time is over.
-/// Adam with steps this small neither converges nor stalls.
-fn endless(folder: &Path) {
-    let stage = r#"{ optimizer = "ssbroyden", iterations = 400 }"#;
-    let slow = r#"{ optimizer = "adam", learning_rate = 1e-6, iterations = 100000000 }"#;
-    rod_with(folder, stage, slow);
-}
-
 fn number(object: &Value, name: &str) -> f64 {
     object[name].as_f64().unwrap_or_else(|| panic!("no {name} in {object}"))
 }
@@ -55,7 +47,7 @@ fn calls(run: &Path, path: &str) -> u64 {
 #[test]
 fn training_waits_for_the_wind_and_the_cost_of_waiting_is_counted() {
     let folder = tempdir().unwrap();
-    endless(folder.path());
+    endless_rod(folder.path());
     trace(folder.path(), &[4, 5, 6, 7, 8, 9]);
     let powers = ["--green-power", "100", "--green-idle-power", "0", "--max-time", "1s"];
     // an hour a second
@@ -90,7 +82,7 @@ fn training_waits_for_the_wind_and_the_cost_of_waiting_is_counted() {
 #[test]
 fn training_pauses_between_two_gusts() {
     let folder = tempdir().unwrap();
-    endless(folder.path());
+    endless_rod(folder.path());
     trace(folder.path(), &[1, 3]);
     let powers = ["--green-power", "100", "--green-idle-power", "0", "--max-time", "3s"];
     let more = [&powers[..], &["--green-mode", "suspend"]].concat();

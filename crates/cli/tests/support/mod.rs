@@ -173,3 +173,11 @@ pub fn rod_with(folder: &Path, from: &str, to: &str) -> String {
 pub fn rod(folder: &Path) -> String {
     rod_with(folder, "Heat in a rod", "Heat in a rod")
 }
+
+/// Writes [`ROD`] with a training that ends by its limits only: Adam with steps this small neither
+/// converges nor stalls.
+pub fn endless_rod(folder: &Path) {
+    let stage = r#"{ optimizer = "ssbroyden", iterations = 400 }"#;
+    let slow = r#"{ optimizer = "adam", learning_rate = 1e-6, iterations = 100000000 }"#;
+    rod_with(folder, stage, slow);
+}
