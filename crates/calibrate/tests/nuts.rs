@@ -29,11 +29,19 @@ fn correlated_normal_gives_150_effective_draws_per_1000_gradients() {
 
 #[test]
 fn eight_schools_gives_45_effective_draws_per_1000_gradients() {
-    let draws = Nuts { draws: 2000, seed: 1, ..Nuts::default() }.sample(&eight_schools()).unwrap();
-    let efficiency = ess_per_1000(&draws);
-    println!("{efficiency:.0} ESS per 1000 gradients, {} divergences", draws.divergences());
-    assert!(efficiency >= 45.0);
-    assert!(draws.divergences() < 16);
+    // what tuning finds differs from seed to seed, and with it the efficiency by a third
+    let mut efficiencies = Vec::new();
+    let mut divergences = 0;
+    for seed in 0..8 {
+        let nuts = Nuts { draws: 2000, seed, ..Nuts::default() };
+        let draws = nuts.sample(&eight_schools()).unwrap();
+        efficiencies.push(ess_per_1000(&draws));
+        divergences += draws.divergences();
+    }
+    println!("{efficiencies:.0?} ESS per 1000 gradients, {divergences} divergences");
+    let mean = efficiencies.iter().sum::<f64>() / efficiencies.len() as f64;
+    assert!(mean >= 45.0, "{mean}");
+    assert!(divergences < 128, "0.2 % of the draws");
 }
 
 #[test]
