@@ -1,0 +1,150 @@
+//! `surrogate calibrate`: known parameters come back, bad data is refused with a way out.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{Said, json_file, rod, surrogate};
+use tempfile::{TempDir, tempdir};
+
+/// The value of `alpha` that made the data, and their noise.
+const ALPHA: f64 = 0.03;
+const NOISE_K: f64 = 0.05;
+
+/// A folder with a trained rod, `runs/rod`, and `cell.csv`, solved at [`ALPHA`] with noise.
+fn prepared() -> TempDir {
+    let folder = tempdir().unwrap();
+    let file = rod(folder.path());
+    surrogate(folder.path(), &["train", &file, "--name", "rod"]).expect(0, &[]);
+    let (params, noise) = (format!("alpha={ALPHA}"), format!("{NOISE_K} K"));
+    let times = ["--times", "0:10:81", "--out", "cell.csv"];
+    let mut arguments = vec!["solve", &file, "--params", &params, "--noise", &noise];
+    arguments.extend(times);
+    surrogate(folder.path(), &arguments).expect(0, &[]);
+    folder
+}
+
+/// Calibrates with few draws.
+fn calibrate(folder: &Path, more: &[&str]) -> Said {
+    let mut arguments = vec!["--json", "calibrate", "rod", "--draws", "400", "--tune", "200"];
+    arguments.extend(more);
+    surrogate(folder, &arguments)
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("no number: {value}"))
+}
+
+#[test]
+fn the_parameter_and_noise_of_synthetic_data_come_back() {
+    let folder = prepared();
+    let said = calibrate(folder.path(), &["--data", "cell.csv", "--strict", "--seed", "3"]);
+    said.expect(0, &["verdict certified", "k-hat"]);
+    let object = said.json();
+    let alpha = &object["parameters"]["alpha"];
+    let (mean, sd) = (number(&alpha["mean"]), number(&alpha["sd"]));
+    assert!((mean - ALPHA).abs() < 4.0 * sd, "{alpha}");
+    assert!(sd < 0.1 * ALPHA && number(&alpha["contraction"]) > 0.9, "{alpha}");
+    assert!(number(&alpha["q5"]) < number(&alpha["q50"]), "{alpha}");
+    assert!(number(&alpha["r_hat"]) < 1.01 && number(&alpha["ess_bulk"]) > 400.0, "{alpha}");
+    let sigma = number(&object["noise"]["sigma[0]"]["mean"]);
+    assert!((0.6..1.5).contains(&(sigma / NOISE_K)), "noise {sigma}");
+    assert!(number(&object["k_hat"]) < 0.7 && number(&object["energy_j"]) > 0.0);
+    let covered = number(&object["fits"][0]["coverage_90"]);
+    assert!((0.75..=1.0).contains(&covered), "{covered}");
+    let done = folder.path().join("runs/rod/calibrations/1");
+    assert_eq!(json_file(&done, "summary.json")["parameters"], object["parameters"]);
+    let draws = fs::read_to_string(done.join("draws.csv")).unwrap();
+    assert!(draws.starts_with("chain,draw,alpha_m2_per_s,sigma[0]_K\n"), "{}", &draws[..60]);
+    assert_eq!(draws.lines().count(), 1 + 4 * 400);
+    assert_eq!(&fs::read(done.join("posterior.nc")).unwrap()[1..4], b"HDF");
+    assert!(!done.join("evaluations.bin").exists());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_seed_other_draws() {
+    let folder = prepared();
+    let draws = |out: &str, seed: &str| {
+        let more = ["--data", "cell.csv", "--seed", seed, "--out", out, "--certify", "0"];
+        calibrate(folder.path(), &more).expect(0, &["uncertified"]);
+        fs::read(folder.path().join(out).join("draws.csv")).unwrap()
+    };
+    let (first, again, other) = (draws("a", "1"), draws("b", "1"), draws("c", "2"));
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    let more = ["--data", "cell.csv", "--out", "a"];
+    calibrate(folder.path(), &more).expect(1, &["holds a calibration already", "--resume"]);
+    let more = ["--data", "cell.csv", "--out", "a", "--seed", "9", "--resume"];
+    calibrate(folder.path(), &more).expect(1, &["begun with another seed"]);
+}
+
+#[test]
+fn a_parameter_that_the_data_exceed_leans_on_the_box_and_is_refused() {
+    let folder = prepared();
+    let file = fs::read_to_string(folder.path().join("cell.csv")).unwrap();
+    // the rod stays as hot as it began: slower than the box allows
+    let hot: Vec<String> = file
+        .lines()
+        .enumerate()
+        .map(|(k, line)| match (k, line.split_once(',')) {
+            (1.., Some((time, _))) => format!("{time},{}", 10.0 + 0.01 * f64::from(k as u32 % 3)),
+            _ => line.to_string(),
+        })
+        .collect();
+    fs::write(folder.path().join("hot.csv"), hot.join("\n")).unwrap();
+    let said = calibrate(folder.path(), &["--data", "hot.csv", "--strict"]);
+    said.expect(3, &["alpha at its lower end", "no interval", "verdict refused"]);
+    assert_eq!(said.json()["verdict"], "refused");
+}
+
+#[test]
+fn bad_data_is_refused_with_its_line_and_a_way_out() {
+    let folder = prepared();
+    let cases: [(&str, &str, &[&str]); 9] = [
+        ("", "", &["is empty", "header line"]),
+        ("time_s,middle_K\n", "", &["no rows"]),
+        ("time_s,middle_K\n0,10\n2,9\n1,8\n", "", &["line 4", "time 1 s follows 2 s", "sort"]),
+        ("time_s,middle_K\n0,10\n1,abc\n", "", &["line 3", "`abc` in column `middle_K`"]),
+        ("time_s,middle_K\n0,10\n1\n", "", &["line 3", "1 cells under 2 headers"]),
+        ("time_s,middle_V\n0,10\n1,9\n", "", &["is in V, which is no unit of observed"]),
+        ("time_s,x_K\n0,10\n1,9\n", "", &["no column for the observed", "observed=COLUMN"]),
+        ("time_s,middle_K\n100,10\n101,9\n", "", &["0 points within 0 .. 10 s"]),
+        ("time_s,middle_K\n0,10\n1,\n2,\n3,8\n", "", &["2 of 4 rows lack a number", "line 3"]),
+    ];
+    for (text, more, words) in cases {
+        fs::write(folder.path().join("bad.csv"), text).unwrap();
+        calibrate(folder.path(), &["--data", &format!("bad.csv{more}")]).expect(1, words);
+    }
+    let said = calibrate(folder.path(), &["--data", "nowhere.csv"]);
+    said.expect(1, &["cannot read nowhere.csv"]);
+    fs::write(folder.path().join("milli.csv"), "time_s,middle\n0,10000\n1,9000\n2,8000\n").unwrap();
+    calibrate(folder.path(), &["--data", "milli.csv"]).expect(1, &["reaches", "check the unit"]);
+}
+
+#[test]
+fn arguments_that_do_not_fit_the_surrogate_are_refused() {
+    let folder = prepared();
+    let with = |more: &[&str], words: &[&str]| {
+        let mut arguments = vec!["--data", "cell.csv"];
+        arguments.extend(more);
+        calibrate(folder.path(), &arguments).expect(1, words);
+    };
+    with(&["--parameters", "beta"], &["no parameter `beta`", "alpha"]);
+    with(&["--observe", "voltage"], &["no curve `voltage`", "middle"]);
+    with(&["--noise", "2 mV"], &["no noise of middle", "another unit"]);
+    with(&["--noise", "-1"], &["not positive"]);
+    with(&["--max-energy", "5 apples"], &["not a positive energy"]);
+    with(&["--resume"], &["no calibration to resume"]);
+    let stated = ["--data", "cell.csv,alpha=0.02"];
+    calibrate(folder.path(), &stated).expect(1, &["nothing is unknown"]);
+    let outside = ["--data", "cell.csv,alpha=3"];
+    calibrate(folder.path(), &outside).expect(1, &["alpha = 3", "trained for 0.01 .. 0.1"]);
+    let strange = ["--data", "cell.csv,beta=3"];
+    calibrate(folder.path(), &strange).expect(1, &["`beta` in --data is no parameter"]);
+    let priors = "[priors]\nalpha = { uniform = { low = 1, high = 2 } }\n";
+    fs::write(folder.path().join("priors.toml"), priors).unwrap();
+    with(&["--priors", "priors.toml"], &["prior of `alpha` has no mass"]);
+}
