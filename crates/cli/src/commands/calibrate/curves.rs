@@ -20,6 +20,10 @@ use crate::failure::Failure;
 use crate::places::time_coordinate;
 use crate::trained::Trained;
 
+/// Earliest time at which the surrogate is asked, as a share of its range: at the beginning itself
+/// ansatzes in the square root of time have values and no derivatives.
+const BEGINNING: f64 = 1e-12;
+
 /// Where the value of a parameter comes from, by parameter of the problem.
 #[derive(Clone, Copy)]
 enum Source {
@@ -71,13 +75,16 @@ impl SurrogateCurves {
     ) -> Result<Self, Failure> {
         let by: Vec<SymbolId> =
             unknowns.list.iter().map(|&k| trained.problem.parameters[k].symbol).collect();
-        let time = time_coordinate(&trained.problem).map(|t| trained.problem.coordinates[t].symbol);
-        let time = time.ok_or_else(|| Failure::user("this problem has no time"))?;
+        let coordinate = time_coordinate(&trained.problem).map(|t| &trained.problem.coordinates[t]);
+        let coordinate = coordinate.ok_or_else(|| Failure::user("this problem has no time"))?;
+        let earliest = coordinate.lower + BEGINNING * (coordinate.upper - coordinate.lower);
+        let time = coordinate.symbol;
         let mut all = Vec::new();
         for _ in 0..sets.max(1) {
             let mut set = Vec::new();
             for curve in curves {
-                set.push(trained.curves(&[output.value], &by, &[(time, curve.times.clone())])?);
+                let times = curve.times.iter().map(|t| t.max(earliest)).collect();
+                set.push(trained.curves(&[output.value], &by, &[(time, times)])?);
             }
             all.push(set);
         }
