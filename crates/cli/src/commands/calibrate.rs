@@ -190,8 +190,11 @@ impl Found {
     /// The table, the fits and the verdict, for people.
     fn say(&self, terminal: &Terminal) {
         let trusted = self.judged.reasons.is_empty();
-        let head = if trusted { "sd            5 %          95 %" } else { "" };
-        terminal.say(format!("{:<20} {:>12} {head:>38}   R-hat    ESS  told", "", "mean"));
+        let head = match trusted {
+            true => format!("{:>12} {:>12} {:>12}", "sd", "5 %", "95 %"),
+            false => String::new(),
+        };
+        terminal.say(format!("{:20} {:>12} {head:38}  {:>6} {:>6}   told", "", "mean", "R-hat", "ESS"));
         for (k, line) in self.judged.lines.iter().enumerate() {
             let ((unit, f), s) = (self.units.of(k), &line.summary);
             let interval = match trusted {

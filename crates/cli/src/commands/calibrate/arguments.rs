@@ -33,7 +33,7 @@ pub struct Calibrate {
     pub likelihood: Option<Scatter>,
     /// Expected noise, such as 2mV: the scale of the half-normal prior of each curve's noise
     /// [default: 5 % of the curve's spread].
-    #[arg(long, value_name = "NOISE")]
+    #[arg(long, value_name = "NOISE", allow_hyphen_values = true)]
     pub noise: Option<String>,
     /// Points of a curve at most; longer ones are thinned.
     #[arg(long, default_value_t = 400, value_name = "N")]
