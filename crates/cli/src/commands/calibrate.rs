@@ -194,7 +194,8 @@ impl Found {
             true => format!("{:>12} {:>12} {:>12}", "sd", "5 %", "95 %"),
             false => String::new(),
         };
-        terminal.say(format!("{:20} {:>12} {head:38}  {:>6} {:>6}   told", "", "mean", "R-hat", "ESS"));
+        terminal
+            .say(format!("{:20} {:>12} {head:38}  {:>6} {:>6}   told", "", "mean", "R-hat", "ESS"));
         for (k, line) in self.judged.lines.iter().enumerate() {
             let ((unit, f), s) = (self.units.of(k), &line.summary);
             let interval = match trusted {

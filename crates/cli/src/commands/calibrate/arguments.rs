@@ -50,6 +50,10 @@ pub struct Calibrate {
     /// Draws a chain that tune the sampler and are dropped.
     #[arg(long)]
     pub tune: Option<usize>,
+    /// Acceptance that nuts and hmc tune their steps to; higher for bent or narrow
+    /// posteriors [default: 0.95; hmc 0.7].
+    #[arg(long, value_name = "SHARE")]
+    pub target_accept: Option<f64>,
     /// Draws that the reference solver checks; 0 for none.
     #[arg(long, default_value_t = 400, value_name = "N")]
     pub certify: usize,

@@ -148,6 +148,7 @@ fn settings(
         "chains": arguments.chains,
         "draws": arguments.draws,
         "tune": arguments.tune,
+        "target_accept": arguments.target_accept,
         "seed": arguments.seed,
     }))
 }

@@ -24,6 +24,9 @@ const CLIMBS: usize = 8;
 const CLIMB_STREAM: u64 = 1 << 40;
 /// Time between lines of progress.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Acceptance that NUTS tunes its steps to. Parameters of a cell trade against each other along bent
+/// ridges: at 0.95 these gave twice the effective draws of 0.75 for 1.6 times the gradients.
+const TARGET_ACCEPT: f64 = 0.95;
 /// Draws between looks at the meter.
 const LOOK_EVERY: u64 = 50;
 
@@ -67,7 +70,8 @@ pub fn draw<D: LogDensity + ?Sized>(
             let plain = Nuts { seed, threads, ..Nuts::default() };
             let chains = arguments.chains.unwrap_or(plain.chains);
             let (draws, tune) = (or(arguments.draws, plain.draws), or(arguments.tune, plain.tune));
-            let nuts = Nuts { chains, draws, tune, ..plain };
+            let target_accept = arguments.target_accept.unwrap_or(TARGET_ACCEPT);
+            let nuts = Nuts { chains, draws, tune, target_accept, ..plain };
             let starts = starting(chains);
             nuts.sample_with(density, Options { starts: Some(&starts), watch: &hear })?
         }
@@ -77,7 +81,8 @@ pub fn draw<D: LogDensity + ?Sized>(
             let (draws, tune) = (or(arguments.draws, plain.draws), or(arguments.tune, plain.tune));
             let starts = starting(chains);
             let options = Options { starts: Some(&starts), watch: &hear };
-            Hmc { chains, draws, tune, ..plain }.sample_with(density, options)?
+            let target_accept = arguments.target_accept.unwrap_or(plain.target_accept);
+            Hmc { chains, draws, tune, target_accept, ..plain }.sample_with(density, options)?
         }
         Sampler::Ensemble => {
             let plain = Ensemble { seed, walkers: arguments.chains, ..Ensemble::default() };
