@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Said, json_file, rod, surrogate};
+use support::{Said, command, json_file, rod, rod_with, surrogate};
 use tempfile::{TempDir, tempdir};
 
 /// The value of `alpha` that made the data, and their noise.
@@ -79,6 +79,62 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_other_draws() {
     calibrate(folder.path(), &more).expect(1, &["holds a calibration already", "--resume"]);
     let more = ["--data", "cell.csv", "--out", "a", "--seed", "9", "--resume"];
     calibrate(folder.path(), &more).expect(1, &["begun with another seed"]);
+}
+
+#[test]
+fn a_killed_calibration_goes_on_to_the_same_draws() {
+    let folder = prepared();
+    let long = ["--data", "cell.csv", "--seed", "5", "--certify", "0"];
+    calibrate(folder.path(), &[&long[..], &["--out", "whole"]].concat()).expect(0, &[]);
+    let mut arguments = vec!["calibrate", "rod", "--draws", "400", "--tune", "200", "--out", "cut"];
+    arguments.extend(long);
+    let mut child = command(folder.path(), &arguments).spawn().unwrap();
+    let begun = folder.path().join("cut/evaluations.bin");
+    while fs::metadata(&begun).map_or(0, |m| m.len()) < 40_000 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!folder.path().join("cut/summary.json").exists());
+    calibrate(folder.path(), &[&long[..], &["--out", "cut", "--resume"]].concat()).expect(0, &[]);
+    let draws = |name: &str| fs::read(folder.path().join(name).join("draws.csv")).unwrap();
+    assert_eq!(draws("whole"), draws("cut"));
+    let again = calibrate(folder.path(), &[&long[..], &["--out", "cut", "--resume"]].concat());
+    again.expect(1, &["is done"]);
+}
+
+#[test]
+fn several_curves_state_their_parameters_by_value_or_by_column() {
+    let folder = tempdir().unwrap();
+    let hot = "[parameters]\nT0 = \"5 .. 20 K\"\n";
+    let file = rod_with(folder.path(), "[parameters]\n", hot);
+    let text = fs::read_to_string(folder.path().join(&file)).unwrap();
+    fs::write(folder.path().join(&file), text.replace("T0 = \"10 K\"\n", "")).unwrap();
+    surrogate(folder.path(), &["train", &file, "--name", "rod"]).expect(0, &[]);
+    for (name, t0) in [("cool.csv", 6.0), ("hot.csv", 18.0)] {
+        let params = format!("alpha={ALPHA},T0={t0}");
+        let mut arguments = vec!["solve", &file, "--params", &params, "--noise", "0.05"];
+        arguments.extend(["--times", "0:10:61", "--out", name]);
+        surrogate(folder.path(), &arguments).expect(0, &[]);
+    }
+    // the second states T0 by a column, its time by another name and unit
+    let lines = fs::read_to_string(folder.path().join("hot.csv")).unwrap();
+    let lines = lines.lines().skip(1).map(|line| {
+        let (time, value) = line.split_once(',').unwrap();
+        format!("{};{value};18\n", time.parse::<f64>().unwrap() * 1e3)
+    });
+    let text = format!("clock [ms];middle (K);T0\n{}", lines.collect::<String>());
+    fs::write(folder.path().join("hot.csv"), text).unwrap();
+    let hot = ["--data", "hot.csv,time=clock [ms]"];
+    let said = calibrate(folder.path(), &[&["--data", "cool.csv,T0=6"], &hot[..]].concat());
+    said.expect(0, &["cool.csv: 61 points T0 = 6", "hot.csv: 61 points T0 = 18"]);
+    let object = said.json();
+    let alpha = &object["parameters"]["alpha"];
+    assert!((number(&alpha["mean"]) - ALPHA).abs() < 4.0 * number(&alpha["sd"]), "{alpha}");
+    assert!(object["parameters"]["T0"].is_null() && object["noise"]["sigma[1]"].is_object());
+    let said = calibrate(folder.path(), &[&["--data", "cool.csv"], &hot[..]].concat());
+    said.expect(1, &["`T0` is stated for hot.csv and not for cool.csv", "T0=VALUE"]);
 }
 
 #[test]

@@ -174,11 +174,14 @@ fn draws_group(name: &str, draws: &Draws, judged: &Judged, units: &Units) -> Inf
     }
 }
 
+/// A statistic of a chain, and its name.
+type Named<T> = (&'static str, fn(&Chain) -> &Vec<T>);
+
 /// Statistics of the sampler, by the names that `ArviZ` gives them.
 fn statistics(draws: &Draws) -> InferenceGroup {
     let full = |n: usize| n == draws.draws() * draws.chains.len();
     let mut variables = Vec::new();
-    let floats: [(&str, fn(&Chain) -> &Vec<f64>); 4] = [
+    let floats: [Named<f64>; 4] = [
         ("lp", |c| &c.stats.lp),
         ("energy", |c| &c.stats.energy),
         ("acceptance_rate", |c| &c.stats.acceptance_rate),
@@ -190,7 +193,7 @@ fn statistics(draws: &Draws) -> InferenceGroup {
             variables.push(variable(name, "", Numbers::Floats(values)));
         }
     }
-    let counts: [(&str, fn(&Chain) -> &Vec<u64>); 2] =
+    let counts: [Named<u64>; 2] =
         [("tree_depth", |c| &c.stats.tree_depth), ("n_steps", |c| &c.stats.n_steps)];
     for (name, list) in counts {
         let values: Vec<i64> = draws.chains.iter().flat_map(list).map(|&v| v as i64).collect();
@@ -198,7 +201,7 @@ fn statistics(draws: &Draws) -> InferenceGroup {
             variables.push(variable(name, "", Numbers::Integers(values)));
         }
     }
-    let flags: [(&str, fn(&Chain) -> &Vec<bool>); 2] = [
+    let flags: [Named<bool>; 2] = [
         ("diverging", |c| &c.stats.diverging),
         ("reached_max_treedepth", |c| &c.stats.reached_max_depth),
     ];
