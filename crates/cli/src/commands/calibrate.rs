@@ -81,7 +81,7 @@ pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
         None => certify::certify(&models, &drawn.draws, arguments.certify)?,
     };
     let judged = verdict::judge(&models, &drawn, certified.as_ref(), arguments.seed)?;
-    let fits = predictive::fits(&models, &judged.draws, &curves)?;
+    let fits = predictive::fits(&models, &judged.draws, &curves, judged.certified)?;
     drop(stage);
 
     let units = Units::new(&trained.problem, &output, &unknowns, &models);

@@ -28,18 +28,31 @@ pub struct Fit {
     pub level: Vec<f64>,
 }
 
-/// Predictions of draws (SI) at the points of all curves.
+/// Predictions of draws (SI) at the points of all curves: by the reference solver where it certifies,
+/// or else by the surrogate. Draws at which the solver fails are left out.
 ///
 /// # Errors
 /// A failing prediction.
-pub fn fits(models: &Models, draws: &Draws, curves: &[Experiment]) -> Result<Vec<Fit>, Failure> {
+pub fn fits(
+    models: &Models,
+    draws: &Draws,
+    curves: &[Experiment],
+    certified: bool,
+) -> Result<Vec<Fit>, Failure> {
     let posterior = &models.surrogate;
-    let model = posterior.likelihood.model();
+    let model: &dyn CurveModel = match &models.full {
+        Ok(full) if certified => full.likelihood.model(),
+        _ => posterior.likelihood.model(),
+    };
     let (p, n) = (model.parameters(), model.points());
-    let thinned = draws.thinned(PREDICTIONS);
+    let mut thinned = draws.thinned(PREDICTIONS);
     let x: Vec<f64> = thinned.iter().flat_map(|x| &x[..p]).copied().collect();
     let (mut values, mut jacobian) = (vec![0.0; thinned.len() * n], vec![0.0; x.len() * n]);
     model.predict(&x, &mut values, &mut jacobian).map_err(CalibrateError::from)?;
+    let solved = |v: &&[f64]| v.iter().all(|v| v.is_finite());
+    let good: Vec<bool> = values.chunks_exact(n).map(|v| solved(&v)).collect();
+    let mut keep = good.iter();
+    thinned.retain(|_| keep.next().is_some_and(|good| *good));
     let mut out = Vec::new();
     let mut start = 0;
     for (c, curve) in curves.iter().enumerate() {
@@ -53,8 +66,11 @@ pub fn fits(models: &Models, draws: &Draws, curves: &[Experiment]) -> Result<Vec
             part(sigma).hypot(part(delta))
         };
         let scatters: Vec<f64> = thinned.iter().map(|x| scatter(x)).collect();
-        let predicted: Vec<&[f64]> =
-            values.chunks_exact(n).map(|v| &v[start..][..curve.times.len()]).collect();
+        let predicted: Vec<&[f64]> = values
+            .chunks_exact(n)
+            .filter(solved)
+            .map(|v| &v[start..][..curve.times.len()])
+            .collect();
         out.push(fit(curve, &predicted, &scatters));
         start += curve.times.len();
     }

@@ -124,7 +124,10 @@ fn reasons(
     let good = |r_hat: f64| r_hat <= MOST_R_HAT;
     let r_hat =
         |l: &Line| (!good(l.summary.r_hat)).then(|| format!("{} {:.3}", l.name, l.summary.r_hat));
-    add(format!("R-hat is not below {MOST_R_HAT} (more --tune and --draws)"), names(&r_hat));
+    add(
+        format!("R-hat is not below {MOST_R_HAT} (several chains, more --tune and --draws)"),
+        names(&r_hat),
+    );
     let ess = |l: &Line| {
         let least = l.summary.ess_bulk.min(l.summary.ess_tail);
         (least.is_nan() || least < LEAST_ESS).then(|| format!("{} {least:.0}", l.name))
@@ -136,6 +139,18 @@ fn reasons(
     });
     let leaning = leaning.collect::<Vec<_>>().join(", ");
     add("the box, not the data, bounds (train over a larger one)".to_string(), leaning);
+    let scarce = |c: &&Certified| {
+        // the shift by the weights has an error of its own, beside that of the chains
+        let error = 1.0 / c.effective - 1.0 / c.solved as f64;
+        c.corrected.is_some() && error > 1.0 / LEAST_ESS
+    };
+    if let Some(c) = certified.filter(scarce) {
+        out.push(format!(
+            "the weights of the reference solver leave {:.0} effective draws of {} (more --certify, \
+             or train the surrogate further)",
+            c.effective, c.solved
+        ));
+    }
     if let Some(c) = certified.filter(|c| c.corrected.is_none()) {
         out.push(format!(
             "the reference solver contradicts the surrogate: k-hat {:.2} is above {:.2} \

@@ -129,8 +129,9 @@ pub fn under_load(mut rows: Rows, path: &Path, notes: &mut Vec<String>) -> Resul
     let mean = |list: &[f64]| list.iter().sum::<f64>() / list.len() as f64;
     let load = mean(&current[first..=last]);
     let falls = rows.values.first() > rows.values.last();
+    let now = if falls { "discharge" } else { "charge" };
     let sign = if (load > 0.0) == falls { "discharge" } else { "charge" };
-    notes.push(format!("mean current {load:.4} A, positive on {sign}"));
+    notes.push(format!("a {now} at {load:.4} A in the mean: current is positive on {sign}"));
     let spread = current[first..=last].iter().map(|i| (i - load).abs()).fold(0.0, f64::max);
     let away = current[first..=last].iter().filter(|i| (*i - load).abs() > UNSTEADY * size).count();
     if away * 20 > last - first {
