@@ -41,7 +41,8 @@ fn number(value: &Value) -> f64 {
 #[test]
 fn the_parameter_and_noise_of_synthetic_data_come_back() {
     let folder = prepared();
-    let said = calibrate(folder.path(), &["--data", "cell.csv", "--strict", "--seed", "3"]);
+    let more = ["--data", "cell.csv", "--strict", "--seed", "3", "--certify", "1500"];
+    let said = calibrate(folder.path(), &more);
     said.expect(0, &["verdict certified", "k-hat"]);
     let object = said.json();
     let alpha = &object["parameters"]["alpha"];
@@ -62,6 +63,28 @@ fn the_parameter_and_noise_of_synthetic_data_come_back() {
     assert_eq!(draws.lines().count(), 1 + 4 * 400);
     assert_eq!(&fs::read(done.join("posterior.nc")).unwrap()[1..4], b"HDF");
     assert!(!done.join("evaluations.bin").exists());
+}
+
+#[test]
+fn a_poor_surrogate_is_refused_or_corrected_to_what_the_reference_solver_says() {
+    let folder = prepared();
+    let few = "train.stages=[{optimizer=\"ssbroyden\",iterations=25}]";
+    let train = ["train", "rod.toml", "--name", "poor", "--set", few];
+    surrogate(folder.path(), &train).expect(0, &[]);
+    let with = |more: &[&str]| {
+        let arguments = ["--json", "calibrate", "poor", "--data", "cell.csv", "--seed", "2"];
+        surrogate(folder.path(), &[&arguments[..], more].concat())
+    };
+    let blind = with(&["--likelihood", "iid", "--strict"]);
+    blind.expect(3, &["the reference solver contradicts the surrogate", "verdict refused"]);
+    let corrected = with(&["--certify", "2000"]);
+    corrected.expect(0, &["verdict certified"]);
+    let exact = with(&["--sampler", "delayed", "--draws", "1000"]).json();
+    let alpha = |object: &Value, key: &str| number(&object["parameters"]["alpha"][key]);
+    let (object, sd) = (corrected.json(), alpha(&exact, "sd"));
+    let shift = (alpha(&object, "mean") - alpha(&exact, "mean")) / sd;
+    assert!(shift.abs() < 0.3, "shifted by {shift} sd");
+    assert!((0.8..1.25).contains(&(alpha(&object, "sd") / sd)), "{object}\n{exact}");
 }
 
 #[test]
