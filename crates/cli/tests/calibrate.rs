@@ -158,6 +158,53 @@ fn several_curves_state_their_parameters_by_value_or_by_column() {
     assert!(object["parameters"]["T0"].is_null() && object["noise"]["sigma[1]"].is_object());
     let said = calibrate(folder.path(), &[&["--data", "cool.csv"], &hot[..]].concat());
     said.expect(1, &["`T0` is stated for hot.csv and not for cool.csv", "T0=VALUE"]);
+    let joint = "[calibrate.joint]\nparameters = [\"T0\", \"alpha\"]\nmean = [6, 0.03]\n\
+                 covariance = [[1e-4, 0], [0, 1e-8]]\n";
+    fs::write(folder.path().join("joint.toml"), joint).unwrap();
+    let said = calibrate(folder.path(), &["--data", "cool.csv", "--model", "joint.toml"]);
+    said.expect(0, &["unknown", "T0"]);
+    let sd = |name: &str| number(&said.json()["parameters"][name]["sd"]);
+    assert!(sd("alpha") < 1e-4 && sd("T0") < 0.011, "{} {}", sd("alpha"), sd("T0"));
+    let own = "[calibrate.priors]\nalpha = { normal = { mean = 0.03, sd = 0.01 } }\n";
+    fs::write(folder.path().join("twice.toml"), format!("{own}{joint}")).unwrap();
+    let said = calibrate(folder.path(), &["--data", "cool.csv", "--model", "twice.toml"]);
+    said.expect(1, &["two priors of `alpha`"]);
+}
+
+#[test]
+fn a_file_states_curves_and_priors_and_a_narrow_prior_holds_its_parameter() {
+    let folder = prepared();
+    fs::create_dir(folder.path().join("cells")).unwrap();
+    fs::rename(folder.path().join("cell.csv"), folder.path().join("cells/cell.csv")).unwrap();
+    let narrow = "alpha = { normal = { mean = 0.05, sd = 1e-4 } }";
+    let text = format!("[calibrate.priors]\n{narrow}\n[[calibrate.curves]]\nfile = \"cell.csv\"\n");
+    fs::write(folder.path().join("cells/model.toml"), text).unwrap();
+    let said = calibrate(folder.path(), &["--model", "cells/model.toml", "--certify", "0"]);
+    said.expect(0, &["curve cell.csv", "next to nothing of alpha"]);
+    let alpha = number(&said.json()["parameters"]["alpha"]["mean"]);
+    assert!((alpha - 0.05).abs() < 2e-3, "{alpha}");
+}
+
+#[test]
+fn invented_data_rank_their_truth_and_an_interrupted_check_goes_on_to_the_same_ranks() {
+    let folder = prepared();
+    let verify = |count: &str, more: &[&str]| {
+        let few = ["--json", "calibrate", "rod", "--data", "cell.csv", "--sbc", count];
+        let less = ["--draws", "100", "--tune", "100", "--chains", "2", "--certify", "50"];
+        surrogate(folder.path(), &[&few[..], &less[..], more].concat())
+    };
+    verify("3", &["--out", "whole"]).expect(0, &["data set 3 of 3", "interval covers"]);
+    verify("2", &["--out", "parts"]).expect(0, &["data set 2 of 2"]);
+    let said = verify("3", &["--out", "parts", "--resume"]);
+    said.expect(0, &["data set 3 of 3"]);
+    let ranks = |name: &str| fs::read(folder.path().join(name).join("sbc.jsonl")).unwrap();
+    assert_eq!(ranks("whole"), ranks("parts"));
+    let object = said.json();
+    assert_eq!(object["data_sets"], 3);
+    assert!(number(&object["unknowns"]["alpha"]["coverage_90"]) <= 1.0);
+    assert!(number(&object["energy_j"]) > 0.0, "{object}");
+    let table = fs::read_to_string(folder.path().join("whole/sbc.csv")).unwrap();
+    assert!(table.starts_with("rank,low,high,alpha,sigma[0]\n"), "{table}");
 }
 
 #[test]
@@ -223,7 +270,12 @@ fn arguments_that_do_not_fit_the_surrogate_are_refused() {
     calibrate(folder.path(), &outside).expect(1, &["alpha = 3", "trained for 0.01 .. 0.1"]);
     let strange = ["--data", "cell.csv,beta=3"];
     calibrate(folder.path(), &strange).expect(1, &["`beta` in --data is no parameter"]);
-    let priors = "[priors]\nalpha = { uniform = { low = 1, high = 2 } }\n";
-    fs::write(folder.path().join("priors.toml"), priors).unwrap();
-    with(&["--priors", "priors.toml"], &["prior of `alpha` has no mass"]);
+    let priors = "[calibrate.priors]\nalpha = { uniform = { low = 1, high = 2 } }\n";
+    fs::write(folder.path().join("far.toml"), priors).unwrap();
+    with(&["--model", "far.toml"], &["prior of `alpha` has no mass"]);
+    fs::write(folder.path().join("odd.toml"), "[calibrate]\nsigma = 3\n").unwrap();
+    with(&["--model", "odd.toml"], &["odd.toml: line 2: unknown field `sigma`"]);
+    calibrate(folder.path(), &[]).expect(1, &["--data"]);
+    with(&["--sbc", "0"], &["--sbc must be at least 1"]);
+    with(&["--sbc", "2", "--likelihood", "discrepancy"], &["does not invent misfits"]);
 }

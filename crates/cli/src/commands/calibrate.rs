@@ -4,22 +4,27 @@ pub mod arguments;
 mod certify;
 mod curves;
 mod experiment;
+mod found;
 mod model;
 mod outputs;
 mod place;
+mod plan;
 mod predictive;
+mod priors;
+mod repaid;
 mod sampling;
+mod sbc;
 mod unknowns;
 mod verdict;
 
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use surrogate_meter::EnergyReport;
 use surrogate_problem::Problem;
 use surrogate_problem::model::Output;
-use surrogate_run::Attribute;
 
+use crate::electricity::Electricity;
 use crate::energy;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
@@ -30,15 +35,14 @@ use crate::terminal::Terminal;
 use crate::trained::Trained;
 
 use arguments::Calibrate;
-use certify::Certified;
 use experiment::Experiment;
-use model::Models;
+use found::Found;
+use model::{Prepared, measured};
 use outputs::Units;
 use place::Place;
-use predictive::Fit;
-use sampling::Drawn;
+use plan::{Plan, Request};
+use sampling::Settings;
 use unknowns::Unknowns;
-use verdict::Judged;
 
 /// Exit code of a posterior that is not to be trusted, under `--strict`.
 const UNTRUSTED: u8 = 3;
@@ -49,31 +53,41 @@ const LEAST_POINTS: usize = 2;
 pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
     let begun = Instant::now();
     let limit_j = limit(arguments)?;
+    let plan = Plan::read(arguments)?;
     let mut trained = Trained::open(&arguments.run)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;
     let meter = arguments.counters.meter()?;
     let stage = meter.stage("calibrate.prepare");
-    let output = observed(&trained.problem, arguments.observe.as_deref())?;
-    let curves = read_curves(arguments, &trained.problem, &output, terminal)?;
-    let unknowns = Unknowns::choose(&arguments.parameters, &trained.problem, &curves)?;
+    let output = observed(&trained.problem, plan.observe.as_deref())?;
+    let curves = read_curves(&plan.curves, arguments.points, &trained.problem, &output, terminal)?;
+    let unknowns = Unknowns::choose(&plan.parameters, &trained.problem, &curves)?;
     announce(&unknowns, &trained.problem, &curves, terminal);
-    let models = model::prepare(arguments, &mut trained, &output, &unknowns, &curves, terminal)?;
-    let place = Place::open(arguments, &trained.run, &curves)?;
+    let prepared = Prepared::new(&plan, &mut trained, &output, &unknowns, &curves, terminal)?;
+    let place = Place::open(arguments, &plan, &trained.run, &curves)?;
     drop(stage);
-
     interrupts::watch()?;
+    if let Some(count) = arguments.sbc {
+        let stage = meter.stage("calibrate.sbc");
+        let verified = sbc::run(arguments, count, &prepared, &curves, &place, &meter, terminal)?;
+        drop(stage);
+        if verified.interrupted {
+            return Ok(stopped(&place, terminal));
+        }
+        let report = meter.stop();
+        let summary = counted(verified.summary, &report, begun);
+        close(&summary, &report, &electricity, &place, terminal)?;
+        return Ok(if arguments.strict && !verified.even { UNTRUSTED } else { 0 });
+    }
+    let models = prepared.models(&measured(&curves))?;
     let stage = meter.stage("calibrate.sample");
+    let settings = Settings::of(arguments);
     let drawn = place.remembering(&models.surrogate, |density| {
-        sampling::draw(arguments, &models, density, limit_j, &meter, terminal)
+        sampling::draw(&settings, &models, density, limit_j, &meter, terminal)
     })?;
     drop(stage);
     if interrupts::asked() {
-        terminal.say(format!(
-            "stopped   go on with the same command, --out {} and --resume",
-            place.shown()
-        ));
-        return Ok(INTERRUPTED);
+        return Ok(stopped(&place, terminal));
     }
     let stage = meter.stage("calibrate.certify");
     let certified = match drawn.exact {
@@ -81,27 +95,62 @@ pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
         None => certify::certify(&models, &drawn.draws, arguments.certify)?,
     };
     let judged = verdict::judge(&models, &drawn, certified.as_ref(), arguments.seed)?;
-    let fits = predictive::fits(&models, &judged.draws, &curves, judged.certified)?;
+    let (exact, seed) = (judged.certified, arguments.seed);
+    let fits = predictive::fits(&models, &judged.draws, &curves, exact, seed)?;
     drop(stage);
-
     let units = Units::new(&trained.problem, &output, &unknowns, &models);
-    let report = meter.stop();
     let found = Found { models, drawn, certified, judged, fits, units, output, curves };
     found.say(terminal);
-    let options = electricity.options(&report, terminal)?;
-    let account = footprint::account(&report, &options, &Work::default());
-    footprint::say(terminal, &report, &account);
-    let summary = found.summary(arguments, &report, begun.elapsed().as_secs_f64());
-    surrogate_run::write_json(&place.folder.join("energy.json"), &account)?;
+    let report = meter.stop();
+    let mut summary = counted(found.summary(arguments, &report), &report, begun);
+    if let Some(repaid) = found.repaid(&trained.run, &report) {
+        terminal.say(format!("energy    {}", repaid.words()));
+        summary["payback"] = repaid.json();
+    }
     found.write(&place, &trained.problem, &summary)?;
-    terminal.say(format!("written   {}", place.shown()));
-    terminal.json(&summary);
+    close(&summary, &report, &electricity, &place, terminal)?;
     Ok(if arguments.strict && found.judged.word() != "certified" { UNTRUSTED } else { 0 })
 }
 
+/// Says how an interrupted calibration goes on.
+fn stopped(place: &Place, terminal: &Terminal) -> u8 {
+    let shown = place.shown();
+    terminal.say(format!("stopped   the same command with --out {shown} --resume goes on"));
+    INTERRUPTED
+}
+
+/// A summary with what it took.
+fn counted(mut summary: Value, report: &EnergyReport, begun: Instant) -> Value {
+    summary["energy_j"] = (report.total_uj as f64 * 1e-6).into();
+    summary["energy_provenance"] = energy::word(report).into();
+    summary["seconds"] = begun.elapsed().as_secs_f64().into();
+    summary
+}
+
+/// Says and keeps what all took, and prints the summary.
+fn close(
+    summary: &Value,
+    report: &EnergyReport,
+    electricity: &Electricity,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let options = electricity.options(report, terminal)?;
+    let account = footprint::account(report, &options, &Work::default());
+    footprint::say(terminal, report, &account);
+    surrogate_run::write_json(&place.folder.join("energy.json"), &account)?;
+    terminal.say(format!("written   {}", place.shown()));
+    terminal.json(summary);
+    Ok(())
+}
+
+/// The limit of energy, J; refuses numbers that are too small.
 fn limit(arguments: &Calibrate) -> Result<Option<f64>, Failure> {
     if arguments.points < LEAST_POINTS {
         return Err(Failure::user(format!("--points must be at least {LEAST_POINTS}")));
+    }
+    if arguments.sbc == Some(0) {
+        return Err(Failure::user("--sbc must be at least 1"));
     }
     let Some(text) = &arguments.max_energy else { return Ok(None) };
     let wrong = || {
@@ -140,14 +189,15 @@ fn observed(problem: &Problem, name: Option<&str>) -> Result<Output, Failure> {
 }
 
 fn read_curves(
-    arguments: &Calibrate,
+    requests: &[Request],
+    most: usize,
     problem: &Problem,
     output: &Output,
     terminal: &Terminal,
 ) -> Result<Vec<Experiment>, Failure> {
     let mut curves = Vec::new();
-    for text in &arguments.data {
-        let curve = Experiment::read(text, problem, output, arguments.points)?;
+    for request in requests {
+        let curve = Experiment::read(request, problem, output, most)?;
         let stated = problem.parameters.iter().zip(&curve.stated);
         let stated: Vec<String> = stated
             .filter_map(|(p, v)| Some(format!("{} = {}", p.name, (*v)? / p.unit.factor)))
@@ -171,127 +221,5 @@ fn announce(unknowns: &Unknowns, problem: &Problem, curves: &[Experiment], termi
     let nominal = unknowns.nominal(problem, curves);
     if !nominal.is_empty() {
         terminal.say(format!("nominal   {}", nominal.join(", ")));
-    }
-}
-
-/// All that a calibration found.
-struct Found {
-    models: Models,
-    drawn: Drawn,
-    certified: Option<Certified>,
-    judged: Judged,
-    fits: Vec<Fit>,
-    units: Units,
-    output: Output,
-    curves: Vec<Experiment>,
-}
-
-impl Found {
-    /// The table, the fits and the verdict, for people.
-    fn say(&self, terminal: &Terminal) {
-        let trusted = self.judged.reasons.is_empty();
-        let head = match trusted {
-            true => format!("{:>12} {:>12} {:>12}", "sd", "5 %", "95 %"),
-            false => String::new(),
-        };
-        terminal
-            .say(format!("{:20} {:>12} {head:38}  {:>6} {:>6}   told", "", "mean", "R-hat", "ESS"));
-        for (k, line) in self.judged.lines.iter().enumerate() {
-            let ((unit, f), s) = (self.units.of(k), &line.summary);
-            let interval = match trusted {
-                true => format!("{:>12.5e} {:>12.5e} {:>12.5e}", s.sd / f, s.q5 / f, s.q95 / f),
-                false => "no interval: see below".to_string(),
-            };
-            terminal.say(format!(
-                "{:<20} {:>12.5e} {interval:>38}  {:>6.3} {:>6.0}  {:>3.0} % {unit}",
-                line.name,
-                s.mean / f,
-                s.r_hat,
-                s.ess_bulk.min(s.ess_tail),
-                100.0 * line.contraction,
-            ));
-        }
-        let (f, unit) = (self.output.unit.factor, &self.output.unit.text);
-        for fit in &self.fits {
-            terminal.say(format!(
-                "fit       {}: rms {:.3e} {unit}, {:.0} % within the predicted 90 %, neighbours correlate {:.2}",
-                fit.name,
-                fit.rms / f,
-                100.0 * fit.coverage_90,
-                fit.autocorrelation
-            ));
-        }
-        if let Some(c) = &self.certified {
-            terminal.say(format!(
-                "reference {} draws solved: k-hat {:.2} (at most {:.2}), greatest shift {:.2} sd, {:.0} effective",
-                c.solved, c.k_hat, c.limit, c.shift, c.effective
-            ));
-        }
-        if let Some(acceptance) = self.drawn.exact {
-            terminal.say(format!(
-                "reference decided on every draw: {:.0} % accepted",
-                100.0 * acceptance
-            ));
-        }
-        self.judged.remarks.iter().for_each(|remark| terminal.say(format!("note      {remark}")));
-        self.judged.reasons.iter().for_each(|reason| terminal.warn(reason));
-        terminal.say(format!("verdict   {}", self.judged.word()));
-    }
-
-    /// `summary.json`, which is also the object on stdout.
-    fn summary(&self, arguments: &Calibrate, report: &EnergyReport, seconds: f64) -> Value {
-        let p = self.models.unknowns;
-        let stage_j = |name: &str| report.inclusive_uj(name) as f64 * 1e-6;
-        let (sampling_j, certify_j) = (stage_j("calibrate.sample"), stage_j("calibrate.certify"));
-        let ess = self.judged.least_ess(p);
-        json!({
-            "parameters": outputs::parameters(&self.judged, &self.units, 0..p),
-            "noise": outputs::parameters(&self.judged, &self.units, p..self.judged.lines.len()),
-            "k_hat": self.certified.as_ref().map(|c| c.k_hat),
-            "energy_j": report.total_uj as f64 * 1e-6,
-            "energy_provenance": energy::word(report),
-            "seconds": seconds,
-            "verdict": self.judged.word(),
-            "reasons": self.judged.reasons,
-            "remarks": self.judged.remarks,
-            "fits": outputs::fits(&self.fits, &self.output),
-            "informed_directions": self.judged.informed,
-            "divergences": self.judged.divergences,
-            "e_bfmi": self.judged.e_bfmi,
-            "modes": self.drawn.modes,
-            "log_evidence": self.drawn.log_evidence.map(|(log, se)| json!({ "value": log, "se": se })),
-            "reference": self.certified.as_ref().map(|c| json!({
-                "draws": c.solved, "effective_draws": c.effective, "k_hat_limit": c.limit,
-                "greatest_shift_sd": c.shift,
-            })),
-            "acceptance": self.drawn.exact,
-            "surrogate_error_rms": self.models.error_rms.map(|e| e / self.output.unit.factor),
-            "gradients": self.drawn.draws.gradients(),
-            "sampling_j": sampling_j,
-            "certify_j": certify_j,
-            "j_per_effective_draw": (sampling_j + certify_j) / ess,
-            "sampler": arguments.sampler.word(),
-            "likelihood": self.models.scatter.word(),
-            "chains": self.drawn.draws.chains.len(),
-            "draws": self.drawn.draws.draws(),
-            "seed": arguments.seed,
-        })
-    }
-
-    fn write(&self, place: &Place, problem: &Problem, summary: &Value) -> Result<(), Failure> {
-        let folder = &place.folder;
-        let text = |name: &str, value: &str| (name.to_string(), Attribute::from(value));
-        let attributes = vec![
-            text("inference_library", "surrogate"),
-            text("inference_library_version", env!("CARGO_PKG_VERSION")),
-            text("title", &problem.title),
-            text("verdict", self.judged.word()),
-        ];
-        let (judged, units) = (&self.judged, &self.units);
-        outputs::posterior_nc(folder, judged, &self.drawn, &self.models, units, attributes)?;
-        outputs::draws_csv(folder, judged, units)?;
-        outputs::fit_csv(folder, problem, &self.output, &self.curves, &self.fits)?;
-        surrogate_run::write_json(&folder.join("summary.json"), summary)?;
-        place.finish()
     }
 }

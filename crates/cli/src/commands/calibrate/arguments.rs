@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Deserialize;
 
 use crate::counters::Counters;
 use crate::electricity::Electricity;
@@ -15,15 +16,16 @@ pub struct Calibrate {
     /// Measured curve, and what is known of it: cell.csv,c_rate=1. Names are parameters of the
     /// surrogate (a value, or a column of the file), or time, observed, current (a column), from,
     /// to (the window, in the file's time), at_least (of the observed).
-    #[arg(long, required = true, value_name = "FILE[,NAME=VALUE…]")]
+    #[arg(long, required_unless_present = "model", value_name = "FILE[,NAME=VALUE…]")]
     pub data: Vec<String>,
     /// Unknowns [default: all parameters that no curve states]. Others stay at their nominal values.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub parameters: Vec<String>,
-    /// File with a table `[priors]`, such as D = { normal = [1, 0.2] } [default: uniform over the
-    /// surrogate's box, in the logarithm where the parameter is logarithmic].
+    /// File with a table `[calibrate]`: priors, curves, and what stands here as options, which go
+    /// before the file [default priors: uniform over the surrogate's box, in the logarithm where the
+    /// parameter is logarithmic].
     #[arg(long, value_name = "FILE.toml")]
-    pub priors: Option<PathBuf>,
+    pub model: Option<PathBuf>,
     /// Output that was measured [default: the one in V].
     #[arg(long, value_name = "OUTPUT")]
     pub observe: Option<String>,
@@ -57,6 +59,10 @@ pub struct Calibrate {
     /// Draws that the reference solver checks; 0 for none.
     #[arg(long, default_value_t = 400, value_name = "N")]
     pub certify: usize,
+    /// Do not infer: invent N data sets from the priors by the reference solver, infer from each, and
+    /// tell whether the posteriors cover what made the data.
+    #[arg(long, value_name = "N", conflicts_with = "max_energy")]
+    pub sbc: Option<usize>,
     /// Seed of all random numbers.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -82,7 +88,8 @@ pub struct Calibrate {
 }
 
 /// How measurements scatter about the model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scatter {
     /// Independent noise.
     Iid,

@@ -25,7 +25,11 @@ pub struct Certified {
 ///
 /// # Errors
 /// A failing density.
-pub fn certify(models: &Models, draws: &Draws, count: usize) -> Result<Option<Certified>, Failure> {
+pub fn certify(
+    models: &Models<'_>,
+    draws: &Draws,
+    count: usize,
+) -> Result<Option<Certified>, Failure> {
     let (Ok(full), true) = (&models.full, count > 0) else { return Ok(None) };
     let certificate = Certificate::new(&models.surrogate, full, draws, count)?;
     let moves: Vec<Move> = (0..draws.dim).map(|k| Move::new(&certificate, k)).collect();

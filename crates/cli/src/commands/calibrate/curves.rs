@@ -213,3 +213,27 @@ impl CurveModel for SolverCurves {
         Ok(())
     }
 }
+
+impl CurveModel for &SurrogateCurves {
+    fn parameters(&self) -> usize {
+        (**self).parameters()
+    }
+    fn points(&self) -> usize {
+        (**self).points()
+    }
+    fn predict(&self, x: &[f64], values: &mut [f64], jacobian: &mut [f64]) -> Result<(), Fatal> {
+        (**self).predict(x, values, jacobian)
+    }
+}
+
+impl CurveModel for &SolverCurves {
+    fn parameters(&self) -> usize {
+        (**self).parameters()
+    }
+    fn points(&self) -> usize {
+        (**self).points()
+    }
+    fn predict(&self, x: &[f64], values: &mut [f64], jacobian: &mut [f64]) -> Result<(), Fatal> {
+        (**self).predict(x, values, jacobian)
+    }
+}

@@ -3,7 +3,7 @@
 
 mod repair;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Output, Unit};
@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::measured::{self, Measured, Wanted, plain};
 use crate::places::time_coordinate;
 
+use super::plan::Request;
 use repair::Rows;
 
 /// Names that `--data` takes beside parameters.
@@ -32,75 +33,48 @@ pub struct Experiment {
     pub notes: Vec<String>,
 }
 
-/// What `--data` says of a file.
-struct Request<'a> {
-    path: PathBuf,
-    entries: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Request<'a> {
-    fn read(text: &'a str, problem: &Problem) -> Result<Self, Failure> {
-        let mut parts = text.split(',');
-        let path = PathBuf::from(parts.next().unwrap_or_default());
-        let mut entries: Vec<(&str, &str)> = Vec::new();
-        for part in parts.filter(|p| !p.trim().is_empty()) {
-            let (name, value) = part.split_once('=').ok_or_else(|| {
-                let example = format!("--data {},c_rate=1,time=COLUMN", path.display());
-                Failure::helped(format!("`{part}` in --data is not NAME=VALUE"), example)
-            })?;
-            let (name, value) = (name.trim(), value.trim());
-            let parameters = problem.parameters.iter().map(|p| p.name.as_str());
-            let known: Vec<&str> = parameters.chain(KEYS).collect();
-            if !known.contains(&name) {
-                return Err(Failure::helped(
-                    format!("`{name}` in --data is no parameter of the surrogate"),
-                    format!("names that may stand there: {}", known.join(", ")),
-                ));
-            }
-            if entries.iter().any(|(n, _)| *n == name) {
-                return Err(Failure::user(format!("--data gives `{name}` twice")));
-            }
-            entries.push((name, value));
+/// Refuses names that mean nothing, or twice the same.
+fn check(request: &Request, problem: &Problem) -> Result<(), Failure> {
+    let parameters = problem.parameters.iter().map(|p| p.name.as_str());
+    let known: Vec<&str> = parameters.chain(KEYS).collect();
+    for (k, (name, _)) in request.entries.iter().enumerate() {
+        if !known.contains(&name.as_str()) {
+            return Err(Failure::helped(
+                format!("`{name}` in --data is no parameter of the surrogate"),
+                format!("names that may stand there: {}", known.join(", ")),
+            ));
         }
-        Ok(Self { path, entries })
+        if request.entries[..k].iter().any(|(n, _)| n == name) {
+            return Err(Failure::user(format!("--data gives `{name}` twice")));
+        }
     }
-
-    fn entry(&self, name: &str) -> Option<&'a str> {
-        self.entries.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)
-    }
-
-    fn number(&self, name: &str) -> Result<Option<f64>, Failure> {
-        let Some(text) = self.entry(name) else { return Ok(None) };
-        let number = text.parse::<f64>().ok().filter(|v| v.is_finite());
-        let wrong = || Failure::user(format!("`{name}={text}` in --data is not a finite number"));
-        number.map(Some).ok_or_else(wrong)
-    }
+    Ok(())
 }
 
 impl Experiment {
-    /// Reads what one `--data` names; at most `most` points are kept.
+    /// Reads the curve of a file; at most `most` points are kept.
     ///
     /// # Errors
     /// An unreadable or empty file, columns that are not there, times out of order, no point in the
     /// trained range, stated parameters outside the box.
     pub fn read(
-        text: &str,
+        request: &Request,
         problem: &Problem,
         output: &Output,
         most: usize,
     ) -> Result<Self, Failure> {
-        let request = Request::read(text, problem)?;
+        check(request, problem)?;
         let path = request.path.as_path();
-        let wanted = wanted(problem, output, &request);
+        let wanted = wanted(problem, output, request);
         let mut table = measured::read(path, &wanted.iter().map(Column::want).collect::<Vec<_>>())?;
         let mut notes = std::mem::take(&mut table.notes);
-        let stated = stated(problem, &request, &wanted, &table)?;
+        let stated = stated(problem, request, &wanted, &table)?;
         let rows = rows(&wanted, table, path)?;
         let rows = repair::sound(rows, path, &mut notes)?;
         let rows = repair::under_load(rows, path, &mut notes)?;
-        let rows = window(rows, problem, output, &request, &mut notes)?;
+        let rows = window(rows, problem, output, request, &mut notes)?;
         let rows = repair::thinned(rows, most, &mut notes);
-        let name = path.file_name().map_or(text.into(), |n| n.to_string_lossy().into_owned());
+        let name = path.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
         Ok(Self { name, times: rows.times, values: rows.values, stated, notes })
     }
 }
@@ -121,7 +95,7 @@ impl Column<'_> {
 }
 
 /// Time, observed, current, then the parameters of the problem.
-fn wanted<'a>(problem: &'a Problem, output: &'a Output, request: &Request<'a>) -> Vec<Column<'a>> {
+fn wanted<'a>(problem: &'a Problem, output: &'a Output, request: &'a Request) -> Vec<Column<'a>> {
     let names = |list: &[&str]| list.iter().map(|n| plain(n)).collect::<Vec<_>>();
     let seconds =
         time_coordinate(problem).map_or(Unit::one(), |t| problem.coordinates[t].unit.clone());
@@ -160,7 +134,7 @@ fn wanted<'a>(problem: &'a Problem, output: &'a Output, request: &Request<'a>) -
 /// Values of parameters that the command line or a column states.
 fn stated(
     problem: &Problem,
-    request: &Request<'_>,
+    request: &Request,
     wanted: &[Column<'_>],
     table: &Measured,
 ) -> Result<Vec<Option<f64>>, Failure> {
@@ -221,7 +195,7 @@ fn window(
     mut rows: Rows,
     problem: &Problem,
     output: &Output,
-    request: &Request<'_>,
+    request: &Request,
     notes: &mut Vec<String>,
 ) -> Result<Rows, Failure> {
     let Some(t) = time_coordinate(problem) else {

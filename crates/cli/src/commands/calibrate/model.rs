@@ -1,13 +1,14 @@
 //! The posterior of the surrogate, and that of the reference solver.
 
 use surrogate_calibrate::likelihood::{Curve, CurveLikelihood, CurveModel, Noise, SurrogateError};
-use surrogate_calibrate::{CalibrateError, Posterior};
+use surrogate_calibrate::{CalibrateError, LogDensity, MultivariateNormal, Parameter, Posterior};
 use surrogate_problem::Problem;
 use surrogate_problem::model::Output;
 
-use super::arguments::{Calibrate, Scatter};
+use super::arguments::Scatter;
 use super::curves::{SolverCurves, SurrogateCurves};
 use super::experiment::Experiment;
+use super::plan::Plan;
 use super::unknowns::{Unknowns, noise_priors};
 use crate::compare;
 use crate::failure::Failure;
@@ -23,12 +24,24 @@ const ERROR_SEED: u64 = 20_261_122;
 /// Size of measured values, in ranges of the surrogate, from which their unit must be wrong.
 const WRONG_UNIT: f64 = 30.0;
 
+/// Both models of the curves, and how measurements scatter about them.
+pub struct Prepared {
+    curves: SurrogateCurves,
+    /// Why there is no reference solver, where there is none.
+    full: Result<SolverCurves, String>,
+    error: Option<SurrogateError>,
+    /// Unknown parameters of the surrogate, then those of the noise.
+    parameters: Vec<Parameter>,
+    joint: Option<(Vec<usize>, MultivariateNormal)>,
+    scatter: Scatter,
+}
+
 /// What is sampled, and what certifies it.
-pub struct Models {
+pub struct Models<'a> {
     /// With the curves of the surrogate.
-    pub surrogate: Posterior<CurveLikelihood<SurrogateCurves>>,
+    pub surrogate: Posterior<CurveLikelihood<&'a SurrogateCurves>>,
     /// With the curves of the reference solver; the reason where there are none.
-    pub full: Result<Posterior<CurveLikelihood<SolverCurves>>, String>,
+    pub full: Result<Posterior<CurveLikelihood<&'a SolverCurves>>, &'a str>,
     /// Unknown parameters of the surrogate, which come before those of the noise.
     pub unknowns: usize,
     /// How measurements scatter.
@@ -37,85 +50,103 @@ pub struct Models {
     pub error_rms: Option<f64>,
 }
 
-/// Compiles both.
-///
-/// # Errors
-/// Impossible priors, a likelihood that needs the reference solver where it cannot be had, values
-/// that cannot be of the output's unit.
-pub fn prepare(
-    arguments: &Calibrate,
-    trained: &mut Trained,
-    output: &Output,
-    unknowns: &Unknowns,
-    experiments: &[Experiment],
-    terminal: &Terminal,
-) -> Result<Models, Failure> {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let curves = SurrogateCurves::new(trained, output, unknowns, experiments, threads)?;
-    let problem = &trained.problem;
-    check_unit(&curves, problem, output, unknowns, experiments)?;
-    let full = solver_curves(problem, output, unknowns, experiments);
-    let scatter = match (arguments.likelihood, &full) {
-        (Some(Scatter::Surrogate | Scatter::Discrepancy), Err(why)) => {
-            return Err(Failure::helped(
-                format!("the surrogate's own error cannot be measured: {why}"),
-                "--likelihood iid or ar1, which leave it out",
-            ));
-        }
-        (Some(asked), _) => asked,
-        (None, Ok(_)) => Scatter::Surrogate,
-        (None, Err(why)) => {
-            terminal.warn(format!("the surrogate's own error is left out: {why}"));
-            Scatter::Iid
-        }
-    };
-    let error = match &full {
-        Ok(full) if matches!(scatter, Scatter::Surrogate | Scatter::Discrepancy) => {
-            Some(surrogate_error(&curves, full, problem, unknowns)?)
-        }
-        _ => None,
-    };
-    let error_rms = error.as_ref().map(SurrogateError::rms);
-    let noise = arguments.noise.as_ref();
-    let noise = noise.map(|n| crate::noise::parse(n, &output.name, &output.unit)).transpose()?;
-    let build = Build { scatter, noise, experiments };
-    let priors = || unknowns.priors(problem, arguments.priors.as_deref());
-    let surrogate = build.posterior(curves, error, priors()?)?;
-    let full = match full {
-        Ok(full) => Ok(build.posterior(full, None, priors()?)?),
-        Err(why) => Err(why),
-    };
-    Ok(Models { surrogate, full, unknowns: unknowns.list.len(), scatter, error_rms })
-}
-
-/// What both posteriors share.
-struct Build<'a> {
-    scatter: Scatter,
-    noise: Option<f64>,
-    experiments: &'a [Experiment],
-}
-
-impl Build<'_> {
-    fn posterior<M: CurveModel>(
-        &self,
-        model: M,
-        error: Option<SurrogateError>,
-        mut parameters: Vec<surrogate_calibrate::Parameter>,
-    ) -> Result<Posterior<CurveLikelihood<M>>, Failure> {
-        let curve = |e: &Experiment| Curve { times: e.times.clone(), values: e.values.clone() };
-        let noise = if self.scatter == Scatter::Ar1 { Noise::Ar1 } else { Noise::Independent };
-        let data = self.experiments.iter().map(curve).collect();
-        let mut likelihood = CurveLikelihood::new(data, model, noise)?;
-        if let Some(error) = error {
-            likelihood = likelihood.with_surrogate_error(error)?;
-        }
-        if self.scatter == Scatter::Discrepancy {
-            likelihood = likelihood.with_discrepancy()?;
-        }
-        let names = likelihood.nuisances();
-        parameters.extend(noise_priors(&names, self.experiments, self.noise)?);
-        Ok(Posterior::new(parameters, likelihood)?)
+impl Prepared {
+    /// Compiles the surrogate, prepares the solver, and measures the one by the other.
+    ///
+    /// # Errors
+    /// Impossible priors, a likelihood that needs the reference solver where it cannot be had, values
+    /// that cannot be of the output's unit.
+    pub fn new(
+        plan: &Plan,
+        trained: &mut Trained,
+        output: &Output,
+        unknowns: &Unknowns,
+        experiments: &[Experiment],
+        terminal: &Terminal,
+    ) -> Result<Self, Failure> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let curves = SurrogateCurves::new(trained, output, unknowns, experiments, threads)?;
+        let problem = &trained.problem;
+        check_unit(&curves, problem, output, unknowns, experiments)?;
+        let full = solver_curves(problem, output, unknowns, experiments);
+        let scatter = scatter(plan.likelihood, full.as_ref().err(), terminal)?;
+        let error = match &full {
+            Ok(full) if matches!(scatter, Scatter::Surrogate | Scatter::Discrepancy) => {
+                Some(surrogate_error(&curves, full, problem, unknowns)?)
+            }
+            _ => None,
+        };
+        let noise = plan.noise.as_ref();
+        let noise =
+            noise.map(|n| crate::noise::parse(n, &output.name, &output.unit)).transpose()?;
+        let names = likelihood(&curves, measured(experiments), scatter, None)?.nuisances();
+        let (mut parameters, joint) = plan.priors.of(unknowns, problem)?;
+        parameters.extend(noise_priors(&names, experiments, noise)?);
+        Ok(Self { curves, full, error, parameters, joint, scatter })
     }
+
+    /// Posteriors given data at the times of the experiments.
+    ///
+    /// # Errors
+    /// Data that are not finite, or not at those times.
+    pub fn models(&self, data: &[Curve]) -> Result<Models<'_>, Failure> {
+        let (scatter, error) = (self.scatter, self.error.clone());
+        let surrogate = self.posterior(likelihood(&self.curves, data.to_vec(), scatter, error)?)?;
+        let full = match &self.full {
+            Ok(full) => Ok(self.posterior(likelihood(full, data.to_vec(), scatter, None)?)?),
+            Err(why) => Err(why.as_str()),
+        };
+        let error_rms = self.error.as_ref().map(SurrogateError::rms);
+        Ok(Models { surrogate, full, unknowns: self.curves.parameters(), scatter, error_rms })
+    }
+
+    fn posterior<L: LogDensity>(&self, likelihood: L) -> Result<Posterior<L>, Failure> {
+        let (parameters, joint) = (self.parameters.clone(), self.joint.clone());
+        Ok(Posterior::with_joint(parameters, joint, likelihood)?)
+    }
+}
+
+/// The data of experiments.
+pub fn measured(experiments: &[Experiment]) -> Vec<Curve> {
+    let curve = |e: &Experiment| Curve { times: e.times.clone(), values: e.values.clone() };
+    experiments.iter().map(curve).collect()
+}
+
+/// The likelihood asked for, or the best that can be had.
+fn scatter(
+    asked: Option<Scatter>,
+    no_solver: Option<&String>,
+    terminal: &Terminal,
+) -> Result<Scatter, Failure> {
+    match (asked, no_solver) {
+        (Some(Scatter::Surrogate | Scatter::Discrepancy), Some(why)) => Err(Failure::helped(
+            format!("the surrogate's own error cannot be measured: {why}"),
+            "--likelihood iid or ar1, which leave it out",
+        )),
+        (Some(asked), _) => Ok(asked),
+        (None, None) => Ok(Scatter::Surrogate),
+        (None, Some(why)) => {
+            terminal.warn(format!("the surrogate's own error is left out: {why}"));
+            Ok(Scatter::Iid)
+        }
+    }
+}
+
+fn likelihood<M: CurveModel>(
+    model: M,
+    data: Vec<Curve>,
+    scatter: Scatter,
+    error: Option<SurrogateError>,
+) -> Result<CurveLikelihood<M>, Failure> {
+    let noise = if scatter == Scatter::Ar1 { Noise::Ar1 } else { Noise::Independent };
+    let mut likelihood = CurveLikelihood::new(data, model, noise)?;
+    if let Some(error) = error {
+        likelihood = likelihood.with_surrogate_error(error)?;
+    }
+    if scatter == Scatter::Discrepancy {
+        likelihood = likelihood.with_discrepancy()?;
+    }
+    Ok(likelihood)
 }
 
 /// The curves of the reference solver, or why there are none.

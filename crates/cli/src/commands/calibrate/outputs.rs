@@ -11,9 +11,9 @@ use surrogate_run::{
 };
 
 use super::experiment::Experiment;
+use super::found::Found;
 use super::model::Models;
 use super::predictive::Fit;
-use super::sampling::Drawn;
 use super::unknowns::Unknowns;
 use super::verdict::Judged;
 use crate::failure::Failure;
@@ -27,7 +27,12 @@ pub struct Units {
 
 impl Units {
     /// Parameters have their own units; noise and misfit that of the output.
-    pub fn new(problem: &Problem, output: &Output, unknowns: &Unknowns, models: &Models) -> Self {
+    pub fn new(
+        problem: &Problem,
+        output: &Output,
+        unknowns: &Unknowns,
+        models: &Models<'_>,
+    ) -> Self {
         let own = |u: &Unit| (crate::record::unit(&u.text), u.factor);
         let parameters = unknowns.list.iter().map(|&k| own(&problem.parameters[k].unit));
         let rest = &models.surrogate.parameters[unknowns.list.len()..];
@@ -127,27 +132,59 @@ pub fn fit_csv(
     Ok(table.write_csv(&folder.join("fit.csv"))?)
 }
 
-/// Draws and what happened while they were made, for `ArviZ`. `posterior` is what the summary is of;
-/// `surrogate_posterior` holds the draws before the reference solver's weights moved them.
+/// Draws, what happened while they were made, data and predictions of them, for `ArviZ`. `posterior`
+/// is what the summary is of; `surrogate_posterior` holds the draws before the reference solver's
+/// weights moved them.
 ///
 /// # Errors
 /// A folder that cannot be written.
-pub fn posterior_nc(
-    folder: &Path,
-    judged: &Judged,
-    drawn: &Drawn,
-    models: &Models,
-    units: &Units,
-    attributes: Vec<(String, Attribute)>,
-) -> Result<(), Failure> {
+pub fn posterior_nc(folder: &Path, problem: &Problem, found: &Found<'_>) -> Result<(), Failure> {
+    let Found { judged, drawn, models, units, .. } = found;
     let raw = models.surrogate.parameters_of(&drawn.draws);
     let mut groups = vec![draws_group("posterior", &judged.draws, judged, units)];
     if raw != judged.draws {
         groups.push(draws_group("surrogate_posterior", &raw, judged, units));
     }
     groups.push(statistics(&drawn.draws));
-    let data = InferenceData { attributes, groups };
-    Ok(data.write(&folder.join("posterior.nc"))?)
+    groups.extend(data_groups(problem, found));
+    let text = |name: &str, value: &str| (name.to_string(), Attribute::from(value));
+    let attributes = vec![
+        text("inference_library", "surrogate"),
+        text("inference_library_version", env!("CARGO_PKG_VERSION")),
+        text("title", &problem.title),
+        text("verdict", judged.word()),
+    ];
+    Ok(InferenceData { attributes, groups }.write(&folder.join("posterior.nc"))?)
+}
+
+/// `observed_data` and `posterior_predictive`: a variable and a dimension of times for each curve.
+fn data_groups(problem: &Problem, found: &Found<'_>) -> Vec<InferenceGroup> {
+    let time = time_coordinate(problem).map_or(1.0, |t| problem.coordinates[t].unit.factor);
+    let unit = crate::record::unit(&found.output.unit.text);
+    let f = found.output.unit.factor;
+    let (mut axes, mut observed, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
+    for (c, (curve, fit)) in found.curves.iter().zip(&found.fits).enumerate() {
+        let (name, axis) = (format!("{}[{c}]", found.output.name), format!("time[{c}]"));
+        let labels = Labels::Floats(curve.times.iter().map(|t| t / time).collect());
+        axes.push(Dimension { name: axis.clone(), labels });
+        let values = Numbers::Floats(curve.values.iter().map(|v| v / f).collect());
+        let (unit, dimensions) = (unit.clone(), vec![axis.clone()]);
+        observed.push(Variable { name: name.clone(), unit: unit.clone(), dimensions, values });
+        let values = Numbers::Floats(fit.replicates.iter().flatten().map(|v| v / f).collect());
+        let dimensions = vec!["chain".to_string(), "draw".to_string(), axis];
+        predicted.push(Variable { name, unit, dimensions, values });
+    }
+    let draws = found.fits.first().map_or(0, |fit| fit.replicates.len());
+    let count = |name: &str, n| Dimension { name: name.to_string(), labels: Labels::count(n) };
+    let mut all = vec![count("chain", 1), count("draw", draws)];
+    all.extend(axes.iter().cloned());
+    let group = |name: &str, dimensions, variables| InferenceGroup {
+        name: name.to_string(),
+        dimensions,
+        variables,
+        attributes: Vec::new(),
+    };
+    vec![group("observed_data", axes, observed), group("posterior_predictive", all, predicted)]
 }
 
 fn dimensions(draws: &Draws) -> Vec<Dimension> {

@@ -14,6 +14,7 @@ use surrogate_run::{RunDirectory, RunError};
 
 use super::arguments::Calibrate;
 use super::experiment::Experiment;
+use super::plan::Plan;
 use crate::failure::Failure;
 
 /// Settings that the draws depend on.
@@ -27,7 +28,8 @@ const SUMMARY: &str = "summary.json";
 pub struct Place {
     /// Where it is.
     pub folder: PathBuf,
-    resumed: bool,
+    /// Whether an interrupted calibration goes on.
+    pub resumed: bool,
 }
 
 impl Place {
@@ -37,10 +39,11 @@ impl Place {
     /// A folder that is in use or cannot be made; nothing to resume, or other settings than before.
     pub fn open(
         arguments: &Calibrate,
+        plan: &Plan,
         run: &RunDirectory,
         curves: &[Experiment],
     ) -> Result<Self, Failure> {
-        let settings = settings(arguments, run, curves)?;
+        let settings = settings(arguments, plan, run, curves)?;
         let parent = run.file("calibrations");
         let numbered = |k: usize| parent.join(k.to_string());
         let free = (1..).find(|&k| !numbered(k).exists()).unwrap_or(1);
@@ -127,23 +130,25 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
 /// What the draws depend on.
 fn settings(
     arguments: &Calibrate,
+    plan: &Plan,
     run: &RunDirectory,
     curves: &[Experiment],
 ) -> Result<Value, Failure> {
     let numbers = curves.iter().flat_map(|c| c.times.iter().chain(&c.values));
     let bytes: Vec<u8> = numbers.flat_map(|v| v.to_le_bytes()).collect();
-    let priors = arguments.priors.as_deref().map(surrogate_run::read_text).transpose()?;
     let weights = surrogate_run::read_bytes(&run.checkpoint_file("best"))?;
     Ok(json!({
         "format": 1,
         "data": arguments.data,
         "data_hash": surrogate_run::hash_hex(&bytes),
         "weights_hash": surrogate_run::hash_hex(&weights),
-        "priors": priors,
-        "parameters": arguments.parameters,
-        "observe": arguments.observe,
-        "likelihood": arguments.likelihood.map(super::arguments::Scatter::word),
-        "noise": arguments.noise,
+        "model": plan.text,
+        "parameters": plan.parameters,
+        "observe": plan.observe,
+        "likelihood": plan.likelihood.map(super::arguments::Scatter::word),
+        "noise": plan.noise,
+        "sbc": arguments.sbc.is_some(),
+        "certify": arguments.sbc.map(|_| arguments.certify),
         "sampler": arguments.sampler.word(),
         "chains": arguments.chains,
         "draws": arguments.draws,

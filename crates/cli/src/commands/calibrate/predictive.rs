@@ -1,7 +1,7 @@
 //! The posterior held against the data it was made of.
 
 use surrogate_calibrate::likelihood::CurveModel;
-use surrogate_calibrate::{CalibrateError, Draws, Prior};
+use surrogate_calibrate::{CalibrateError, Draws, Prior, stream};
 
 use super::experiment::Experiment;
 use super::model::Models;
@@ -9,6 +9,8 @@ use crate::failure::Failure;
 
 /// Draws that predictions are made of.
 const PREDICTIONS: usize = 200;
+/// Stream of random numbers of the noise of predictions.
+const PREDICTION_STREAM: u64 = 1 << 43;
 
 /// How the predictions lie to one curve.
 pub struct Fit {
@@ -26,6 +28,8 @@ pub struct Fit {
     pub mean: Vec<f64>,
     /// Probability of a prediction below the measured value, by point.
     pub level: Vec<f64>,
+    /// Measurements that the draws predict, `[draw][point]`, SI.
+    pub replicates: Vec<Vec<f64>>,
 }
 
 /// Predictions of draws (SI) at the points of all curves: by the reference solver where it certifies,
@@ -34,10 +38,11 @@ pub struct Fit {
 /// # Errors
 /// A failing prediction.
 pub fn fits(
-    models: &Models,
+    models: &Models<'_>,
     draws: &Draws,
     curves: &[Experiment],
     certified: bool,
+    seed: u64,
 ) -> Result<Vec<Fit>, Failure> {
     let posterior = &models.surrogate;
     let model: &dyn CurveModel = match &models.full {
@@ -53,6 +58,8 @@ pub fn fits(
     let good: Vec<bool> = values.chunks_exact(n).map(|v| solved(&v)).collect();
     let mut keep = good.iter();
     thinned.retain(|_| keep.next().is_some_and(|good| *good));
+    let mut rng = stream(seed, PREDICTION_STREAM);
+    let standard = Prior::Normal { mean: 0.0, sd: 1.0 };
     let mut out = Vec::new();
     let mut start = 0;
     for (c, curve) in curves.iter().enumerate() {
@@ -71,7 +78,11 @@ pub fn fits(
             .filter(solved)
             .map(|v| &v[start..][..curve.times.len()])
             .collect();
-        out.push(fit(curve, &predicted, &scatters));
+        let mut replicates: Vec<Vec<f64>> = Vec::new();
+        for (f, s) in predicted.iter().zip(&scatters) {
+            replicates.push(f.iter().map(|f| f + s * standard.sample(&mut rng)).collect());
+        }
+        out.push(Fit { replicates, ..fit(curve, &predicted, &scatters) });
         start += curve.times.len();
     }
     Ok(out)
@@ -100,5 +111,31 @@ fn fit(curve: &Experiment, predicted: &[&[f64]], scatters: &[f64]) -> Fit {
         autocorrelation: if square > 0.0 { neighbours / square } else { 0.0 },
         mean,
         level,
+        replicates: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_with_the_right_noise_cover_and_those_with_a_third_of_it_do_not() {
+        let mut rng = stream(4, 0);
+        let standard = Prior::Normal { mean: 0.0, sd: 1.0 };
+        let n = 500;
+        let curve = Experiment {
+            name: String::new(),
+            times: (0..n).map(f64::from).collect(),
+            values: (0..n).map(|_| standard.sample(&mut rng)).collect(),
+            stated: Vec::new(),
+            notes: Vec::new(),
+        };
+        let zero = vec![0.0; curve.times.len()];
+        let right = fit(&curve, &[&zero, &zero], &[1.0, 1.0]);
+        assert!((right.coverage_90 - 0.9).abs() < 0.05, "{}", right.coverage_90);
+        assert!((right.rms - 1.0).abs() < 0.1 && right.autocorrelation.abs() < 0.15);
+        let narrow = fit(&curve, &[&zero, &zero], &[0.33, 0.33]);
+        assert!(narrow.coverage_90 < 0.6, "{}", narrow.coverage_90);
     }
 }

@@ -1,12 +1,7 @@
 //! What is inferred: parameters of the surrogate, and the noise of each curve.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use serde::Deserialize;
 use surrogate_calibrate::{Parameter, Prior};
 use surrogate_problem::Problem;
-use surrogate_problem::model;
 
 use super::experiment::Experiment;
 use crate::failure::Failure;
@@ -87,45 +82,6 @@ impl Unknowns {
         });
         idle.map(|(_, p)| format!("{} = {}", p.name, p.nominal / p.unit.factor)).collect()
     }
-
-    /// The unknown parameters with their priors, cut to the surrogate's box.
-    ///
-    /// # Errors
-    /// Priors of other parameters, impossible ones, or ones without mass in the box.
-    pub fn priors(
-        &self,
-        problem: &Problem,
-        file: Option<&Path>,
-    ) -> Result<Vec<Parameter>, Failure> {
-        let mut given = match file {
-            Some(path) => read(path)?,
-            None => BTreeMap::new(),
-        };
-        let mut out = Vec::new();
-        for &k in &self.list {
-            let p = &problem.parameters[k];
-            let prior = match given.remove(&p.name) {
-                Some(prior) => prior.in_si(p.unit.factor),
-                None => flat(p),
-            };
-            out.push(Parameter::within(&p.name, prior, p.lower, p.upper)?);
-        }
-        match given.keys().next() {
-            None => Ok(out),
-            Some(name) => {
-                let names: Vec<&str> = out.iter().map(|p| p.name.as_str()).collect();
-                Err(Failure::helped(
-                    format!("a prior of `{name}`, which is no unknown"),
-                    format!("the unknowns are: {}", names.join(", ")),
-                ))
-            }
-        }
-    }
-}
-
-fn flat(p: &model::Parameter) -> Prior {
-    let (low, high) = (p.lower, p.upper);
-    if p.logarithmic { Prior::LogUniform { low, high } } else { Prior::Uniform { low, high } }
 }
 
 /// Priors of the unknowns of noise, by their names in the likelihood: `sigma[0]`, `rho[0]`, …
@@ -158,84 +114,4 @@ fn spread(curve: &Experiment) -> f64 {
     let mean = curve.values.iter().sum::<f64>() / n;
     let sd = (curve.values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
     if sd > 0.0 { sd } else { mean.abs().max(f64::MIN_POSITIVE) }
-}
-
-/// A file of priors.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PriorFile {
-    priors: BTreeMap<String, Written>,
-}
-
-/// A prior as users write it, in the unit of its parameter: `{ normal = { mean = 1, sd = 0.2 } }`.
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum Written {
-    Uniform {
-        low: f64,
-        high: f64,
-    },
-    LogUniform {
-        low: f64,
-        high: f64,
-    },
-    Normal {
-        mean: f64,
-        sd: f64,
-    },
-    #[serde(alias = "lognormal")]
-    LogNormal {
-        median: f64,
-        sd_log: f64,
-    },
-    HalfNormal {
-        sd: f64,
-    },
-    HalfCauchy {
-        scale: f64,
-    },
-    Gamma {
-        shape: f64,
-        rate: f64,
-    },
-    Beta {
-        alpha: f64,
-        beta: f64,
-    },
-    TruncatedNormal {
-        mean: f64,
-        sd: f64,
-        low: f64,
-        high: f64,
-    },
-}
-
-impl Written {
-    /// With lengths multiplied by `f`. Beta, which lives on (0, 1), is for parameters without unit.
-    fn in_si(self, f: f64) -> Prior {
-        match self {
-            Self::Uniform { low, high } => Prior::Uniform { low: low * f, high: high * f },
-            Self::LogUniform { low, high } => Prior::LogUniform { low: low * f, high: high * f },
-            Self::Normal { mean, sd } => Prior::Normal { mean: mean * f, sd: sd * f },
-            Self::LogNormal { median, sd_log } => Prior::LogNormal { median: median * f, sd_log },
-            Self::HalfNormal { sd } => Prior::HalfNormal { sd: sd * f },
-            Self::HalfCauchy { scale } => Prior::HalfCauchy { scale: scale * f },
-            Self::Gamma { shape, rate } => Prior::Gamma { shape, rate: rate / f },
-            Self::Beta { alpha, beta } => Prior::Beta { alpha, beta },
-            Self::TruncatedNormal { mean, sd, low, high } => {
-                Prior::TruncatedNormal { mean: mean * f, sd: sd * f, low: low * f, high: high * f }
-            }
-        }
-    }
-}
-
-fn read(path: &Path) -> Result<BTreeMap<String, Written>, Failure> {
-    let text = surrogate_run::read_text(path)?;
-    let file: PriorFile = toml::from_str(&text).map_err(|e| {
-        Failure::helped(
-            format!("{}: {}", path.display(), e.message()),
-            "[priors] with lines such as D = { normal = { mean = 1, sd = 0.2 } }",
-        )
-    })?;
-    Ok(file.priors)
 }

@@ -76,7 +76,7 @@ impl Judged {
 /// # Errors
 /// A prior without mass in its box.
 pub fn judge(
-    models: &Models,
+    models: &Models<'_>,
     drawn: &Drawn,
     certified: Option<&Certified>,
     seed: u64,
@@ -190,7 +190,7 @@ fn remarks(
 }
 
 /// Draws of the prior, SI.
-fn prior_draws(models: &Models, seed: u64) -> Result<Draws, Failure> {
+fn prior_draws(models: &Models<'_>, seed: u64) -> Result<Draws, Failure> {
     let mut rng = stream(seed, PRIOR_STREAM);
     let mut positions = Vec::new();
     for _ in 0..PRIOR_DRAWS {

@@ -120,20 +120,21 @@ pub fn under_load(mut rows: Rows, path: &Path, notes: &mut Vec<String>) -> Resul
     let rests = first + current.len() - 1 - last;
     let start = rows.times[first.saturating_sub(1)];
     rows.keep(|_, k| (first..=last).contains(&k));
+    if rests > 0 {
+        notes.push(format!("{rests} rows at rest are left out"));
+    }
     if first > 0 {
         rows.times.iter_mut().for_each(|t| *t -= start);
+        notes.push(format!("time counts from {start} s, the last row before the load"));
     }
-    if rests > 0 {
-        notes.push(format!("{rests} rows at rest are left out; time counts from {start} s"));
-    }
-    let mean = |list: &[f64]| list.iter().sum::<f64>() / list.len() as f64;
-    let load = mean(&current[first..=last]);
+    let loads: Vec<f64> = current[first..=last].iter().copied().filter(|i| i.is_finite()).collect();
+    let load = loads.iter().sum::<f64>() / loads.len() as f64;
     let falls = rows.values.first() > rows.values.last();
     let now = if falls { "discharge" } else { "charge" };
     let sign = if (load > 0.0) == falls { "discharge" } else { "charge" };
     notes.push(format!("a {now} at {load:.4} A in the mean: current is positive on {sign}"));
-    let spread = current[first..=last].iter().map(|i| (i - load).abs()).fold(0.0, f64::max);
-    let away = current[first..=last].iter().filter(|i| (*i - load).abs() > UNSTEADY * size).count();
+    let spread = loads.iter().map(|i| (i - load).abs()).fold(0.0, f64::max);
+    let away = loads.iter().filter(|i| (*i - load).abs() > UNSTEADY * size).count();
     if away * 20 > last - first {
         notes.push(format!(
             "the current is not constant ({away} rows differ by up to {spread:.3} A from its mean): \
