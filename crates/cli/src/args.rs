@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::calibrate::arguments::Calibrate;
 use crate::commands::train::green::GreenArguments;
 use crate::counters::Counters;
 use crate::electricity::Electricity;
@@ -36,6 +37,8 @@ pub enum Command {
     Predict(Box<Predict>),
     /// Errors of a trained surrogate against the reference at random parameter points.
     Evaluate(Box<Evaluate>),
+    /// Infer parameters from measured curves: a posterior, and whether to believe it.
+    Calibrate(Box<Calibrate>),
     /// Write report.html of one run, or a comparison of several.
     Report(Report),
     /// List runs.
@@ -139,6 +142,12 @@ pub struct Solve {
     /// Where.
     #[command(flatten)]
     pub places: Places,
+    /// Add normal noise of this standard deviation, such as 2mV, to the outputs of its unit.
+    #[arg(long, value_name = "NOISE", allow_hyphen_values = true)]
+    pub noise: Option<String>,
+    /// Seed of the noise.
+    #[arg(long, default_value_t = 0, requires = "noise")]
+    pub seed: u64,
     /// Override a key of the file.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -38,6 +38,9 @@ pub enum Failure {
     /// Meter.
     #[error(transparent)]
     Meter(#[from] surrogate_meter::MeterError),
+    /// Calibration.
+    #[error(transparent)]
+    Calibrate(#[from] surrogate_calibrate::CalibrateError),
     /// Our own mistake or the environment.
     #[error("{0}")]
     Internal(String),

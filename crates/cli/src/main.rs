@@ -13,6 +13,8 @@ mod footprint;
 mod grid;
 mod interrupts;
 mod inverse;
+mod measured;
+mod noise;
 mod places;
 mod progress;
 mod record;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Solve(a) => commands::solve::run(a, &terminal),
         Command::Predict(a) => commands::predict::run(a, &terminal),
         Command::Evaluate(a) => commands::evaluate::run(a, &terminal),
+        Command::Calibrate(a) => commands::calibrate::run(a, &terminal),
         Command::Report(a) => commands::report::run(a, &terminal),
         Command::Runs(a) => commands::runs::run(a, &terminal),
         Command::Meter(a) => commands::meter::run(a, &terminal),

@@ -1,5 +1,6 @@
 //! Commands, one file each.
 
+pub mod calibrate;
 pub mod check;
 pub mod evaluate;
 pub mod meter;

@@ -8,7 +8,8 @@ use surrogate_solve::{SolveError, Solver};
 use crate::args::Solve;
 use crate::compare;
 use crate::failure::Failure;
-use crate::grid::{Grid, Quantities};
+use crate::grid::{Grid, Item, Quantities};
+use crate::noise::Noise;
 use crate::places::time_coordinate;
 use crate::record;
 use crate::terminal::Terminal;
@@ -35,7 +36,8 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
         ));
     }
     left_out(problem, &solver).iter().for_each(|w| terminal.warn(w));
-    let table = tabulate(problem, &solver, &grid)?;
+    let noise = arguments.noise.as_deref().map(|text| Noise::read(text, arguments.seed, problem));
+    let table = tabulate(problem, &solver, &grid, noise.transpose()?)?;
     grid.write(&table, &arguments.places, terminal)?;
     terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));
     Ok(0)
@@ -67,7 +69,12 @@ fn ranges(problem: &Problem) -> String {
     problem.coordinates.iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
-fn tabulate(problem: &Problem, solver: &Solver, grid: &Grid) -> Result<Table, Failure> {
+fn tabulate(
+    problem: &Problem,
+    solver: &Solver,
+    grid: &Grid,
+    noise: Option<Noise>,
+) -> Result<Table, Failure> {
     let time = time_coordinate(problem);
     let mut order: Vec<f64> = match time {
         Some(t) => grid.column(t).to_vec(),
@@ -84,14 +91,19 @@ fn tabulate(problem: &Problem, solver: &Solver, grid: &Grid) -> Result<Table, Fa
             let at = time.map_or(0, |t| order.partition_point(|x| *x < grid.column(t)[i]));
             for (item, column) in quantities.items.iter().zip(&mut values) {
                 column.push(match *item {
-                    crate::grid::Item::Output(o) => solution.outputs[o][at],
-                    crate::grid::Item::Field(f) => {
+                    Item::Output(o) => solution.outputs[o][at],
+                    Item::Field(f) => {
                         let own = &problem.fields[f].coordinates;
                         let place = own.iter().find(|c| Some(**c) != time);
                         solution.fields[f].at(at, place.map_or(0.0, |&c| grid.column(c)[i]))
                     }
                 });
             }
+        }
+    }
+    if let Some(noise) = noise {
+        for (item, column) in quantities.items.iter().zip(&mut values) {
+            noise.add(*item, column);
         }
     }
     Ok(grid.table(problem, &quantities, values, false))

@@ -1,0 +1,234 @@
+//! The posterior of the surrogate, and that of the reference solver.
+
+use surrogate_calibrate::likelihood::{Curve, CurveLikelihood, CurveModel, Noise, SurrogateError};
+use surrogate_calibrate::{CalibrateError, LogDensity, MultivariateNormal, Parameter, Posterior};
+use surrogate_problem::Problem;
+use surrogate_problem::model::Output;
+
+use super::arguments::Scatter;
+use super::curves::{SolverCurves, SurrogateCurves};
+use super::experiment::Experiment;
+use super::plan::Plan;
+use super::unknowns::{Unknowns, noise_priors};
+use crate::compare;
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+use crate::trained::Trained;
+
+/// Parameter points at which the surrogate's error is measured.
+const ERROR_POINTS: usize = 24;
+/// Modes of the surrogate's error.
+const ERROR_MODES: usize = 8;
+/// Seed of those points.
+const ERROR_SEED: u64 = 20_261_122;
+/// Size of measured values, in ranges of the surrogate, from which their unit must be wrong.
+const WRONG_UNIT: f64 = 30.0;
+
+/// Both models of the curves, and how measurements scatter about them.
+pub struct Prepared {
+    curves: SurrogateCurves,
+    /// Why there is no reference solver, where there is none.
+    full: Result<SolverCurves, String>,
+    error: Option<SurrogateError>,
+    /// Unknown parameters of the surrogate, then those of the noise.
+    parameters: Vec<Parameter>,
+    joint: Option<(Vec<usize>, MultivariateNormal)>,
+    scatter: Scatter,
+}
+
+/// What is sampled, and what certifies it.
+pub struct Models<'a> {
+    /// With the curves of the surrogate.
+    pub surrogate: Posterior<CurveLikelihood<&'a SurrogateCurves>>,
+    /// With the curves of the reference solver; the reason where there are none.
+    pub full: Result<Posterior<CurveLikelihood<&'a SolverCurves>>, &'a str>,
+    /// Unknown parameters of the surrogate, which come before those of the noise.
+    pub unknowns: usize,
+    /// How measurements scatter.
+    pub scatter: Scatter,
+    /// Root mean square of the surrogate's error over its box, SI, where it was measured.
+    pub error_rms: Option<f64>,
+}
+
+impl Prepared {
+    /// Compiles the surrogate, prepares the solver, and measures the one by the other.
+    ///
+    /// # Errors
+    /// Impossible priors, a likelihood that needs the reference solver where it cannot be had, values
+    /// that cannot be of the output's unit.
+    pub fn new(
+        plan: &Plan,
+        trained: &mut Trained,
+        output: &Output,
+        unknowns: &Unknowns,
+        experiments: &[Experiment],
+        terminal: &Terminal,
+    ) -> Result<Self, Failure> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let curves = SurrogateCurves::new(trained, output, unknowns, experiments, threads)?;
+        let problem = &trained.problem;
+        check_unit(&curves, problem, output, unknowns, experiments)?;
+        let full = solver_curves(problem, output, unknowns, experiments);
+        let scatter = scatter(plan.likelihood, full.as_ref().err(), terminal)?;
+        let error = match &full {
+            Ok(full) if matches!(scatter, Scatter::Surrogate | Scatter::Discrepancy) => {
+                Some(surrogate_error(&curves, full, problem, unknowns)?)
+            }
+            _ => None,
+        };
+        let noise = plan.noise.as_ref();
+        let noise =
+            noise.map(|n| crate::noise::parse(n, &output.name, &output.unit)).transpose()?;
+        let names = likelihood(&curves, measured(experiments), scatter, None)?.nuisances();
+        let (mut parameters, joint) = plan.priors.of(unknowns, problem)?;
+        parameters.extend(noise_priors(&names, experiments, noise)?);
+        Ok(Self { curves, full, error, parameters, joint, scatter })
+    }
+
+    /// Posteriors given data at the times of the experiments.
+    ///
+    /// # Errors
+    /// Data that are not finite, or not at those times.
+    pub fn models(&self, data: &[Curve]) -> Result<Models<'_>, Failure> {
+        let (scatter, error) = (self.scatter, self.error.clone());
+        let surrogate = self.posterior(likelihood(&self.curves, data.to_vec(), scatter, error)?)?;
+        let full = match &self.full {
+            Ok(full) => Ok(self.posterior(likelihood(full, data.to_vec(), scatter, None)?)?),
+            Err(why) => Err(why.as_str()),
+        };
+        let error_rms = self.error.as_ref().map(SurrogateError::rms);
+        Ok(Models { surrogate, full, unknowns: self.curves.parameters(), scatter, error_rms })
+    }
+
+    fn posterior<L: LogDensity>(&self, likelihood: L) -> Result<Posterior<L>, Failure> {
+        let (parameters, joint) = (self.parameters.clone(), self.joint.clone());
+        Ok(Posterior::with_joint(parameters, joint, likelihood)?)
+    }
+}
+
+/// The data of experiments.
+pub fn measured(experiments: &[Experiment]) -> Vec<Curve> {
+    let curve = |e: &Experiment| Curve { times: e.times.clone(), values: e.values.clone() };
+    experiments.iter().map(curve).collect()
+}
+
+/// The likelihood asked for, or the best that can be had.
+fn scatter(
+    asked: Option<Scatter>,
+    no_solver: Option<&String>,
+    terminal: &Terminal,
+) -> Result<Scatter, Failure> {
+    match (asked, no_solver) {
+        (Some(Scatter::Surrogate | Scatter::Discrepancy), Some(why)) => Err(Failure::helped(
+            format!("the surrogate's own error cannot be measured: {why}"),
+            "--likelihood iid or ar1, which leave it out",
+        )),
+        (Some(asked), _) => Ok(asked),
+        (None, None) => Ok(Scatter::Surrogate),
+        (None, Some(why)) => {
+            terminal.warn(format!("the surrogate's own error is left out: {why}"));
+            Ok(Scatter::Iid)
+        }
+    }
+}
+
+fn likelihood<M: CurveModel>(
+    model: M,
+    data: Vec<Curve>,
+    scatter: Scatter,
+    error: Option<SurrogateError>,
+) -> Result<CurveLikelihood<M>, Failure> {
+    let noise = if scatter == Scatter::Ar1 { Noise::Ar1 } else { Noise::Independent };
+    let mut likelihood = CurveLikelihood::new(data, model, noise)?;
+    if let Some(error) = error {
+        likelihood = likelihood.with_surrogate_error(error)?;
+    }
+    if scatter == Scatter::Discrepancy {
+        likelihood = likelihood.with_discrepancy()?;
+    }
+    Ok(likelihood)
+}
+
+/// The curves of the reference solver, or why there are none.
+fn solver_curves(
+    problem: &Problem,
+    output: &Output,
+    unknowns: &Unknowns,
+    experiments: &[Experiment],
+) -> Result<SolverCurves, String> {
+    let solver = compare::solver(problem, false).map_err(|e| e.to_string())?;
+    let place = problem.outputs.iter().position(|o| o.name == output.name).unwrap_or(0);
+    if let Some((_, why)) = solver.missing_outputs().into_iter().find(|(k, _)| *k == place) {
+        return Err(format!("the reference solver does not give {}: {why}", output.name));
+    }
+    Ok(SolverCurves::new(solver, problem, place, unknowns, experiments))
+}
+
+/// Parameter vectors of the unknowns, random over the box, one after the other.
+fn random_vectors(problem: &Problem, unknowns: &Unknowns, count: usize) -> Vec<f64> {
+    let points = compare::parameter_points(problem, count, ERROR_SEED);
+    points.iter().flat_map(|p| unknowns.list.iter().map(|&k| p[k])).collect()
+}
+
+/// Values of a model at parameter vectors, `[B][n]`.
+fn values_of<M: CurveModel>(model: &M, x: &[f64]) -> Result<Vec<Vec<f64>>, Failure> {
+    let (p, n) = (model.parameters(), model.points());
+    let count = x.len() / p;
+    let (mut values, mut jacobian) = (vec![0.0; count * n], vec![0.0; count * n * p]);
+    model.predict(x, &mut values, &mut jacobian).map_err(CalibrateError::from)?;
+    Ok(values.chunks_exact(n).map(<[f64]>::to_vec).collect())
+}
+
+/// Solver less surrogate at random parameter vectors. Those where the solver fails are left out.
+fn surrogate_error(
+    curves: &SurrogateCurves,
+    full: &SolverCurves,
+    problem: &Problem,
+    unknowns: &Unknowns,
+) -> Result<SurrogateError, Failure> {
+    let x = random_vectors(problem, unknowns, ERROR_POINTS);
+    let exact = values_of(full, &x)?.into_iter().zip(values_of(curves, &x)?);
+    let errors: Vec<Vec<f64>> = exact
+        .map(|(f, s)| f.iter().zip(&s).map(|(f, s)| f - s).collect::<Vec<f64>>())
+        .filter(|e| e.iter().all(|v| v.is_finite()))
+        .collect();
+    if errors.len() < ERROR_POINTS / 2 {
+        return Err(Failure::helped(
+            format!(
+                "the reference solver fails at {} of {ERROR_POINTS} parameter points",
+                ERROR_POINTS - errors.len()
+            ),
+            "--likelihood iid leaves the surrogate's error out; or narrow the box in the problem file",
+        ));
+    }
+    Ok(SurrogateError::from_validation(&errors, ERROR_MODES)?)
+}
+
+/// Refuses values far outside all that the surrogate gives: a unit is wrong.
+fn check_unit(
+    curves: &SurrogateCurves,
+    problem: &Problem,
+    output: &Output,
+    unknowns: &Unknowns,
+    experiments: &[Experiment],
+) -> Result<(), Failure> {
+    let predicted = values_of(curves, &random_vectors(problem, unknowns, ERROR_POINTS))?;
+    let all = predicted.iter().flatten().filter(|v| v.is_finite());
+    let (low, high) = all.fold((f64::MAX, f64::MIN), |(l, h), &v| (l.min(v), h.max(v)));
+    let reach = WRONG_UNIT * (high - low).max(1e-3 * high.abs());
+    for curve in experiments {
+        let outside = |v: &&f64| **v > high + reach || **v < low - reach;
+        if let Some(value) = curve.values.iter().find(outside) {
+            let (f, unit) = (output.unit.factor, &output.unit.text);
+            let (value, low, high) = (value / f, low / f, high / f);
+            return Err(Failure::helped(
+                format!(
+                    "{}: {} reaches {value:.4} {unit}, the surrogate gives {low:.4} .. {high:.4}",
+                    curve.name, output.name
+                ),
+                "check the unit in the column's name, such as voltage_mV, and --data FILE,observed=COLUMN",
+            ));
+        }
+    }
+    Ok(())
+}
