@@ -176,7 +176,7 @@ pub fn rod(folder: &Path) -> String {
 
 /// Writes [`ROD`] with so many points that its training is ended by limits, not by itself.
 pub fn endless_rod(folder: &Path) {
-    let many = ROD.replacen("interior = 200", "interior = 20000", 1);
+    let many = ROD.replacen("interior = 200", "interior = 5000", 1);
     let long = many.replacen("iterations = 400", "iterations = 100000000", 1);
     assert!(many != ROD && long != many);
     std::fs::write(folder.join("rod.toml"), long).unwrap();
