@@ -43,6 +43,25 @@ pub trait CurveModel: Sync {
     ) -> Result<(), Fatal>;
 }
 
+impl<M: CurveModel + ?Sized> CurveModel for &M {
+    fn parameters(&self) -> usize {
+        (**self).parameters()
+    }
+
+    fn points(&self) -> usize {
+        (**self).points()
+    }
+
+    fn predict(
+        &self,
+        parameters: &[f64],
+        values: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<(), Fatal> {
+        (**self).predict(parameters, values, jacobian)
+    }
+}
+
 /// A measured curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
