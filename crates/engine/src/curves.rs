@@ -80,7 +80,7 @@ impl CurvePredictor {
                     Source::Row(row_symbols.len() - 1)
                 })
                 .collect();
-            let form = Form::Plain { predictor, sources };
+            let form = Form::Plain { predictor: Box::new(predictor), sources };
             return Ok(Self { points: n, row_symbols, form });
         }
         let symbols: Vec<SymbolId> = points.iter().map(|(s, _)| *s).collect();

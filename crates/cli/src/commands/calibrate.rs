@@ -8,7 +8,7 @@ mod found;
 mod model;
 mod outputs;
 mod place;
-mod plan;
+pub mod plan;
 mod predictive;
 mod priors;
 mod repaid;
@@ -40,7 +40,7 @@ use found::Found;
 use model::{Prepared, measured};
 use outputs::Units;
 use place::Place;
-use plan::{Plan, Request};
+use plan::Plan;
 use sampling::Settings;
 use unknowns::Unknowns;
 
@@ -53,14 +53,14 @@ const LEAST_POINTS: usize = 2;
 pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
     let begun = Instant::now();
     let limit_j = limit(arguments)?;
-    let plan = Plan::read(arguments)?;
     let mut trained = Trained::open(&arguments.run)?;
+    let plan = Plan::read(arguments, &trained.problem)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;
     let meter = arguments.counters.meter()?;
     let stage = meter.stage("calibrate.prepare");
     let output = observed(&trained.problem, plan.observe.as_deref())?;
-    let curves = read_curves(&plan.curves, arguments.points, &trained.problem, &output, terminal)?;
+    let curves = read_curves(&plan, arguments.points, &trained.problem, &output, terminal)?;
     let unknowns = Unknowns::choose(&plan.parameters, &trained.problem, &curves)?;
     announce(&unknowns, &trained.problem, &curves, terminal);
     let prepared = Prepared::new(&plan, &mut trained, &output, &unknowns, &curves, terminal)?;
@@ -189,15 +189,15 @@ fn observed(problem: &Problem, name: Option<&str>) -> Result<Output, Failure> {
 }
 
 fn read_curves(
-    requests: &[Request],
+    plan: &Plan,
     most: usize,
     problem: &Problem,
     output: &Output,
     terminal: &Terminal,
 ) -> Result<Vec<Experiment>, Failure> {
     let mut curves = Vec::new();
-    for request in requests {
-        let curve = Experiment::read(request, problem, output, most)?;
+    for request in &plan.curves {
+        let curve = Experiment::read(request, problem, output, &plan.of_current, most)?;
         let stated = problem.parameters.iter().zip(&curve.stated);
         let stated: Vec<String> = stated
             .filter_map(|(p, v)| Some(format!("{} = {}", p.name, (*v)? / p.unit.factor)))

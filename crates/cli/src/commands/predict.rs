@@ -45,8 +45,10 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
         .map(|k| grid.parameters.iter().map(|p| p[k]).collect())
         .collect();
     let stage = meter.as_ref().map(|meter| meter.stage("predict"));
-    let values = predictor.evaluate(&rows, grid.parameters.len());
+    let mut values = predictor.evaluate(&rows, grid.parameters.len());
     drop(stage);
+    let ended = grid.end(problem, &quantities, &mut values);
+    grid.say_ended(ended, terminal);
     let far = grid.parameters.iter().filter(|p| outside(problem, p)).count();
     let beyond = grid.beyond(problem);
     if far > 0 {

@@ -3,7 +3,7 @@
 use surrogate_calibrate::likelihood::{Curve, CurveLikelihood, CurveModel, Noise, SurrogateError};
 use surrogate_calibrate::{CalibrateError, LogDensity, MultivariateNormal, Parameter, Posterior};
 use surrogate_problem::Problem;
-use surrogate_problem::model::Output;
+use surrogate_problem::model::{Limits, Output};
 
 use super::arguments::Scatter;
 use super::curves::{SolverCurves, SurrogateCurves};
@@ -34,6 +34,7 @@ pub struct Prepared {
     parameters: Vec<Parameter>,
     joint: Option<(Vec<usize>, MultivariateNormal)>,
     scatter: Scatter,
+    limits: Limits,
 }
 
 /// What is sampled, and what certifies it.
@@ -46,6 +47,8 @@ pub struct Models<'a> {
     pub unknowns: usize,
     /// How measurements scatter.
     pub scatter: Scatter,
+    /// Values at which a curve ends, SI.
+    pub limits: Limits,
     /// Root mean square of the surrogate's error over its box, SI, where it was measured.
     pub error_rms: Option<f64>,
 }
@@ -72,7 +75,8 @@ impl Prepared {
         let scatter = scatter(plan.likelihood, full.as_ref().err(), terminal)?;
         let error = match &full {
             Ok(full) if matches!(scatter, Scatter::Surrogate | Scatter::Discrepancy) => {
-                Some(surrogate_error(&curves, full, problem, unknowns)?)
+                let pair = (&curves, full);
+                Some(surrogate_error(pair, problem, output.limits, unknowns, experiments)?)
             }
             _ => None,
         };
@@ -82,7 +86,8 @@ impl Prepared {
         let names = likelihood(&curves, measured(experiments), scatter, None)?.nuisances();
         let (mut parameters, joint) = plan.priors.of(unknowns, problem)?;
         parameters.extend(noise_priors(&names, experiments, noise)?);
-        Ok(Self { curves, full, error, parameters, joint, scatter })
+        let limits = output.limits;
+        Ok(Self { curves, full, error, parameters, joint, scatter, limits })
     }
 
     /// Posteriors given data at the times of the experiments.
@@ -97,7 +102,8 @@ impl Prepared {
             Err(why) => Err(why.as_str()),
         };
         let error_rms = self.error.as_ref().map(SurrogateError::rms);
-        Ok(Models { surrogate, full, unknowns: self.curves.parameters(), scatter, error_rms })
+        let (unknowns, limits) = (self.curves.parameters(), self.limits);
+        Ok(Models { surrogate, full, unknowns, scatter, limits, error_rms })
     }
 
     fn posterior<L: LogDensity>(&self, likelihood: L) -> Result<Posterior<L>, Failure> {
@@ -179,17 +185,31 @@ fn values_of<M: CurveModel>(model: &M, x: &[f64]) -> Result<Vec<Vec<f64>>, Failu
     Ok(values.chunks_exact(n).map(<[f64]>::to_vec).collect())
 }
 
-/// Solver less surrogate at random parameter vectors. Those where the solver fails are left out.
+/// Solver less surrogate at random parameter vectors, zero where a curve has ended. Vectors at which
+/// the solver fails are left out.
 fn surrogate_error(
-    curves: &SurrogateCurves,
-    full: &SolverCurves,
+    (curves, full): (&SurrogateCurves, &SolverCurves),
     problem: &Problem,
+    limits: Limits,
     unknowns: &Unknowns,
+    experiments: &[Experiment],
 ) -> Result<SurrogateError, Failure> {
     let x = random_vectors(problem, unknowns, ERROR_POINTS);
-    let exact = values_of(full, &x)?.into_iter().zip(values_of(curves, &x)?);
-    let errors: Vec<Vec<f64>> = exact
-        .map(|(f, s)| f.iter().zip(&s).map(|(f, s)| f - s).collect::<Vec<f64>>())
+    let before_end = |full: &[f64], surrogate: &[f64]| -> Vec<f64> {
+        let mut error: Vec<f64> = full.iter().zip(surrogate).map(|(f, s)| f - s).collect();
+        let mut start = 0;
+        for experiment in experiments {
+            let curve = start..start + experiment.times.len();
+            if let Some(end) = full[curve.clone()].iter().position(|v| limits.passed(*v)) {
+                error[start + end..curve.end].fill(0.0);
+            }
+            start = curve.end;
+        }
+        error
+    };
+    let pairs = values_of(full, &x)?.into_iter().zip(values_of(curves, &x)?);
+    let errors: Vec<Vec<f64>> = pairs
+        .map(|(f, s)| before_end(&f, &s))
         .filter(|e| e.iter().all(|v| v.is_finite()))
         .collect();
     if errors.len() < ERROR_POINTS / 2 {
