@@ -1,6 +1,8 @@
 //! The posterior of the surrogate, and that of the reference solver.
 
-use surrogate_calibrate::likelihood::{Curve, CurveLikelihood, CurveModel, Noise, SurrogateError};
+use surrogate_calibrate::likelihood::{
+    Curve, CurveLikelihood, CurveModel, Noise, SurrogateError, effective_share,
+};
 use surrogate_calibrate::{CalibrateError, LogDensity, MultivariateNormal, Parameter, Posterior};
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Limits, Output};
@@ -9,6 +11,7 @@ use super::arguments::Scatter;
 use super::curves::{SolverCurves, SurrogateCurves};
 use super::experiment::Experiment;
 use super::plan::Plan;
+use super::sampling;
 use super::unknowns::{Unknowns, noise_priors};
 use crate::compare;
 use crate::failure::Failure;
@@ -21,6 +24,10 @@ const ERROR_POINTS: usize = 24;
 const ERROR_MODES: usize = 8;
 /// Seed of those points.
 const ERROR_SEED: u64 = 20_261_122;
+/// Rounds of best parameters and shares of independent points.
+const SHARE_ROUNDS: usize = 3;
+/// Seed of the climbs to the best parameters.
+const SHARE_SEED: u64 = 20_261_123;
 /// Size of measured values, in ranges of the surrogate, from which their unit must be wrong.
 const WRONG_UNIT: f64 = 30.0;
 
@@ -51,6 +58,8 @@ pub struct Models<'a> {
     pub limits: Limits,
     /// Root mean square of the surrogate's error over its box, SI, where it was measured.
     pub error_rms: Option<f64>,
+    /// Share of each curve's points that count as independent.
+    pub shares: Vec<f64>,
 }
 
 impl Prepared {
@@ -74,7 +83,7 @@ impl Prepared {
         let full = solver_curves(problem, output, unknowns, experiments);
         let scatter = scatter(plan.likelihood, full.as_ref().err(), terminal)?;
         let error = match &full {
-            Ok(full) if matches!(scatter, Scatter::Surrogate | Scatter::Discrepancy) => {
+            Ok(full) if aware(scatter) => {
                 let pair = (&curves, full);
                 Some(surrogate_error(pair, problem, output.limits, unknowns, experiments)?)
             }
@@ -96,20 +105,57 @@ impl Prepared {
     /// Data that are not finite, or not at those times.
     pub fn models(&self, data: &[Curve]) -> Result<Models<'_>, Failure> {
         let (scatter, error) = (self.scatter, self.error.clone());
-        let surrogate = self.posterior(likelihood(&self.curves, data.to_vec(), scatter, error)?)?;
+        let plain = likelihood(&self.curves, data.to_vec(), scatter, error)?;
+        let shares = match scatter {
+            Scatter::Misfit => self.shares(&plain, data)?,
+            _ => vec![1.0; data.len()],
+        };
+        let surrogate = self.posterior(plain.with_shares(shares.clone())?)?;
         let full = match &self.full {
-            Ok(full) => Ok(self.posterior(likelihood(full, data.to_vec(), scatter, None)?)?),
+            Ok(full) => {
+                let likelihood = likelihood(full, data.to_vec(), scatter, None)?;
+                Ok(self.posterior(likelihood.with_shares(shares.clone())?)?)
+            }
             Err(why) => Err(why.as_str()),
         };
         let error_rms = self.error.as_ref().map(SurrogateError::rms);
         let (unknowns, limits) = (self.curves.parameters(), self.limits);
-        Ok(Models { surrogate, full, unknowns, scatter, limits, error_rms })
+        Ok(Models { surrogate, full, unknowns, scatter, limits, error_rms, shares })
+    }
+
+    /// Shares of independent points of each curve, by the residuals at the best parameters, which in
+    /// turn depend on the shares.
+    fn shares(
+        &self,
+        plain: &CurveLikelihood<&SurrogateCurves>,
+        data: &[Curve],
+    ) -> Result<Vec<f64>, Failure> {
+        let mut shares = vec![1.0; data.len()];
+        for _ in 0..SHARE_ROUNDS {
+            let posterior = self.posterior(plain.clone().with_shares(shares.clone())?)?;
+            let best = sampling::modes(SHARE_SEED, &posterior, &posterior)?.swap_remove(0);
+            let x = posterior.parameters_at(&best.x);
+            let predicted = values_of(&&self.curves, &x[..self.curves.parameters()])?.remove(0);
+            let mut start = 0;
+            for (share, curve) in shares.iter_mut().zip(data) {
+                let residuals: Vec<f64> =
+                    curve.values.iter().zip(&predicted[start..]).map(|(y, f)| y - f).collect();
+                *share = effective_share(&residuals);
+                start += curve.times.len();
+            }
+        }
+        Ok(shares)
     }
 
     fn posterior<L: LogDensity>(&self, likelihood: L) -> Result<Posterior<L>, Failure> {
         let (parameters, joint) = (self.parameters.clone(), self.joint.clone());
         Ok(Posterior::with_joint(parameters, joint, likelihood)?)
     }
+}
+
+/// Whether a likelihood knows of the surrogate's own error.
+fn aware(scatter: Scatter) -> bool {
+    matches!(scatter, Scatter::Surrogate | Scatter::Discrepancy | Scatter::Misfit)
 }
 
 /// The data of experiments.
@@ -125,7 +171,7 @@ fn scatter(
     terminal: &Terminal,
 ) -> Result<Scatter, Failure> {
     match (asked, no_solver) {
-        (Some(Scatter::Surrogate | Scatter::Discrepancy), Some(why)) => Err(Failure::helped(
+        (Some(asked), Some(why)) if aware(asked) => Err(Failure::helped(
             format!("the surrogate's own error cannot be measured: {why}"),
             "--likelihood iid or ar1, which leave it out",
         )),
