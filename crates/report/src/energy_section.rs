@@ -8,7 +8,7 @@ use crate::inputs::Inputs;
 use crate::page::{Section, TableView};
 
 pub(crate) fn energy_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
-    let mut section = Section { title: "Energy", ..Section::default() };
+    let mut section = Section { title: "Energy".to_owned(), ..Section::default() };
     let mut drawn = Vec::new();
     let evaluation = inputs.evaluation.as_ref();
     let against = training::against_energy(&inputs.metrics, evaluation, &inputs.manifest.goals);

@@ -89,6 +89,15 @@ impl SurrogateError {
         self.left_out
     }
 
+    /// Mean and variance of the error at a point.
+    ///
+    /// # Panics
+    /// For a point beyond the last.
+    #[must_use]
+    pub fn moments(&self, point: usize) -> (f64, f64) {
+        (self.mean[point], self.modes.iter().map(|mode| mode[point] * mode[point]).sum())
+    }
+
     /// Root mean square of the error that mean and widened modes describe.
     #[must_use]
     pub fn rms(&self) -> f64 {

@@ -327,6 +327,32 @@ fn draw_clipped(canvas: &mut Canvas, panel: &Panel, frame: &Frame, mark: &Mark) 
                 canvas.rect(a.0.min(b.0), a.1.min(b.1), w, h, &style);
             }
         }
+        Mark::Specks { points, colour, size } => {
+            let mut path = String::new();
+            for (x, y) in points.iter().filter_map(|&point| place(panel, frame, point)) {
+                let _ = write!(path, "M{x:.1} {y:.1}h0");
+            }
+            let _ = write!(
+                canvas.0,
+                r#"<path d="{path}" fill="none" stroke="{colour}" stroke-opacity="0.45" stroke-width="{size}" stroke-linecap="round"/>"#
+            );
+        }
+        Mark::Area { points, colour } => {
+            let ends = |end: fn(&(f64, f64, f64)) -> f64| {
+                points.iter().filter_map(move |p| place(panel, frame, (p.0, end(p))))
+            };
+            let (upper, mut lower) = (ends(|p| p.2), ends(|p| p.1).collect::<Vec<_>>());
+            lower.reverse();
+            let corners: Vec<String> =
+                upper.chain(lower).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+            if !corners.is_empty() {
+                let _ = write!(
+                    canvas.0,
+                    r#"<path d="M{}Z" fill="{colour}" fill-opacity="0.22"/>"#,
+                    corners.join("L")
+                );
+            }
+        }
         Mark::Band { x, colour, .. } => {
             if let (Some(a), Some(b)) = (place_x(panel, frame, x.0), place_x(panel, frame, x.1)) {
                 let style = format!(r#"fill="{colour}" fill-opacity="0.13""#);
@@ -422,7 +448,7 @@ fn draw_unclipped(
                 );
             }
         }
-        Mark::Line { .. } | Mark::Cell { .. } => {}
+        Mark::Line { .. } | Mark::Cell { .. } | Mark::Specks { .. } | Mark::Area { .. } => {}
     }
 }
 

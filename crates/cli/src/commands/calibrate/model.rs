@@ -24,11 +24,17 @@ const ERROR_SEED: u64 = 20_261_122;
 /// Size of measured values, in ranges of the surrogate, from which their unit must be wrong.
 const WRONG_UNIT: f64 = 30.0;
 
+/// Both models of some curves.
+pub struct Sides {
+    /// The surrogate.
+    pub surrogate: SurrogateCurves,
+    /// The reference solver; why there is none, where there is none.
+    pub full: Result<SolverCurves, String>,
+}
+
 /// Both models of the curves, and how measurements scatter about them.
 pub struct Prepared {
-    curves: SurrogateCurves,
-    /// Why there is no reference solver, where there is none.
-    full: Result<SolverCurves, String>,
+    sides: Sides,
     error: Option<SurrogateError>,
     /// Unknown parameters of the surrogate, then those of the noise.
     parameters: Vec<Parameter>,
@@ -46,8 +52,47 @@ pub struct Models<'a> {
     pub unknowns: usize,
     /// How measurements scatter.
     pub scatter: Scatter,
-    /// Root mean square of the surrogate's error over its box, SI, where it was measured.
-    pub error_rms: Option<f64>,
+    /// The surrogate's error over its box, SI, where it was measured.
+    pub error: Option<&'a SurrogateError>,
+}
+
+impl Sides {
+    /// Compiles the surrogate and prepares the solver.
+    ///
+    /// # Errors
+    /// Values that cannot be of the output's unit.
+    pub fn new(
+        trained: &mut Trained,
+        output: &Output,
+        unknowns: &Unknowns,
+        experiments: &[Experiment],
+    ) -> Result<Self, Failure> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let surrogate = SurrogateCurves::new(trained, output, unknowns, experiments, threads)?;
+        let problem = &trained.problem;
+        check_unit(&surrogate, problem, output, unknowns, experiments)?;
+        let full = solver_curves(problem, output, unknowns, experiments);
+        Ok(Self { surrogate, full })
+    }
+
+    /// The surrogate's error at the points of the curves by the solver, where the likelihood counts
+    /// it.
+    ///
+    /// # Errors
+    /// A solver that fails at half of the box.
+    pub fn error(
+        &self,
+        scatter: Scatter,
+        problem: &Problem,
+        unknowns: &Unknowns,
+    ) -> Result<Option<SurrogateError>, Failure> {
+        match (&self.full, scatter) {
+            (Ok(full), Scatter::Surrogate | Scatter::Discrepancy) => {
+                surrogate_error(&self.surrogate, full, problem, unknowns).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 impl Prepared {
@@ -64,25 +109,17 @@ impl Prepared {
         experiments: &[Experiment],
         terminal: &Terminal,
     ) -> Result<Self, Failure> {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let curves = SurrogateCurves::new(trained, output, unknowns, experiments, threads)?;
+        let sides = Sides::new(trained, output, unknowns, experiments)?;
         let problem = &trained.problem;
-        check_unit(&curves, problem, output, unknowns, experiments)?;
-        let full = solver_curves(problem, output, unknowns, experiments);
-        let scatter = scatter(plan.likelihood, full.as_ref().err(), terminal)?;
-        let error = match &full {
-            Ok(full) if matches!(scatter, Scatter::Surrogate | Scatter::Discrepancy) => {
-                Some(surrogate_error(&curves, full, problem, unknowns)?)
-            }
-            _ => None,
-        };
+        let scatter = scatter(plan.likelihood, sides.full.as_ref().err(), terminal)?;
+        let error = sides.error(scatter, problem, unknowns)?;
         let noise = plan.noise.as_ref();
         let noise =
             noise.map(|n| crate::noise::parse(n, &output.name, &output.unit)).transpose()?;
-        let names = likelihood(&curves, measured(experiments), scatter, None)?.nuisances();
+        let names = likelihood(&sides.surrogate, measured(experiments), scatter, None)?.nuisances();
         let (mut parameters, joint) = plan.priors.of(unknowns, problem)?;
         parameters.extend(noise_priors(&names, experiments, noise)?);
-        Ok(Self { curves, full, error, parameters, joint, scatter })
+        Ok(Self { sides, error, parameters, joint, scatter })
     }
 
     /// Posteriors given data at the times of the experiments.
@@ -90,14 +127,15 @@ impl Prepared {
     /// # Errors
     /// Data that are not finite, or not at those times.
     pub fn models(&self, data: &[Curve]) -> Result<Models<'_>, Failure> {
-        let (scatter, error) = (self.scatter, self.error.clone());
-        let surrogate = self.posterior(likelihood(&self.curves, data.to_vec(), scatter, error)?)?;
-        let full = match &self.full {
+        let (Sides { surrogate, full }, error) = (&self.sides, &self.error);
+        let (scatter, unknowns) = (self.scatter, surrogate.parameters());
+        let surrogate =
+            self.posterior(likelihood(surrogate, data.to_vec(), scatter, error.clone())?)?;
+        let full = match full {
             Ok(full) => Ok(self.posterior(likelihood(full, data.to_vec(), scatter, None)?)?),
             Err(why) => Err(why.as_str()),
         };
-        let error_rms = self.error.as_ref().map(SurrogateError::rms);
-        Ok(Models { surrogate, full, unknowns: self.curves.parameters(), scatter, error_rms })
+        Ok(Models { surrogate, full, unknowns, scatter, error: error.as_ref() })
     }
 
     fn posterior<L: LogDensity>(&self, likelihood: L) -> Result<Posterior<L>, Failure> {

@@ -13,6 +13,8 @@ use crate::failure::Failure;
 pub struct Plan {
     /// Measured curves: those of the file, then those of the command line.
     pub curves: Vec<Request>,
+    /// Curves that are not fitted but predicted, in the same order.
+    pub held_out: Vec<Request>,
     /// Names of the unknown parameters; empty for all that no curve states.
     pub parameters: Vec<String>,
     /// Output that was measured.
@@ -53,7 +55,11 @@ impl Plan {
         let folder = arguments.model.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let mut curves = table.curves.iter().map(|c| c.request(folder)).collect::<Vec<_>>();
         for text in &arguments.data {
-            curves.push(Request::parse(text)?);
+            curves.push(Request::parse(text, "--data")?);
+        }
+        let mut held_out = table.predict.iter().map(|c| c.request(folder)).collect::<Vec<_>>();
+        for text in &arguments.predict {
+            held_out.push(Request::parse(text, "--predict")?);
         }
         if curves.is_empty() {
             let help = "--data cell.csv, or [[calibrate.curves]] with file = \"cell.csv\"";
@@ -62,6 +68,7 @@ impl Plan {
         let named = !arguments.parameters.is_empty();
         Ok(Self {
             curves,
+            held_out,
             parameters: if named { arguments.parameters.clone() } else { table.parameters },
             observe: arguments.observe.clone().or(table.observe),
             likelihood: arguments.likelihood.or(table.likelihood),
@@ -73,15 +80,15 @@ impl Plan {
 }
 
 impl Request {
-    /// `FILE[,NAME=VALUE…]`.
-    fn parse(text: &str) -> Result<Self, Failure> {
+    /// `FILE[,NAME=VALUE…]` of an option.
+    fn parse(text: &str, option: &str) -> Result<Self, Failure> {
         let mut parts = text.split(',');
         let path = PathBuf::from(parts.next().unwrap_or_default());
         let mut entries = Vec::new();
         for part in parts.filter(|p| !p.trim().is_empty()) {
             let (name, value) = part.split_once('=').ok_or_else(|| {
-                let example = format!("--data {},c_rate=1,time=COLUMN", path.display());
-                Failure::helped(format!("`{part}` in --data is not NAME=VALUE"), example)
+                let example = format!("{option} {},c_rate=1,time=COLUMN", path.display());
+                Failure::helped(format!("`{part}` in {option} is not NAME=VALUE"), example)
             })?;
             entries.push((name.trim().to_string(), value.trim().to_string()));
         }
@@ -123,6 +130,7 @@ struct Table {
     priors: BTreeMap<String, Written>,
     joint: Option<Joint>,
     curves: Vec<WrittenCurve>,
+    predict: Vec<WrittenCurve>,
 }
 
 /// A curve of the table: its file, and what `--data` would say of it.
@@ -145,7 +153,8 @@ enum Scalar {
 impl Table {
     fn parse(text: &str) -> Result<Self, Failure> {
         let help = "[calibrate] with parameters, observe, likelihood, noise; [calibrate.priors] with \
-                    lines such as D = { normal = { mean = 1, sd = 0.2 } }; [[calibrate.curves]]";
+                    lines such as D = { normal = { mean = 1, sd = 0.2 } }; [[calibrate.curves]] and \
+                    [[calibrate.predict]]";
         let whole: Whole = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
             Failure::helped(format!("line {line}: {}", e.message()), help)
@@ -179,7 +188,7 @@ mod tests {
                     [[calibrate.curves]]\nfile = \"a.csv\"\nc_rate = 2\ntime = \"Test Time\"\n";
         let table = Table::parse(text).unwrap();
         let request = table.curves[0].request(Path::new("cells"));
-        let typed = Request::parse("cells/a.csv,c_rate=2,time=Test Time").unwrap();
+        let typed = Request::parse("cells/a.csv,c_rate=2,time=Test Time", "--data").unwrap();
         assert_eq!(request, typed);
         assert_eq!(table.likelihood, Some(Scatter::Ar1));
         assert!(table.priors.contains_key("D"));

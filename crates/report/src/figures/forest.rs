@@ -1,0 +1,146 @@
+//! `forest`: intervals of each parameter, all chains together and one by one, in the surrogate's box.
+
+use surrogate_run::{Column, Table};
+
+use super::Drawn;
+use super::chains::chosen;
+use crate::calibration::Unknown;
+use crate::figure::colour::{BLUE, GREY};
+use crate::figure::text::{number, pretty_unit};
+use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch};
+
+/// Most parameters of the figure.
+const MOST: usize = 12;
+/// Height of a line of the figure, px.
+const LINE: f64 = 15.0;
+/// Quantiles of an interval line: ends of 90 %, of 50 %, and the median.
+const LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/// Quantiles of draws.
+struct Interval {
+    label: String,
+    chain: Option<usize>,
+    /// By [`LEVELS`], in the unit of the parameter.
+    values: [f64; 5],
+}
+
+/// The figure, if parameters have draws and a box.
+pub(crate) fn draw<'a>(unknowns: impl Iterator<Item = &'a Unknown>) -> Option<Drawn> {
+    let boxed = |u: &&Unknown| u.estimate.range.is_some() && !u.chains.is_empty();
+    let list: Vec<&Unknown> = unknowns.filter(boxed).take(MOST).collect();
+    let lines: Vec<(&Unknown, Interval)> =
+        list.iter().flat_map(|u| intervals(u).into_iter().map(|line| (*u, line))).collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let alt =
+        format!("intervals of {} parameters in the surrogate's box, chain by chain", list.len());
+    let mut figure = Figure::new("forest", alt, vec![LINE * lines.len() as f64 + 6.0]);
+    figure.legend = vec![
+        Key::new(Swatch::Fill, BLUE, "all chains: median, 50 % (thick), 90 % (thin)"),
+        Key::new(Swatch::Fill, GREY, "one chain"),
+    ];
+    let x = Axis::linear(
+        "Place in the surrogate's box, from its lower to its upper end",
+        "",
+        [0.0, 1.0],
+        0.02,
+    );
+    let names = lines.iter().map(|(_, line)| line.label.clone()).collect();
+    let mut panel = Panel::new(0, 0, x, Axis::categories(names));
+    let (mut words, mut chains, mut columns) = (vec![], vec![], vec![vec![]; LEVELS.len()]);
+    for (row, (unknown, line)) in lines.iter().enumerate() {
+        panel.marks.extend(marks(unknown, line, row as f64));
+        words.push(unknown.name.clone());
+        chains.push(line.chain.map_or(f64::NAN, |c| c as f64));
+        columns.iter_mut().zip(line.values).for_each(|(column, v)| column.push(v));
+    }
+    figure.panels.push(panel);
+    let caption = "Central 50 and 90 % of the draws of each parameter, of all chains together and of \
+                   each, as places in the surrogate's box (by the logarithm where the parameter is \
+                   logarithmic), so that parameters of several units share an axis; at the right \
+                   the median and the central 90 % in the parameter's unit. Chains that agree have \
+                   the same intervals.";
+    let mut table = vec![Column::words("unknown", words), Column::numbers("chain", "", chains)];
+    for (level, values) in LEVELS.iter().zip(columns) {
+        table.push(Column::numbers(&format!("q{:.0}", 100.0 * level), "", values));
+    }
+    let (title, caption) = ("Intervals".to_owned(), caption.to_owned());
+    Some(Drawn { figure, table: Table::new(table), title, caption })
+}
+
+/// All chains together, then some of them one by one.
+fn intervals(unknown: &Unknown) -> Vec<Interval> {
+    let of =
+        |label: String, chain, draws: Vec<f64>| Interval { label, chain, values: quantiles(draws) };
+    let mut out = vec![of(unknown.name.clone(), None, unknown.chains.concat())];
+    if unknown.chains.len() > 1 {
+        let one = |c: usize| of(format!("chain {}", c + 1), Some(c), unknown.chains[c].clone());
+        out.extend(chosen(unknown).into_iter().map(one));
+    }
+    out
+}
+
+fn quantiles(mut draws: Vec<f64>) -> [f64; 5] {
+    draws.retain(|v| v.is_finite());
+    draws.sort_by(f64::total_cmp);
+    LEVELS.map(|level| {
+        let place = level * draws.len().saturating_sub(1) as f64;
+        let (below, part) = (place as usize, place.fract());
+        match (draws.get(below), draws.get(below + 1)) {
+            (Some(a), Some(b)) => a + part * (b - a),
+            (Some(a), None) => *a,
+            _ => f64::NAN,
+        }
+    })
+}
+
+/// Place of a value between the ends of the box.
+fn place(unknown: &Unknown, value: f64) -> f64 {
+    let (low, high) = unknown.estimate.range.unwrap_or((0.0, 1.0));
+    if unknown.estimate.scale == "log" && low > 0.0 {
+        (value / low).ln() / (high / low).ln()
+    } else {
+        (value - low) / (high - low)
+    }
+}
+
+fn marks(unknown: &Unknown, line: &Interval, row: f64) -> Vec<Mark> {
+    let at = line.values.map(|v| (place(unknown, v), row));
+    let all = line.chain.is_none();
+    let colour = if all { BLUE } else { GREY };
+    let bar = |from: usize, to: usize, width: f64| Mark::Line {
+        points: vec![at[from], at[to]],
+        colour: colour.to_owned(),
+        width,
+        dash: Dash::Solid,
+    };
+    let (thin, thick, radius) = if all { (1.8, 5.0, 3.6) } else { (0.9, 2.4, 1.8) };
+    let (points, shape) = (vec![at[2]], Shape::Disc);
+    let dot = Mark::Dots { points, colour: colour.to_owned(), radius, shape };
+    let mut out = vec![bar(0, 4, thin), bar(1, 3, thick), dot];
+    if all {
+        let [low, _, median, _, high] = line.values;
+        let unit = pretty_unit(&unknown.estimate.unit);
+        let text =
+            format!("{} ({} to {}) {unit}", number(median, 4), number(low, 4), number(high, 4));
+        // beside the interval, on the side where there is room
+        let (x, side) = if at[4].0 < 0.6 { (at[4].0, Side::Right) } else { (at[0].0, Side::Left) };
+        out.push(Mark::Note { x, y: row, text: text.trim_end().to_owned(), side });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_even_numbers_are_their_levels() {
+        let draws: Vec<f64> = (0..=1000).rev().map(|k| f64::from(k) / 1000.0).collect();
+        for (found, level) in quantiles(draws).into_iter().zip(LEVELS) {
+            assert!((found - level).abs() < 1e-12);
+        }
+        assert!(quantiles(Vec::new()).iter().all(|q| q.is_nan()));
+    }
+}
