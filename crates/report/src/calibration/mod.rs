@@ -51,15 +51,21 @@ fn write_page(
     folder: &Path,
     contents: &Contents,
 ) -> Result<Option<(Section, ReportFiles)>, ReportError> {
-    let (heading, (mut section, drawn), facts, warnings) = match contents {
+    let (heading, (mut section, drawn), facts, verdict, warnings) = match contents {
         Contents::Posterior(p) => {
             let title = if p.summary.title.is_empty() { "a surrogate" } else { &p.summary.title };
             let heading = format!("Calibration of {title}");
-            (heading, posterior_section(p), words::facts(&p.summary), &p.warnings)
+            (
+                heading,
+                posterior_section(p),
+                words::facts(&p.summary),
+                &p.summary.verdict,
+                &p.warnings,
+            )
         }
         Contents::Check(c) => {
             let heading = "Check of a surrogate and a sampler".to_owned();
-            (heading, check_section(c), Vec::new(), &c.warnings)
+            (heading, check_section(c), Vec::new(), &c.summary.verdict, &c.warnings)
         }
         Contents::Unfinished => return Ok(None),
     };
@@ -67,6 +73,12 @@ fn write_page(
     section.figures = write_figures(folder, drawn)?;
     let context = context! {
         title => heading,
+        verdict => verdict.clone(),
+        verdict_class => match verdict.as_str() {
+            "certified" | "even" => "reached",
+            "uncertified" => "open",
+            _ => "missed",
+        },
         warnings => warnings.clone(),
         section => section.clone(),
         facts => facts,

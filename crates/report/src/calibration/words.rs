@@ -1,13 +1,19 @@
 //! Tables and sentences on calibrations.
 
 use super::inputs::{Check, Contents, Posterior, Summary, Unknown};
-use crate::figure::text::{duration, number, pretty_unit, quantity, with_unit};
+use crate::figure::text::{duration, number, pretty_unit, quantity, scaled_unit, with_unit};
 use crate::figures::capital;
 use crate::page::{FactView, TableView};
 
 /// `D_n (m²/s)`.
 pub(crate) fn label(unknown: &Unknown) -> String {
     with_unit(&unknown.name, &pretty_unit(&unknown.estimate.unit))
+}
+
+/// Factor and unit in which the mean of an unknown is readable.
+fn shown_unit(unknown: &Unknown) -> (f64, String) {
+    let estimate = &unknown.estimate;
+    scaled_unit(&estimate.unit, estimate.mean.map_or(f64::NAN, f64::abs))
 }
 
 fn told(value: Option<f64>, digits: usize) -> String {
@@ -69,7 +75,7 @@ pub(super) fn notes(p: &Posterior) -> Vec<String> {
     if let Some((value, se)) = s.log_evidence.as_ref().and_then(|e| Some((e.value?, e.se?))) {
         out.push(format!("Logarithm of the evidence: {value:.2} ± {se:.2}."));
     }
-    out.extend(s.remarks.iter().map(|remark| format!("Note: {remark}.")));
+    out.extend(s.remarks.iter().map(|remark| format!("{}.", capital(remark))));
     out.extend(energy(s));
     out
 }
@@ -93,7 +99,7 @@ fn certificate(s: &Summary) -> Option<String> {
         "{} of the draws were solved by the reference solver. Its weights have k-hat {} (at most {}) \
          and leave {} effective draws; {tail}.",
         reference.draws,
-        told(k_hat, 2),
+        k_hat.map_or_else(|| "unknown".to_owned(), |k| format!("{k:.2}").replace('-', "−")),
         told(limit, 2),
         told(reference.effective_draws.map(f64::round), 3),
     ))
@@ -129,11 +135,12 @@ fn energy(s: &Summary) -> Option<String> {
 pub(super) fn estimates(p: &Posterior) -> TableView {
     let trusted = p.trusted();
     let row = |u: &Unknown| {
-        let e = &u.estimate;
-        let mut row = vec![label(u), told(e.mean, 4)];
+        let (e, (factor, unit)) = (&u.estimate, shown_unit(u));
+        let value = |v: Option<f64>, digits| told(v.map(|v| v * factor), digits);
+        let mut row = vec![with_unit(&u.name, &unit), value(e.mean, 4)];
         if trusted {
-            row.push(told(e.sd, 2));
-            row.extend([e.q5, e.q50, e.q95].map(|v| told(v, 4)));
+            row.push(value(e.sd, 2));
+            row.extend([e.q5, e.q50, e.q95].map(|v| value(v, 4)));
         }
         row.push(e.r_hat.map_or_else(|| "–".to_owned(), |r| format!("{r:.3}")));
         row.extend(
@@ -157,8 +164,15 @@ pub(super) fn moved(p: &Posterior) -> Option<TableView> {
     let row = |u: &Unknown| {
         let (e, before) = (&u.estimate, u.estimate.before_weights?);
         let shift = (e.mean? - before.mean?) / before.sd?;
-        let mut row = vec![label(u), told(before.mean, 4), told(e.mean, 4)];
-        row.push(format!("{shift:+.2}").replace('-', "−"));
+        let (factor, unit) = shown_unit(u);
+        let mut row = vec![with_unit(&u.name, &unit)];
+        row.extend([before.mean, e.mean].map(|m| told(m.map(|m| m * factor), 4)));
+        let small = shift.abs() < 0.005;
+        row.push(if small {
+            "0.00".to_owned()
+        } else {
+            format!("{shift:+.2}").replace('-', "−")
+        });
         if trusted {
             row.push(number(e.sd? / before.sd?, 3));
         }

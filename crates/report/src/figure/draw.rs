@@ -10,6 +10,8 @@ use super::{Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch};
 const TICK_SIZE: f64 = 11.0;
 const LABEL_SIZE: f64 = 12.0;
 const TICK: f64 = 4.0;
+/// Width of panels whose ticks stand closer together, px.
+const NARROW: f64 = 210.0;
 const FONT: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
 /// A rectangle, px.
@@ -159,6 +161,9 @@ fn most_ticks(length: f64, room: f64) -> usize {
 fn layout(figure: &Figure, legend_rows: usize) -> (Vec<Placed<'_>>, f64) {
     let columns = figure.columns.max(1);
     let y_ticks = |panel: &Panel| {
+        if !panel.y_ticks {
+            return Ticks { major: Vec::new(), minor: Vec::new(), label: panel.y.name.clone() };
+        }
         let height = figure.rows.get(panel.row).copied().unwrap_or(200.0);
         panel.y.ticks(most_ticks(height, 40.0).max(4))
     };
@@ -194,7 +199,8 @@ fn layout(figure: &Figure, legend_rows: usize) -> (Vec<Placed<'_>>, f64) {
             let column = panel.column as f64;
             let left = before + lefts[panel.column] + column * (panel_width + 10.0);
             let frame = Frame { left, top, width: panel_width, height };
-            let x = panel.x.ticks(most_ticks(panel_width, 82.0));
+            let room = if panel_width < NARROW { 52.0 } else { 82.0 };
+            let x = panel.x.ticks(most_ticks(panel_width, room));
             placed.push(Placed { panel, frame, x, y: y_ticks(panel) });
         }
         top += height + if in_row().any(|p| p.x_labels) { 44.0 } else { 6.0 };

@@ -92,13 +92,16 @@ pub(crate) struct Panel {
     pub x_labels: bool,
     /// Whether the vertical axis has numbers and a label.
     pub y_labels: bool,
+    /// Whether the vertical axis has ticks and grid lines.
+    pub y_ticks: bool,
 }
 
 impl Panel {
     /// A panel with labels on both axes.
     pub(crate) fn new(row: usize, column: usize, x: Axis, y: Axis) -> Self {
         let title = String::new();
-        Self { row, column, x, y, marks: Vec::new(), title, x_labels: true, y_labels: true }
+        let (x_labels, y_labels, y_ticks) = (true, true, true);
+        Self { row, column, x, y, marks: Vec::new(), title, x_labels, y_labels, y_ticks }
     }
 }
 

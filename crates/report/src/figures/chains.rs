@@ -8,14 +8,14 @@ use super::Drawn;
 use crate::calibration::{Unknown, label};
 use crate::figure::colour::{GREY, series};
 use crate::figure::text::pretty_unit;
-use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Swatch, thinned};
+use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Swatch, sampled};
 
 /// Most chains that are drawn.
 const MOST_CHAINS: usize = 6;
 /// Most unknowns of a figure.
 const MOST_UNKNOWNS: usize = 12;
 /// Points of a chain in the trace.
-const TRACE_POINTS: usize = 300;
+const TRACE_POINTS: usize = 400;
 /// Bars of a histogram of ranks.
 const BARS: usize = 20;
 /// Probability that all counts of even ranks lie in their band.
@@ -64,16 +64,21 @@ pub(crate) fn trace(unknowns: &[Unknown]) -> Option<Drawn> {
         for (place, chain) in chosen(unknown).into_iter().enumerate() {
             let values = unknown.chains[chain].iter().enumerate();
             let points: Vec<(f64, f64)> = values.map(|(k, v)| (k as f64, *v)).collect();
-            let points = thinned(&points, TRACE_POINTS);
+            let points = sampled(&points, TRACE_POINTS, 0.0);
             let (colour, dash) = (series(place).to_owned(), Dash::Solid);
             panel.marks.push(Mark::Line { points, colour, width: 0.7, dash });
         }
         figure.panels.push(panel);
     }
     let caption = format!(
-        "Draws in their order{}; of each stretch its least and greatest. Chains that mix lie on one \
-         another and look alike from beginning to end.",
-        left_out(first)
+        "Draws in their order{}{}. Chains that mix lie on one another and look alike from beginning \
+         to end.",
+        left_out(first),
+        if draws > TRACE_POINTS {
+            format!(", {TRACE_POINTS} of {draws} a chain")
+        } else {
+            String::new()
+        }
     );
     let table = trace_table(&list, draws);
     Some(Drawn { figure, table, title: "Traces".to_owned(), caption })
@@ -120,7 +125,6 @@ pub(crate) fn ranks(unknowns: &[Unknown]) -> Option<Drawn> {
         let mut panel = Panel::new(k / 2, k % 2, x, Axis::from_zero("Draws", "", most));
         panel.title = label(unknown);
         panel.x_labels = k + 2 >= list.len();
-        panel.y_labels = k % 2 == 0;
         let ends = ((even - half).max(0.0), even + half);
         let points = vec![(0.0, ends.0, ends.1), (1.0, ends.0, ends.1)];
         panel.marks.push(Mark::Area { points, colour: GREY.to_owned() });

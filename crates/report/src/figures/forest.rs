@@ -58,8 +58,8 @@ pub(crate) fn draw<'a>(unknowns: impl Iterator<Item = &'a Unknown>) -> Option<Dr
     figure.panels.push(panel);
     let caption = "Central 50 and 90 % of the draws of each parameter, of all chains together and of \
                    each, as places in the surrogate's box (by the logarithm where the parameter is \
-                   logarithmic), so that parameters of several units share an axis; at the right \
-                   the median and the central 90 % in the parameter's unit. Chains that agree have \
+                   logarithmic), so that parameters of several units share an axis; beside them the \
+                   median and the central 90 % in the parameter's unit. Chains that agree have \
                    the same intervals.";
     let mut table = vec![Column::words("unknown", words), Column::numbers("chain", "", chains)];
     for (level, values) in LEVELS.iter().zip(columns) {

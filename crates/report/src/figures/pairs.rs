@@ -123,6 +123,7 @@ impl Marginal {
     fn panel(&self, place: usize, x: Axis) -> Panel {
         let most = self.shares.iter().chain(&self.prior).copied();
         let mut panel = Panel::new(place, place, x, Axis::from_zero("", "", most));
+        panel.y_ticks = false;
         panel.y_labels = false;
         let bars = self.edges.windows(2);
         for (edge, share) in bars.zip(&self.shares) {

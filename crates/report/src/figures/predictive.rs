@@ -4,7 +4,7 @@ use surrogate_run::{Column, Table, header};
 
 use super::{Drawn, capital, file_stem};
 use crate::calibration::{Fit, Observed};
-use crate::figure::colour::{BLUE, INK, SKY};
+use crate::figure::colour::{BLUE, GREY, INK, SKY};
 use crate::figure::text::{pretty_unit, quantity, scaled_unit};
 use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Swatch};
 
@@ -90,7 +90,7 @@ fn draw_one(curves: &Curves<'_>, number: usize) -> Option<Drawn> {
     lower.marks = marks(&curve, &less);
     let mut figure = Figure::new(stem, alt, vec![210.0, 104.0]);
     figure.legend = vec![
-        Key::new(Swatch::Dot(Shape::Disc), INK, "measured"),
+        Key::new(Swatch::Dot(Shape::Disc), GREY, "measured"),
         Key::new(Swatch::Line(Dash::Solid), BLUE, "mean prediction"),
     ];
     if banded {

@@ -28,7 +28,6 @@ fn panel(k: usize, count: usize, x: Axis, y: Axis, title: &str) -> Panel {
     let mut panel = Panel::new(k / 2, k % 2, x, y);
     panel.title = title.to_owned();
     panel.x_labels = k + 2 >= count;
-    panel.y_labels = k % 2 == 0;
     panel
 }
 

@@ -56,7 +56,9 @@ impl Study {
         let curves = read("curve", &plan.curves)?;
         let mut requests = plan.held_out.as_slice();
         if arguments.sbc.is_some() && !requests.is_empty() {
-            terminal.say("note      --sbc predicts no curves: those of [[calibrate.predict]] are left out");
+            terminal.say(
+                "note      --sbc predicts no curves: those of [[calibrate.predict]] are left out",
+            );
             requests = &[];
         }
         let others = read("held out", requests)?;
