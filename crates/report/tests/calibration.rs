@@ -59,7 +59,7 @@ fn a_certified_posterior_is_shown_with_its_intervals_and_every_figure() {
         "<th scope=\"col\">95 %</th>",
         // unknowns in readable units, the shift by the weights in standard deviations
         "<td>sigma[0] (mV)</td><td>2.100</td>",
-        "<td>−0.20</td><td>0.909</td>",
+        "<td>−0.18</td><td>0.909</td>",
         "<td>cell-C20.csv</td><td>held out</td>",
         "href=\"figures/pairs.csv\"",
     ] {

@@ -199,7 +199,7 @@ fn layout(figure: &Figure, legend_rows: usize) -> (Vec<Placed<'_>>, f64) {
             let column = panel.column as f64;
             let left = before + lefts[panel.column] + column * (panel_width + 10.0);
             let frame = Frame { left, top, width: panel_width, height };
-            let room = if panel_width < NARROW { 52.0 } else { 82.0 };
+            let room = if panel_width < NARROW { 40.0 } else { 82.0 };
             let x = panel.x.ticks(most_ticks(panel_width, room));
             placed.push(Placed { panel, frame, x, y: y_ticks(panel) });
         }

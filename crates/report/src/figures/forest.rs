@@ -6,7 +6,7 @@ use super::Drawn;
 use super::chains::chosen;
 use crate::calibration::Unknown;
 use crate::figure::colour::{BLUE, GREY};
-use crate::figure::text::{number, pretty_unit};
+use crate::figure::text::{number, scaled_unit};
 use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch};
 
 /// Most parameters of the figure.
@@ -120,10 +120,10 @@ fn marks(unknown: &Unknown, line: &Interval, row: f64) -> Vec<Mark> {
     let dot = Mark::Dots { points, colour: colour.to_owned(), radius, shape };
     let mut out = vec![bar(0, 4, thin), bar(1, 3, thick), dot];
     if all {
-        let [low, _, median, _, high] = line.values;
-        let unit = pretty_unit(&unknown.estimate.unit);
-        let text =
-            format!("{} ({} to {}) {unit}", number(median, 4), number(low, 4), number(high, 4));
+        let median = line.values[2];
+        let (factor, unit) = scaled_unit(&unknown.estimate.unit, median.abs());
+        let [low, _, median, _, high] = line.values.map(|v| number(factor * v, 4));
+        let text = format!("{median} ({low} to {high}) {unit}");
         // beside the interval, on the side where there is room
         let (x, side) = if at[4].0 < 0.6 { (at[4].0, Side::Right) } else { (at[0].0, Side::Left) };
         out.push(Mark::Note { x, y: row, text: text.trim_end().to_owned(), side });
