@@ -13,7 +13,10 @@ pub(crate) fn label(unknown: &Unknown) -> String {
 /// Factor and unit in which the mean of an unknown is readable.
 fn shown_unit(unknown: &Unknown) -> (f64, String) {
     let estimate = &unknown.estimate;
-    scaled_unit(&estimate.unit, estimate.mean.map_or(f64::NAN, f64::abs))
+    match estimate.mean.map(f64::abs) {
+        Some(size) if !(1e-2..1e4).contains(&size) => scaled_unit(&estimate.unit, size),
+        _ => (1.0, pretty_unit(&estimate.unit)),
+    }
 }
 
 fn told(value: Option<f64>, digits: usize) -> String {
