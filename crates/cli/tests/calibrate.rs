@@ -65,7 +65,7 @@ fn the_parameter_and_noise_of_synthetic_data_come_back() {
     assert!(!done.join("evaluations.bin").exists());
     let page = fs::read_to_string(folder.path().join("runs/rod/report.html")).unwrap();
     assert!(page.contains("<h2>Calibration 1</h2>") && page.contains("id=\"forest\""));
-    assert!(page.contains("<td>alpha (m²/s)</td>"));
+    assert!(page.contains("<td>alpha (m²&#x2f;s)</td>"));
 }
 
 #[test]

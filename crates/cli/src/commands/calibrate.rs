@@ -68,7 +68,8 @@ pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
             let verified = sbc::run(arguments, count, prepared, curves, &place, &meter, terminal)?;
             (!verified.interrupted).then_some(Inferred::Verified(verified))
         }
-        None => infer(arguments, &study, &place, limit_j, &meter, terminal)?.map(Inferred::Found),
+        None => infer(arguments, &study, &place, limit_j, &meter, terminal)?
+            .map(|found| Inferred::Found(Box::new(found))),
     };
     let Some(inferred) = inferred else { return Ok(stopped(&place, terminal)) };
     let report = meter.stop();
@@ -93,7 +94,7 @@ pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
 /// What came of it.
 enum Inferred<'a> {
     /// A posterior.
-    Found(Found<'a>),
+    Found(Box<Found<'a>>),
     /// Ranks of invented truths.
     Verified(sbc::Verified),
 }
