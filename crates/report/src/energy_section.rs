@@ -144,6 +144,11 @@ fn interval(q: &Quantity) -> String {
     format!("{}\u{a0}to\u{a0}{}\u{a0}{unit}", end(q.low), end(q.high))
 }
 
+/// `1.2 mg CO₂e (0.5 to 3.1 mg)`.
+pub(crate) fn with_interval(q: &Quantity) -> String {
+    format!("{} ({})", shown(q, q.value, 3), interval(q))
+}
+
 /// The first forecast, and what came of it.
 fn forecast_sentence(inputs: &Inputs) -> Option<String> {
     let first = inputs.forecasts.first()?;

@@ -62,6 +62,7 @@ fn a_certified_posterior_is_shown_with_its_intervals_and_every_figure() {
         "<td>−0.18</td><td>0.909</td>",
         "<td>cell-C20.csv</td><td>held out</td>",
         "href=\"figures/pairs.csv\"",
+        "<td>Energy</td><td>60.0\u{a0}J (estimated)</td>",
     ] {
         assert!(page.contains(words), "{words}");
     }

@@ -105,3 +105,27 @@ impl SurrogateError {
         (squares / self.points() as f64).sqrt()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_at_the_points_make_up_the_rms() {
+        // one shape of several sizes: all of it is in the mean and one mode
+        let shape = [1.0, -2.0, 0.5];
+        let errors: Vec<Vec<f64>> = (0..20)
+            .map(|k| shape.iter().map(|s| s * (3.0 + 0.1 * f64::from(k))).collect())
+            .collect();
+        let error = SurrogateError::from_validation(&errors, 8).unwrap();
+        let moments: Vec<(f64, f64)> = (0..3).map(|i| error.moments(i)).collect();
+        for ((mean, variance), s) in moments.iter().zip(shape) {
+            assert!((mean - 3.95 * s).abs() < 1e-12);
+            // variance of the sizes, 0.35, widened by (1 + 1/20) 19 / 17
+            assert!((variance / (s * s) - 0.35 * 1.05 * 19.0 / 17.0).abs() < 1e-9, "{variance}");
+        }
+        let sum: f64 = moments.iter().map(|(mean, variance)| mean * mean + variance).sum();
+        assert!((error.rms() - (sum / 3.0).sqrt()).abs() < 1e-12);
+    }
+}

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use surrogate_run::schema::Energy;
 use surrogate_run::{RunError, Table, header, read_json, read_lines};
 
 use crate::inputs::optional;
+
+/// What all took.
+const ENERGY: &str = "energy.json";
 
 /// What a folder holds.
 #[derive(Debug)]
@@ -148,6 +152,7 @@ pub(crate) struct Posterior {
     pub unknowns: Vec<Unknown>,
     pub fit: Option<Table>,
     pub predict: Option<Table>,
+    pub energy: Option<Energy>,
     pub warnings: Vec<String>,
 }
 
@@ -179,6 +184,7 @@ pub(crate) struct Check {
     pub counts: Option<Table>,
     /// `[data set][unknown]`, in the order of the columns of `counts`.
     pub ranks: Vec<Vec<usize>>,
+    pub energy: Option<Energy>,
     pub warnings: Vec<String>,
 }
 
@@ -212,7 +218,8 @@ impl Posterior {
         let (draws, prior) = (table("draws.csv"), table("prior.csv"));
         let (fit, predict) = (table("fit.csv"), table("predict.csv"));
         let unknowns = unknowns(&summary, draws.as_ref(), prior.as_ref());
-        Self { summary, unknowns, fit, predict, warnings }
+        let energy = optional(read_json(&folder.join(ENERGY)), &mut warnings);
+        Self { summary, unknowns, fit, predict, energy, warnings }
     }
 
     /// Whether intervals may be shown.
@@ -276,7 +283,8 @@ impl Check {
         let trials = optional(read_lines::<Trial>(&folder.join("sbc.jsonl")), &mut warnings);
         let ranks = trials.map_or_else(Vec::new, |lines| lines.items);
         let ranks = ranks.into_iter().map(|trial| trial.ranks).collect();
-        Self { summary, counts, ranks, warnings }
+        let energy = optional(read_json(&folder.join(ENERGY)), &mut warnings);
+        Self { summary, counts, ranks, energy, warnings }
     }
 
     /// Names of the unknowns, in the order of the ranks.

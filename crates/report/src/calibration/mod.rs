@@ -20,7 +20,7 @@ pub(crate) use words::label;
 use crate::error::ReportError;
 use crate::figures::predictive::Curves;
 use crate::figures::{Drawn, chains, forest, pairs, predictive, truths};
-use crate::page::{ReportFiles, Section, TableView, render, write_figures};
+use crate::page::{FactView, ReportFiles, Section, TableView, render, write_figures};
 
 /// Folder of calibrations in a run.
 const FOLDER: &str = "calibrations";
@@ -46,46 +46,47 @@ pub fn calibration(folder: &Path) -> Result<ReportFiles, ReportError> {
     }
 }
 
+/// What a page says, beside its section.
+struct Page<'a> {
+    heading: String,
+    verdict: &'a str,
+    section: Section,
+    drawn: Vec<Drawn>,
+    facts: Vec<FactView>,
+    /// Other files, and what they hold.
+    files: &'static [(&'static str, &'static str)],
+    warnings: &'a [String],
+}
+
 /// The page of what a folder holds, as a section for other pages; nothing for an unfinished one.
 fn write_page(
     folder: &Path,
     contents: &Contents,
 ) -> Result<Option<(Section, ReportFiles)>, ReportError> {
-    let (heading, (mut section, drawn), facts, verdict, warnings) = match contents {
-        Contents::Posterior(p) => {
-            let title = if p.summary.title.is_empty() { "a surrogate" } else { &p.summary.title };
-            let heading = format!("Calibration of {title}");
-            (
-                heading,
-                posterior_section(p),
-                words::facts(&p.summary),
-                &p.summary.verdict,
-                &p.warnings,
-            )
-        }
-        Contents::Check(c) => {
-            let heading = "Check of a surrogate and a sampler".to_owned();
-            (heading, check_section(c), Vec::new(), &c.summary.verdict, &c.warnings)
-        }
+    let page = match contents {
+        Contents::Posterior(posterior) => posterior_page(posterior),
+        Contents::Check(check) => check_page(check),
         Contents::Unfinished => return Ok(None),
     };
+    let Page { heading, verdict, mut section, drawn, facts, files, warnings } = page;
     let figures = drawn.iter().map(|drawn| drawn.figure.name.clone()).collect();
     section.figures = write_figures(folder, drawn)?;
     let context = context! {
         title => heading,
-        verdict => verdict.clone(),
-        verdict_class => match verdict.as_str() {
+        verdict => verdict,
+        verdict_class => match verdict {
             "certified" | "even" => "reached",
             "uncertified" => "open",
             _ => "missed",
         },
-        warnings => warnings.clone(),
+        warnings => warnings.to_vec(),
         section => section.clone(),
         facts => facts,
+        files => files.to_vec(),
     };
     let page = folder.join("report.html");
     write_atomic(&page, render("calibration.html", context)?.as_bytes())?;
-    Ok(Some((section, ReportFiles { page, figures, warnings: warnings.clone() })))
+    Ok(Some((section, ReportFiles { page, figures, warnings: warnings.to_vec() })))
 }
 
 /// Sections on the calibrations of a run, and what could not be read of them. Writes the page of each.
@@ -150,7 +151,8 @@ fn newest_first(parent: &Path) -> Vec<(u64, PathBuf)> {
     list
 }
 
-fn posterior_section(p: &Posterior) -> (Section, Vec<Drawn>) {
+fn posterior_page(p: &Posterior) -> Page<'_> {
+    let title = if p.summary.title.is_empty() { "a surrogate" } else { &p.summary.title };
     let mut section = Section { title: "Calibration".to_owned(), ..Section::default() };
     section.alerts = words::refusal(p);
     section.notes = words::notes(p);
@@ -179,15 +181,37 @@ fn posterior_section(p: &Posterior) -> (Section, Vec<Drawn>) {
     }
     drawn.extend(chains::trace(&p.unknowns));
     drawn.extend(chains::ranks(&p.unknowns));
-    (section, drawn)
+    Page {
+        heading: format!("Calibration of {title}"),
+        verdict: &p.summary.verdict,
+        section,
+        drawn,
+        facts: [words::facts(&p.summary), words::spent(p.energy.as_ref())].concat(),
+        files: &[
+            ("summary.json", "all numbers of this page"),
+            ("posterior.nc", "draws for ArviZ"),
+            ("draws.csv", "the same as a table"),
+        ],
+        warnings: &p.warnings,
+    }
 }
 
-fn check_section(check: &Check) -> (Section, Vec<Drawn>) {
+fn check_page(check: &Check) -> Page<'_> {
     let title = "Simulation-based check".to_owned();
     let mut section = Section { title, ..Section::default() };
     section.alerts = words::uneven(check);
     section.notes = words::check_notes(check);
     section.tables.push(words::coverage(check));
-    let drawn = truths::ranks(check).into_iter().chain(truths::ecdf(check)).collect();
-    (section, drawn)
+    Page {
+        heading: "Check of a surrogate and a sampler".to_owned(),
+        verdict: &check.summary.verdict,
+        section,
+        drawn: truths::ranks(check).into_iter().chain(truths::ecdf(check)).collect(),
+        facts: words::spent(check.energy.as_ref()),
+        files: &[
+            ("sbc.json", "all numbers of this page"),
+            ("sbc.jsonl", "truths and ranks of each data set"),
+        ],
+        warnings: &check.warnings,
+    }
 }

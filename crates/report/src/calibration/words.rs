@@ -1,6 +1,9 @@
 //! Tables and sentences on calibrations.
 
+use surrogate_run::schema::Energy;
+
 use super::inputs::{Check, Contents, Posterior, Summary, Unknown};
+use crate::energy_section::with_interval;
 use crate::figure::text::{duration, number, pretty_unit, quantity, scaled_unit, with_unit};
 use crate::figures::capital;
 use crate::page::{FactView, TableView};
@@ -205,12 +208,25 @@ pub(super) fn fits(p: &Posterior) -> TableView {
     view(&headers, all.map(row).collect())
 }
 
+fn fact(name: &str, value: String) -> FactView {
+    FactView { name: name.to_owned(), value }
+}
+
+/// Energy and carbon of all, for the foot of the page.
+pub(super) fn spent(energy: Option<&Energy>) -> Vec<FactView> {
+    let Some(energy) = energy else { return Vec::new() };
+    let joules = quantity(energy.total_j(), "J", 3);
+    let mut out = vec![fact("Energy", format!("{joules} ({})", energy.provenance))];
+    let carbon = energy.footprint.as_ref().map(|f| with_interval(&f.carbon));
+    out.extend(carbon.map(|carbon| fact("Carbon", carbon)));
+    out
+}
+
 /// How it was drawn, for the foot of the page.
 pub(super) fn facts(s: &Summary) -> Vec<FactView> {
     let curves = |fits: &[super::Fit]| {
         fits.iter().map(|fit| fit.curve.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let fact = |name: &str, value: String| FactView { name: name.to_owned(), value };
     let list = vec![
         fact("Run", s.run.clone()),
         fact("Observed", with_unit(&s.observed.name, &pretty_unit(&s.observed.unit))),
