@@ -3,6 +3,7 @@
 
 mod certificate;
 pub mod checks;
+mod curvature;
 mod density;
 pub mod diagnostics;
 mod draws;

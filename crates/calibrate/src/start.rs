@@ -1,6 +1,6 @@
 //! Where to start: the modes of a density, climbed to from many points.
 //!
-//! L-BFGS by argmin for any density; Levenberg-Marquardt for sums of squares.
+//! L-BFGS by argmin for any density, finished by Newton steps; Levenberg-Marquardt for sums of squares.
 
 use std::cell::RefCell;
 
@@ -8,9 +8,11 @@ use argmin::core::{CostFunction, Executor, Gradient};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 
-use crate::density::{Fatal, LogDensity, at};
+use crate::curvature::Top;
+use crate::density::{Fatal, LogDensity, at, sound};
 use crate::error::CalibrateError;
 use crate::linear::Cholesky;
+use crate::random::{normal, stream};
 
 /// A mode.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +21,12 @@ pub struct Mode {
     pub x: Vec<f64>,
     /// Log-density there.
     pub logp: f64,
+    /// Logarithm of its mass, by the normal distribution that touches it.
+    pub log_mass: f64,
     /// Starts that led there.
     pub reached_from: usize,
+    /// Factor of the curvature there, where it is positive.
+    precision: Option<Cholesky>,
 }
 
 /// Pairs of steps and gradients that L-BFGS keeps.
@@ -33,10 +39,21 @@ const FLAT: f64 = 1e-6;
 const BARRIER: f64 = 0.5;
 /// Points on the line between two ends at which a dip is looked for.
 const BETWEEN: usize = 15;
+/// Mass of a mode, relative to the greatest in nats, below which nobody would miss it.
+const NEGLIGIBLE: f64 = -15.0;
+/// Deviations at which chains start about a mode, in those of the mode.
+const SCATTER: f64 = 1.5;
+/// Depth below a mode, in nats and nats a coordinate, at which no chain starts.
+const DEPTH: (f64, f64) = (10.0, 2.0);
+/// Halvings of the way from a mode to a start.
+const HALVINGS: usize = 20;
+/// Stream of random numbers of starts, apart from those of chains.
+const START_STREAM: u64 = 1 << 44;
 /// Log-density that stands for `-inf`, where the line search needs a number.
 const ABYSS: f64 = -1e30;
 
-/// Distinct modes, the highest first, climbed to from starts `[S, d]` by L-BFGS.
+/// Distinct modes, the highest first, climbed to from starts `[S, d]` by L-BFGS and then Newton steps.
+/// Modes of less than e^-15 of the greatest mass are left out.
 ///
 /// Two ends belong to one mode if the density does not dip by half a nat on the straight line
 /// between them, so that a ridge of parameters which the data cannot tell apart is one mode.
@@ -64,25 +81,60 @@ pub fn find_modes<D: LogDensity + ?Sized>(
         let tried = starts.len() / d;
         return Err(CalibrateError::NoStart { chain: 0, tried, last_logp: f64::NEG_INFINITY });
     }
-    distinct(density, ends)
+    let mut modes = distinct(density, ends)?;
+    let greatest = modes.iter().map(|m| m.log_mass).fold(f64::NEG_INFINITY, f64::max);
+    modes.retain(|m| m.log_mass >= greatest + NEGLIGIBLE);
+    Ok(modes)
 }
 
-/// One start a chain, `[chain, coordinate]`: the modes in turn.
-#[must_use]
-pub fn starts_at(modes: &[Mode], chains: usize) -> Vec<f64> {
-    modes
-        .iter()
-        .cycle()
-        .take(chains * usize::from(!modes.is_empty()))
-        .flat_map(|m| m.x.clone())
-        .collect()
+/// One start a chain, `[chain, coordinate]`, about the modes in turn: further away than the draws will
+/// be, so that chains which have not yet met disagree.
+///
+/// # Errors
+/// A failing density.
+pub fn starts_about<D: LogDensity + ?Sized>(
+    density: &D,
+    modes: &[Mode],
+    chains: usize,
+    seed: u64,
+) -> Result<Vec<f64>, CalibrateError> {
+    let mut out = Vec::new();
+    for (chain, mode) in modes.iter().cycle().take(chains).enumerate() {
+        out.extend(mode.scattered(density, seed, chain)?);
+    }
+    Ok(out)
+}
+
+impl Mode {
+    fn scattered<D: LogDensity + ?Sized>(
+        &self,
+        density: &D,
+        seed: u64,
+        chain: usize,
+    ) -> Result<Vec<f64>, Fatal> {
+        let Some(precision) = &self.precision else { return Ok(self.x.clone()) };
+        let mut rng = stream(seed, START_STREAM + chain as u64);
+        let mut way: Vec<f64> = self.x.iter().map(|_| SCATTER * normal(&mut rng)).collect();
+        precision.solve_upper(&mut way);
+        let lowest = self.logp - DEPTH.0 - DEPTH.1 * self.x.len() as f64;
+        for _ in 0..HALVINGS {
+            let start: Vec<f64> = self.x.iter().zip(&way).map(|(x, w)| x + w).collect();
+            let mut logp = [f64::NEG_INFINITY];
+            density.logp_batch(&start, &mut logp)?;
+            if sound(logp[0]) > lowest {
+                return Ok(start);
+            }
+            way.iter_mut().for_each(|w| *w *= 0.5);
+        }
+        Ok(self.x.clone())
+    }
 }
 
 /// The end of one climb; nothing if the start has no finite density.
 fn climb<D: LogDensity + ?Sized>(
     density: &D,
     start: &[f64],
-) -> Result<Option<(Vec<f64>, f64)>, CalibrateError> {
+) -> Result<Option<Top>, CalibrateError> {
     let hill = Hill { density, seen: RefCell::new(Seen::default()) };
     let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY).with_tolerance_grad(FLAT);
     if let (Ok(logp), Ok(solver)) = (hill.look(start), solver)
@@ -97,7 +149,7 @@ fn climb<D: LogDensity + ?Sized>(
     let seen = hill.seen.into_inner();
     match seen.failure {
         Some(fatal) => Err(fatal.into()),
-        None if seen.best_logp > ABYSS => Ok(Some((seen.best, seen.best_logp))),
+        None if seen.best_logp > ABYSS => Ok(Some(Top::near(density, seen.best, seen.best_logp)?)),
         None => Ok(None),
     }
 }
@@ -176,11 +228,12 @@ impl<D: LogDensity + ?Sized> Gradient for &Hill<'_, D> {
 /// Ends gathered into modes.
 fn distinct<D: LogDensity + ?Sized>(
     density: &D,
-    mut ends: Vec<(Vec<f64>, f64)>,
+    mut ends: Vec<Top>,
 ) -> Result<Vec<Mode>, CalibrateError> {
-    ends.sort_by(|a, b| b.1.total_cmp(&a.1));
+    ends.sort_by(|a, b| b.logp.total_cmp(&a.logp));
     let mut modes: Vec<Mode> = Vec::new();
-    for (x, logp) in ends {
+    for top in ends {
+        let (log_mass, Top { x, logp, precision }) = (top.log_mass(), top);
         let mut home = None;
         for (k, mode) in modes.iter().enumerate() {
             let line: Vec<f64> = (1..=BETWEEN)
@@ -198,7 +251,7 @@ fn distinct<D: LogDensity + ?Sized>(
         }
         match home {
             Some(k) => modes[k].reached_from += 1,
-            None => modes.push(Mode { x, logp, reached_from: 1 }),
+            None => modes.push(Mode { x, logp, log_mass, reached_from: 1, precision }),
         }
     }
     Ok(modes)
@@ -219,12 +272,14 @@ pub trait Residuals: Sync {
     fn residuals(&self, x: &[f64], values: &mut [f64], jacobian: &mut [f64]) -> Result<(), Fatal>;
 }
 
-/// A least-squares end: a [`Mode`], and the inverse of `JᵀJ` there, `[d, d]`, where it exists.
+/// A least-squares end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeastSquares {
-    /// The end; its `logp` is minus half the sum of squares.
-    pub mode: Mode,
-    /// Covariance of the coordinates in the linear approximation; `None` if the residuals do not
+    /// Where it is.
+    pub x: Vec<f64>,
+    /// Half the sum of squares there.
+    pub half_square: f64,
+    /// Covariance of the coordinates in the linear approximation, the inverse of `JᵀJ`; `None` if the residuals do not
     /// determine all of them.
     pub covariance: Option<Vec<f64>>,
 }
@@ -285,7 +340,7 @@ pub fn least_squares<R: Residuals + ?Sized>(
     }
     let (normal, _) = normal_equations(&values, &jacobian, d);
     let covariance = Cholesky::new(&normal, d).ok().map(|factor| factor.inverse());
-    Ok(LeastSquares { mode: Mode { x, logp: -cost, reached_from: 1 }, covariance })
+    Ok(LeastSquares { x, half_square: cost, covariance })
 }
 
 /// `JᵀJ` and `Jᵀr`.

@@ -5,7 +5,7 @@ mod known;
 
 use known::{growth, mixture};
 use rand::RngExt;
-use surrogate_calibrate::start::{Residuals, find_modes, least_squares, starts_at};
+use surrogate_calibrate::start::{Residuals, find_modes, least_squares, starts_about};
 use surrogate_calibrate::{
     Certificate, Chain, Draws, Fatal, Identification, Nuts, Options, Parameter, Posterior, Prior,
     Verdict, faces, from_fn, stream,
@@ -24,7 +24,29 @@ fn far_modes_are_told_apart_and_one_mode_is_one() {
     assert!((modes[0].logp - 0.7f64.ln()).abs() < 1e-6);
     assert_eq!(modes[0].reached_from + modes[1].reached_from, 40);
     assert_eq!(find_modes(&growth(), &random_starts(20, 2, 1.0)).unwrap().len(), 1);
-    assert_eq!(starts_at(&modes, 3), [&modes[0].x[..], &modes[1].x, &modes[0].x].concat());
+    let starts = starts_about(&mixture(8.0), &modes, 3, 1).unwrap();
+    assert!(starts[0] > 4.0 && starts[2] < -4.0 && starts[4] > 4.0, "{starts:?}");
+    assert!(starts[0] != starts[4] && starts[0] != modes[0].x[0]);
+    assert_eq!(starts, starts_about(&mixture(8.0), &modes, 3, 1).unwrap());
+}
+
+#[test]
+fn a_broad_low_mode_counts_by_its_mass_and_a_narrow_one_is_left_out() {
+    // two normals: one of deviation 1, one of 1e-3 whose top is `higher` nats above
+    let pair = |higher: f64| {
+        from_fn(1, move |x, g| {
+            let (a, b) = (-0.5 * x[0] * x[0], higher - 0.5 * ((x[0] - 20.0) / 1e-3).powi(2));
+            g[0] = if a > b { -x[0] } else { -(x[0] - 20.0) / 1e-6 };
+            a.max(b)
+        })
+    };
+    let starts = [-2.0, 1.0, 19.999, 20.001];
+    // masses: 1 against 1e-3 e^higher
+    let found = |higher| find_modes(&pair(higher), &starts).unwrap();
+    assert_eq!(found(2.0).len(), 2);
+    assert!((found(2.0)[0].log_mass - found(2.0)[1].log_mass - (2.0 + 1e-3f64.ln())).abs() < 1e-3);
+    assert_eq!(found(-9.0).len(), 1);
+    assert_eq!(found(25.0).len(), 1);
 }
 
 #[test]
@@ -80,7 +102,7 @@ impl Residuals for Fall {
 #[test]
 fn least_squares_ends_at_the_truth_with_its_covariance() {
     let end = least_squares(&Fall, &[0.3, 3.0]).unwrap();
-    assert!((end.mode.x[0] - 2.0).abs() < 1e-8 && (end.mode.x[1] - 0.7).abs() < 1e-8);
+    assert!((end.x[0] - 2.0).abs() < 1e-8 && (end.x[1] - 0.7).abs() < 1e-8);
     let covariance = end.covariance.unwrap();
     assert!(covariance[0] > 0.0 && covariance[0].sqrt() < 0.02);
     assert!(least_squares(&Fall, &[1.0]).is_err());

@@ -114,6 +114,36 @@ fn logp(density: &impl LogDensity, x: &[f64]) -> f64 {
     logp[0]
 }
 
+/// Both curves cut to their first points.
+fn ended(seed: u64) -> Vec<Curve> {
+    let mut cut = curves(&decay(), 0.02, seed);
+    cut.iter_mut().zip([9, 6]).for_each(|(c, n)| c.values.truncate(n));
+    cut
+}
+
+#[test]
+fn an_experiment_that_ended_early_is_one_without_the_later_points() {
+    let model = decay();
+    let times = model.times.iter().zip([9, 6]).map(|(t, n)| t[..n].to_vec()).collect();
+    let short = Decay { times };
+    for noise in [Noise::Independent, Noise::Ar1] {
+        let whole = CurveLikelihood::new(ended(1), model.clone(), noise).unwrap();
+        let mut cut = ended(1);
+        cut.iter_mut().for_each(|c| c.times.truncate(c.values.len()));
+        let short = CurveLikelihood::new(cut, short.clone(), noise).unwrap();
+        let whole = whole.with_discrepancy().unwrap();
+        let short = short.with_discrepancy().unwrap();
+        let mut x = vec![1.4, 0.9, -0.12];
+        x.resize(whole.dim(), 0.1);
+        let (mut a, mut b) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        let (mut p, mut q) = ([0.0], [0.0]);
+        whole.logp_grad_batch(&x, &mut p, &mut a).unwrap();
+        short.logp_grad_batch(&x, &mut q, &mut b).unwrap();
+        assert!((p[0] - q[0]).abs() < 1e-9 * p[0].abs(), "{p:?} {q:?}");
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-9 * (1.0 + a.abs())));
+    }
+}
+
 #[test]
 fn gradients_agree_with_differences() {
     for (l, x) in menu() {

@@ -184,16 +184,23 @@ fn solved(
     let mut targets = solver_targets(problem);
     for (group, point) in parameters.iter().enumerate() {
         let solution = solver.solve(point, &times)?;
+        let before_end = problem.points_before_end(&solution.outputs, times.len());
+        if before_end == 0 && !times.is_empty() {
+            continue;
+        }
+        let times = &times[..before_end];
         for (k, target) in targets.iter_mut().enumerate() {
             if target.output {
-                add_curve(problem, target, group, point, &times, &solution.outputs[k]);
+                add_curve(problem, target, group, point, times, &solution.outputs[k]);
             } else {
                 let f = k - problem.outputs.len();
-                add_profiles(problem, target, f, group, point, &times, &solution.fields[f]);
+                add_profiles(problem, target, f, group, point, times, &solution.fields[f]);
             }
         }
     }
-    let estimate = solver.estimate_error(&parameters[0], &times)?;
+    let first = solver.solve(&parameters[0], &times)?;
+    let before_end = problem.points_before_end(&first.outputs, times.len());
+    let estimate = solver.estimate_error(&parameters[0], &times[..before_end])?;
     let names =
         problem.outputs.iter().map(|o| &o.name).chain(problem.fields.iter().map(|f| &f.name));
     let values = estimate.outputs.iter().chain(&estimate.fields);
@@ -250,9 +257,7 @@ fn add_curve(
     times: &[f64],
     values: &[f64],
 ) {
-    if values.len() != times.len().max(1) {
-        return;
-    }
+    let Some(values) = values.get(..times.len().max(1)) else { return };
     let timed = target.symbols.len() > problem.parameters.len();
     target.points.resize(target.symbols.len(), Vec::new());
     for (i, &value) in values.iter().enumerate() {
@@ -281,7 +286,7 @@ fn add_profiles(
     target.points.resize(target.symbols.len(), Vec::new());
     // about 12 times and all places are enough for a field
     let stride = (times.len() / 12).max(1);
-    for (i, row) in solution.values.iter().enumerate() {
+    for (i, row) in solution.values.iter().take(times.len().max(1)).enumerate() {
         if coordinates.len() > 1 && i % stride != stride - 1 {
             continue;
         }

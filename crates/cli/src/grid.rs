@@ -1,7 +1,7 @@
 //! The points of `solve` and `predict`, and the table they give.
 
 use surrogate_problem::Problem;
-use surrogate_problem::model::Role;
+use surrogate_problem::model::{Limits, Role};
 use surrogate_run::{Column, Table};
 
 use crate::args::Places;
@@ -130,6 +130,47 @@ impl Grid {
             let slack = 1e-9 * (c.upper - c.lower);
             column.get(i).is_some_and(|v| *v < c.lower - slack || *v > c.upper + slack)
         })
+    }
+
+    /// Puts no number where the experiment has ended: at the first time at which an output passes its
+    /// limits, and after it. `values`: SI, one column an item. Gives the number of such rows.
+    pub fn end(
+        &self,
+        problem: &Problem,
+        quantities: &Quantities,
+        values: &mut [Vec<f64>],
+    ) -> usize {
+        let Some(time) = time_coordinate(problem) else { return 0 };
+        let (times, rows) = (self.column(time), self.rows());
+        let limits = |item: &Item| match *item {
+            Item::Output(o) => problem.outputs[o].limits,
+            Item::Field(_) => Limits::default(),
+        };
+        let mut ended = 0;
+        for point in 0..self.parameters.len() {
+            let place = |i: usize| point * rows + i;
+            let passed = |i: &usize| {
+                let mut columns = quantities.items.iter().zip(values.iter());
+                columns.any(|(item, column)| limits(item).passed(column[place(*i)]))
+            };
+            let end = (0..rows).filter(passed).map(|i| times[i]).reduce(f64::min);
+            for i in (0..rows).filter(|&i| end.is_some_and(|end| times[i] >= end)) {
+                values.iter_mut().for_each(|column| column[place(i)] = f64::NAN);
+                ended += 1;
+            }
+        }
+        ended
+    }
+
+    /// Says that rows lie after the end.
+    pub fn say_ended(&self, ended: usize, terminal: &Terminal) {
+        if ended > 0 {
+            let all = self.rows() * self.parameters.len();
+            terminal.warn(format!(
+                "{ended} of {all} rows lie after the end of the experiment (at_least and at_most of \
+                 the outputs): nan"
+            ));
+        }
     }
 
     /// The table, parameter point by parameter point.

@@ -5,12 +5,20 @@ use std::path::Path;
 use surrogate_problem::Problem;
 use surrogate_problem::model::Role;
 use surrogate_run::Table;
+use surrogate_symbolic::SymbolId;
 
 use crate::args::Places;
 use crate::failure::Failure;
 
 /// Most times of `FROM:TO:COUNT`.
 const MOST_TIMES: usize = 10_000_000;
+
+/// Positions of the parameters that symbols stand for.
+pub fn parameter_positions(problem: &Problem, symbols: &[SymbolId]) -> Result<Vec<usize>, Failure> {
+    let position = |s: &SymbolId| problem.parameters.iter().position(|p| p.symbol == *s);
+    let found: Option<Vec<usize>> = symbols.iter().map(position).collect();
+    found.ok_or_else(|| Failure::Internal("an output reads an unknown symbol".to_string()))
+}
 
 /// Parameter points, SI, in file order.
 pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, Failure> {

@@ -1,7 +1,7 @@
 //! A trained surrogate at the same points for many parameter rows: curves.
 //!
 //! Points (times) and rows (parameter vectors) form a rectangle. What depends on the points alone
-//! (whole networks included) is evaluated once when the weights are set, what depends on a row alone
+//! (whole networks included) is evaluated once and for all, what depends on a row alone
 //! once a row, and only the rest everywhere. Shapes: `T` points, `R` rows, results `[R * T]`.
 
 use surrogate_jet::tape::{Plan, Registers};
@@ -10,7 +10,6 @@ use surrogate_symbolic::{Expr, Node, SymbolId};
 use crate::assemble::Model;
 use crate::block::{Runner, Weights};
 use crate::columns;
-use crate::component::Component;
 use crate::error::EngineError;
 use crate::formulation::Formulation;
 use crate::lower::{Lowered, Placed, Site, assemble, place_networks};
@@ -28,7 +27,7 @@ enum Form {
     Rectangle(Box<Rectangle>),
     /// Expressions with integrals: every point on its own.
     Plain {
-        predictor: Predictor,
+        predictor: Box<Predictor>,
         /// For each of the predictor's symbols: a row symbol, or values at the points.
         sources: Vec<Source>,
     },
@@ -41,9 +40,7 @@ enum Source {
 
 struct Rectangle {
     trained: TrainedValues,
-    at_points: PointProgram,
-    point_columns: Vec<Vec<f64>>,
-    /// `[column][point]`, of the present weights.
+    /// What depends on the points alone, `[column][point]`.
     point_values: Vec<Vec<f64>>,
     at_rows: PointProgram,
     rest: Rest,
@@ -83,39 +80,21 @@ impl CurvePredictor {
                     Source::Row(row_symbols.len() - 1)
                 })
                 .collect();
-            let form = Form::Plain { predictor, sources };
+            let form = Form::Plain { predictor: Box::new(predictor), sources };
             return Ok(Self { points: n, row_symbols, form });
         }
         let symbols: Vec<SymbolId> = points.iter().map(|(s, _)| *s).collect();
         let parts = factor(&mut model.form, &all, &symbols)?;
         let row_symbols = parts.rows.symbols.clone();
         let trained = TrainedValues::new(model, trained);
-        let at_points = PointProgram::new(parts.points, &trained)?;
+        let mut at_points = PointProgram::new(parts.points, &trained)?;
         let at_rows = PointProgram::new(parts.rows, &trained)?;
         let point_columns: Vec<Vec<f64>> =
             points.iter().map(|(_, column)| column.clone()).collect();
+        let point_values = at_points.evaluate(&trained.weights(), &point_columns, n);
         let rest = Rest::new(parts.rest, parts.point_values, &trained, n)?;
-        let mut rectangle = Rectangle {
-            trained,
-            at_points,
-            point_columns,
-            point_values: Vec::new(),
-            at_rows,
-            rest,
-        };
-        rectangle.refresh(n);
+        let rectangle = Rectangle { trained, point_values, at_rows, rest };
         Ok(Self { points: n, row_symbols, form: Form::Rectangle(Box::new(rectangle)) })
-    }
-
-    /// Takes other weights of the same model, by component.
-    pub fn set_weights(&mut self, components: &[Component], trained: &[Vec<f64>]) {
-        match &mut self.form {
-            Form::Plain { predictor, .. } => predictor.set_weights(components, trained),
-            Form::Rectangle(r) => {
-                r.trained.set(components, trained);
-                r.refresh(self.points);
-            }
-        }
     }
 
     /// Symbols that a row must give, in column order.
@@ -146,11 +125,6 @@ impl CurvePredictor {
 }
 
 impl Rectangle {
-    fn refresh(&mut self, n: usize) {
-        let weights = self.trained.weights();
-        self.point_values = self.at_points.evaluate(&weights, &self.point_columns, n);
-    }
-
     fn evaluate(&mut self, rows: &[Vec<f64>], n: usize, points: usize) -> Vec<Vec<f64>> {
         let weights = self.trained.weights();
         let row_values = self.at_rows.evaluate(&weights, rows, n);

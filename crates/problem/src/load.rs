@@ -13,7 +13,7 @@ use crate::source::{Source, Span};
 use crate::tree::{self, Table};
 
 /// Tables and keys at the top of a file.
-const TOP: [&str; 19] = [
+const TOP: [&str; 21] = [
     "title",
     "description",
     "extends",
@@ -33,6 +33,8 @@ const TOP: [&str; 19] = [
     "train",
     "sampling",
     "reference",
+    "goal",
+    "calibrate",
 ];
 
 /// Loads a problem file, with overrides such as `network.width=32`.
@@ -85,9 +87,8 @@ pub fn load_text(
 impl Session {
     /// Everything; the result is only meaningful if no mistake was reported.
     fn problem(&mut self, name: &str, root: &Table, read: ReadFile<'_>) -> Problem {
-        let top: Vec<&str> = TOP.into_iter().chain(["goal"]).collect();
         let file = crate::section::Section::new(root, "the file", Span::default());
-        file.check(&mut self.reporter, &top);
+        file.check(&mut self.reporter, &TOP);
         let title = file.string(&mut self.reporter, "title");
         let description = file.string(&mut self.reporter, "description").unwrap_or_default();
         for key in ["coordinates", "fields"] {

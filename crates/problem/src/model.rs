@@ -291,6 +291,42 @@ pub struct Output {
     pub coordinates: Vec<usize>,
     /// Words for people.
     pub description: String,
+    /// Least and greatest value, SI: beyond it the experiment has ended (the cut-off of a discharge),
+    /// and no output means anything from then on.
+    pub limits: Limits,
+}
+
+/// Values between which an output means something, SI.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// None below this.
+    pub at_least: Option<f64>,
+    /// None above this.
+    pub at_most: Option<f64>,
+}
+
+impl Limits {
+    /// Whether there are any.
+    pub fn exist(&self) -> bool {
+        self.at_least.is_some() || self.at_most.is_some()
+    }
+
+    /// Whether a value lies beyond them. What is no number does not.
+    pub fn passed(&self, value: f64) -> bool {
+        self.at_least.is_some_and(|low| value < low)
+            || self.at_most.is_some_and(|high| value > high)
+    }
+}
+
+impl Problem {
+    /// How many of the first points of curves come before the end of the experiment: all of them if
+    /// no output passes its limits. `outputs`: by output, values along increasing time, SI; empty for
+    /// outputs that are not known.
+    pub fn points_before_end(&self, outputs: &[Vec<f64>], points: usize) -> usize {
+        let curves = self.outputs.iter().zip(outputs);
+        let ends = curves.filter_map(|(o, v)| v.iter().position(|&v| o.limits.passed(v)));
+        ends.fold(points, usize::min)
+    }
 }
 
 /// Measurements: an expression, where it was observed, and what was seen. All SI.

@@ -5,7 +5,9 @@ use surrogate_symbolic::Node;
 use crate::ast::{Equation, Expr};
 use crate::diagnose::{ErrorKind, Mistake};
 use crate::lower::Context;
-use crate::model::{Coordinate, Field, Graded, Input, Network, Output, Row, RowKind, Unit};
+use crate::model::{
+    Coordinate, Field, Graded, Input, Limits, Network, Output, Role, Row, RowKind, Unit,
+};
 use crate::parse::{parse_equation, parse_expression};
 use crate::scope::{Entity, Mode, Session, Typed};
 use crate::section::{Section, wrong_type};
@@ -451,6 +453,7 @@ impl Session {
                 value,
                 coordinates: field.coordinates.clone(),
                 description: field.description.clone(),
+                limits: Limits::default(),
             });
         }
         outputs
@@ -458,18 +461,21 @@ impl Session {
 
     fn output(&mut self, key: &Text, value: &Value) -> Option<Output> {
         let physics = Context::global(Mode::Physics);
+        let mut written = None;
         let (expr, unit, description) = match value.as_table() {
             None => (self.expression_value(value, &key.string)?, None, String::new()),
             Some(table) => {
                 let title = format!("[outputs] {}", key.string);
                 let section = Section::new(table, title, key.span);
-                section.check(&mut self.reporter, &["expression", "unit", "description"]);
+                let keys = ["expression", "unit", "description", "at_least", "at_most"];
+                section.check(&mut self.reporter, &keys);
                 let unit = self.unit(&section, "unit");
                 let description = section.string(&mut self.reporter, "description");
                 if section.get("expression").is_none() {
                     section.needed(&mut self.reporter, "expression");
                 }
                 let expr = self.expression_value(section.get("expression")?, "expression")?;
+                written = Some(section);
                 (expr, unit, description.unwrap_or_default())
             }
         };
@@ -484,15 +490,41 @@ impl Session {
         }
         let free = self.graph.free_symbols(&[typed.node]);
         let is_free = |i: &usize| free.contains(&self.coordinates[*i].symbol);
-        let coordinates = (0..self.coordinates.len()).filter(is_free).collect();
-        let unit = unit.or(typed.unit.map(Unit::si));
-        Some(Output {
-            name: key.string.clone(),
-            unit: unit.unwrap_or_else(Unit::one),
-            value: typed.node,
-            coordinates,
-            description,
-        })
+        let coordinates: Vec<usize> = (0..self.coordinates.len()).filter(is_free).collect();
+        let unit = unit.or(typed.unit.map(Unit::si)).unwrap_or_else(Unit::one);
+        let limits = match written {
+            Some(section) => self.limits(&section, &unit, &coordinates)?,
+            None => Limits::default(),
+        };
+        let (name, value) = (key.string.clone(), typed.node);
+        Some(Output { name, unit, value, coordinates, description, limits })
+    }
+
+    /// Values at which the experiment ends.
+    fn limits(
+        &mut self,
+        section: &Section<'_>,
+        unit: &Unit,
+        coordinates: &[usize],
+    ) -> Option<Limits> {
+        let mut limit = |key: &str| match section.get(key) {
+            Some(value) => Some(Some(self.amount_in(value, key, unit)?)),
+            None => Some(None),
+        };
+        let limits = Limits { at_least: limit("at_least")?, at_most: limit("at_most")? };
+        let along_time = match coordinates {
+            [only] => self.resolved[*only].as_ref().is_some_and(|c| c.role == Role::Time),
+            _ => false,
+        };
+        let mistake = match (limits.at_least, limits.at_most) {
+            (Some(low), Some(high)) if low >= high => "`at_least` is not below `at_most`",
+            _ if limits.exist() && !along_time => {
+                "only an output of time alone can end the experiment"
+            }
+            _ => return Some(limits),
+        };
+        self.report(Mistake::new(ErrorKind::Range, mistake).at(section.span, ""));
+        None
     }
 
     /// A resolved coordinate; only for files without mistakes.

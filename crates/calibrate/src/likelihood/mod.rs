@@ -43,12 +43,31 @@ pub trait CurveModel: Sync {
     ) -> Result<(), Fatal>;
 }
 
+impl<M: CurveModel + ?Sized> CurveModel for &M {
+    fn parameters(&self) -> usize {
+        (**self).parameters()
+    }
+
+    fn points(&self) -> usize {
+        (**self).points()
+    }
+
+    fn predict(
+        &self,
+        parameters: &[f64],
+        values: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<(), Fatal> {
+        (**self).predict(parameters, values, jacobian)
+    }
+}
+
 /// A measured curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
     /// Times, increasing; the unit is the caller's.
     pub times: Vec<f64>,
-    /// Measured values.
+    /// Measured values at the first of these times: an experiment that ended early has fewer.
     pub values: Vec<f64>,
 }
 
@@ -76,13 +95,12 @@ impl<M: CurveModel> CurveLikelihood<M> {
             if curve.values.is_empty() {
                 return Err(CalibrateError::EmptyCurve { curve: index });
             }
-            if curve.times.len() != curve.values.len() {
+            if curve.times.len() < curve.values.len() {
                 return Err(wrong("times of a curve", curve.times.len(), curve.values.len()));
             }
-            let numbers = curve.values.iter().zip(&curve.times).enumerate();
-            for (point, (&value, &time)) in numbers {
-                if !value.is_finite() || !time.is_finite() {
-                    let value = if value.is_finite() { time } else { value };
+            for numbers in [&curve.values, &curve.times] {
+                if let Some(point) = numbers.iter().position(|v| !v.is_finite()) {
+                    let value = numbers[point];
                     return Err(CalibrateError::NotFinite { curve: index, point, value });
                 }
             }
@@ -90,7 +108,7 @@ impl<M: CurveModel> CurveLikelihood<M> {
                 return Err(CalibrateError::UnsortedTimes { curve: index, point: point + 1 });
             }
         }
-        let points: usize = curves.iter().map(|c| c.values.len()).sum();
+        let points: usize = curves.iter().map(|c| c.times.len()).sum();
         if points == 0 || points != model.points() {
             return Err(wrong("points of the curves", points, model.points()));
         }
@@ -117,7 +135,8 @@ impl<M: CurveModel> CurveLikelihood<M> {
     /// A curve of less than two points.
     pub fn with_discrepancy(mut self) -> Result<Self, CalibrateError> {
         let basis = self.curves.iter().enumerate().map(|(index, curve)| {
-            Discrepancy::new(&curve.times).ok_or(CalibrateError::EmptyCurve { curve: index })
+            Discrepancy::new(&curve.times[..curve.values.len()])
+                .ok_or(CalibrateError::EmptyCurve { curve: index })
         });
         self.discrepancy = Some(basis.collect::<Result<_, _>>()?);
         Ok(self)
@@ -156,7 +175,7 @@ impl<M: CurveModel> CurveLikelihood<M> {
         let shared = self.error.as_ref().map_or(0, SurrogateError::rank);
         let (mut blocks, mut start, mut next) = (Vec::new(), 0, shared);
         for (c, curve) in self.curves.iter().enumerate() {
-            let n = curve.values.len();
+            let (n, times) = (curve.values.len(), &curve.times[..curve.values.len()]);
             let unknowns = &nuisance[c * each..][..each];
             let mut residual: Vec<f64> =
                 curve.values.iter().zip(&prediction[start..]).map(|(y, f)| y - f).collect();
@@ -170,14 +189,19 @@ impl<M: CurveModel> CurveLikelihood<M> {
             if let Some(discrepancy) = &self.discrepancy {
                 next = discrepancy[c].push_modes(&unknowns[own..], next, &mut modes);
             }
-            let precision = self.noise.precision(&unknowns[..own], &curve.times);
+            let precision = self.noise.precision(&unknowns[..own], times);
             blocks.push(Block { residual, modes, precision });
-            start += n;
+            start += curve.times.len();
         }
         let Some(out) = marginal(&blocks, next) else {
             return f64::NEG_INFINITY;
         };
-        by_prediction.iter_mut().zip(out.by_residual.iter().flatten()).for_each(|(g, r)| *g = -r);
+        by_prediction.fill(0.0);
+        let mut start = 0;
+        for (curve, by_residual) in self.curves.iter().zip(&out.by_residual) {
+            by_prediction[start..].iter_mut().zip(by_residual).for_each(|(g, r)| *g = -r);
+            start += curve.times.len();
+        }
         let mut mode = shared;
         for (c, by_noise) in out.by_noise.iter().enumerate() {
             let slot = &mut by_nuisance[c * each..][..each];

@@ -8,7 +8,7 @@ mod found;
 mod model;
 mod outputs;
 mod place;
-mod plan;
+pub mod plan;
 mod predictive;
 mod priors;
 mod repaid;
@@ -51,8 +51,8 @@ const LEAST_POINTS: usize = 2;
 pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
     let begun = Instant::now();
     let limit_j = limit(arguments)?;
-    let plan = Plan::read(arguments)?;
     let trained = Trained::open(&arguments.run)?;
+    let plan = Plan::read(arguments, &trained.problem)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;
     let meter = arguments.counters.meter()?;

@@ -2,10 +2,11 @@
 
 use surrogate_engine::Model;
 
+use super::calibrate;
 use crate::args::Check;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
-use crate::trained::load;
+use crate::trained::{Loaded, load};
 
 /// Checks each file; all errors of all files are printed.
 pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
@@ -13,7 +14,7 @@ pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
     let mut results = Vec::new();
     for path in &arguments.problems {
         let shown = path.display().to_string();
-        match load(path, &arguments.set).and_then(|l| Ok((Model::new(&l.problem)?, l))) {
+        match load(path, &arguments.set).and_then(checked) {
             Ok((model, loaded)) => {
                 let text = if arguments.resolved {
                     loaded.problem.resolved.clone()
@@ -46,6 +47,12 @@ pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
     }
     terminal.json(&serde_json::json!({ "ok": !failed, "files": results }));
     Ok(u8::from(failed))
+}
+
+/// A problem with its networks, and a sound table `[calibrate]`.
+fn checked(loaded: Loaded) -> Result<(Model, Loaded), Failure> {
+    calibrate::plan::check(&loaded.problem)?;
+    Ok((Model::new(&loaded.problem)?, loaded))
 }
 
 /// What the file says, and what is made of it.

@@ -8,7 +8,6 @@ use surrogate_problem::Problem;
 use surrogate_problem::model::Output;
 use surrogate_run::RunDirectory;
 use surrogate_run::schema::Payback;
-use surrogate_symbolic::SymbolId;
 
 use crate::failure::Failure;
 use crate::{compare, energy, places};
@@ -92,11 +91,10 @@ pub fn payback(
     };
     let at = [(c.symbol, times)];
     let mut predictor = CurvePredictor::new(model, weights, &[output.value], &[], &at)?;
-    let value = |s: &SymbolId| problem.parameters.iter().position(|p| p.symbol == *s);
-    let rows: Option<Vec<Vec<f64>>> = (predictor.symbols().iter())
-        .map(|s| value(s).map(|k| points.iter().map(|p| p[k]).collect()))
+    let rows: Vec<Vec<f64>> = places::parameter_positions(problem, predictor.symbols())?
+        .into_iter()
+        .map(|k| points.iter().map(|p| p[k]).collect())
         .collect();
-    let rows = rows.ok_or(Failure::Internal("an output reads an unknown symbol".to_string()))?;
     let predict = measure(meter, "payback.predict", &mut || {
         predictor.evaluate(&rows, points.len());
         Some(points.len())

@@ -9,7 +9,7 @@ use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
 use crate::grid::{Grid, Item, Quantities};
-use crate::places::outside;
+use crate::places::{outside, parameter_positions};
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 
@@ -40,15 +40,15 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
         .collect();
     let mut predictor = trained.curves(&nodes, &[], &places)?;
     let problem = &trained.problem;
-    let row = |symbol: &SymbolId| {
-        let k = problem.parameters.iter().position(|p| p.symbol == *symbol);
-        k.map(|k| grid.parameters.iter().map(|p| p[k]).collect::<Vec<f64>>())
-    };
-    let rows: Option<Vec<Vec<f64>>> = predictor.symbols().iter().map(row).collect();
-    let rows = rows.ok_or(Failure::Internal("an output reads an unknown symbol".to_string()))?;
+    let rows: Vec<Vec<f64>> = parameter_positions(problem, predictor.symbols())?
+        .into_iter()
+        .map(|k| grid.parameters.iter().map(|p| p[k]).collect())
+        .collect();
     let stage = meter.as_ref().map(|meter| meter.stage("predict"));
-    let values = predictor.evaluate(&rows, grid.parameters.len());
+    let mut values = predictor.evaluate(&rows, grid.parameters.len());
     drop(stage);
+    let ended = grid.end(problem, &quantities, &mut values);
+    grid.say_ended(ended, terminal);
     let far = grid.parameters.iter().filter(|p| outside(problem, p)).count();
     let beyond = grid.beyond(problem);
     if far > 0 {

@@ -37,7 +37,8 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     }
     left_out(problem, &solver).iter().for_each(|w| terminal.warn(w));
     let noise = arguments.noise.as_deref().map(|text| Noise::read(text, arguments.seed, problem));
-    let table = tabulate(problem, &solver, &grid, noise.transpose()?)?;
+    let (table, ended) = tabulate(problem, &solver, &grid, noise.transpose()?)?;
+    grid.say_ended(ended, terminal);
     grid.write(&table, &arguments.places, terminal)?;
     terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));
     Ok(0)
@@ -69,12 +70,13 @@ fn ranges(problem: &Problem) -> String {
     problem.coordinates.iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
+/// The table, and how many of its rows lie after the end of the experiment.
 fn tabulate(
     problem: &Problem,
     solver: &Solver,
     grid: &Grid,
     noise: Option<Noise>,
-) -> Result<Table, Failure> {
+) -> Result<(Table, usize), Failure> {
     let time = time_coordinate(problem);
     let mut order: Vec<f64> = match time {
         Some(t) => grid.column(t).to_vec(),
@@ -101,12 +103,13 @@ fn tabulate(
             }
         }
     }
+    let ended = grid.end(problem, &quantities, &mut values);
     if let Some(noise) = noise {
         for (item, column) in quantities.items.iter().zip(&mut values) {
             noise.add(*item, column);
         }
     }
-    Ok(grid.table(problem, &quantities, values, false))
+    Ok((grid.table(problem, &quantities, values, false), ended))
 }
 
 /// Outputs that the solver gives directly.

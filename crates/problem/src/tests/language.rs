@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{loaded, no_files};
+use super::{loaded, no_files, rendered};
 use crate::ast::{Expr, Kind, Place};
 use crate::load_text;
 use crate::parse::{parse_equation, parse_expression};
@@ -274,4 +274,29 @@ fn summaries_name_everything_once() {
 
     hint: constant `spare` is never used
     "##);
+}
+
+#[test]
+fn an_output_along_time_may_end_the_experiment() {
+    let text = |output: &str| {
+        format!(
+            "title = \"t\"\n[coordinates]\nt = \"0 s .. 1 s\"\nx = [0, 1]\n[fields.u]\nunit = \"V\"\n\
+             of = [\"t\"]\n[fields.w]\n[[equations]]\nequation = \"d(u, t) = -u/t0\"\n[[equations]]\nequation = \"w = 1\"\n[constants]\n\
+             t0 = \"1 s\"\n[outputs]\n{output}\n"
+        )
+    };
+    let problem = loaded(&text("v = { expression = \"u\", unit = \"mV\", at_least = \"0.5 V\" }"));
+    assert_eq!(problem.outputs[0].limits.at_least, Some(0.5));
+    let plain = loaded(&text("v = { expression = \"u\", unit = \"mV\", at_most = 500 }"));
+    assert_eq!(plain.outputs[0].limits.at_most, Some(0.5));
+    let curve = vec![1.0, 0.6, 0.4, 0.9];
+    assert_eq!(problem.points_before_end(std::slice::from_ref(&curve), 4), 2);
+    assert_eq!(plain.points_before_end(&[vec![f64::NAN, 0.2]], 2), 2);
+    let refused = |output: &str| rendered(load_text("test.toml", &text(output), &[], &no_files));
+    let both = refused("v = { expression = \"u\", at_least = \"2 V\", at_most = \"1 V\" }");
+    assert!(both.contains("`at_least` is not below `at_most`"), "{both}");
+    let field = refused("v = { expression = \"w\", at_least = 1 }");
+    assert!(field.contains("only an output of time alone"), "{field}");
+    let unit = refused("v = { expression = \"u\", at_least = \"2 A\" }");
+    assert!(unit.contains("wrong unit"), "{unit}");
 }

@@ -103,6 +103,8 @@ pub(crate) struct Fit {
     pub rms: Option<f64>,
     pub coverage_90: Option<f64>,
     pub autocorrelation: Option<f64>,
+    /// Draws that predictions leave out.
+    pub draws_without_curve: usize,
 }
 
 /// What the reference solver says of the draws.

@@ -81,6 +81,12 @@ pub(super) fn notes(p: &Posterior) -> Vec<String> {
     if let Some((value, se)) = s.log_evidence.as_ref().and_then(|e| Some((e.value?, e.se?))) {
         out.push(format!("Logarithm of the evidence: {value:.2} ± {se:.2}."));
     }
+    for fit in s.fits.iter().chain(&s.predictions).filter(|fit| fit.draws_without_curve > 0) {
+        let (count, curve) = (fit.draws_without_curve, &fit.curve);
+        out.push(format!(
+            "{count} draws give no curve to hold against {curve}: they are left out."
+        ));
+    }
     out.extend(s.remarks.iter().map(|remark| format!("{}.", capital(remark))));
     out.extend(energy(s));
     out

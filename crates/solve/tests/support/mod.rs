@@ -5,7 +5,7 @@ pub mod spm;
 
 use surrogate_problem::Problem;
 use surrogate_problem::model::{
-    Activation, Coordinate, Evolution, Field, Geometry, Graded, Network, Output, Parameter,
+    Activation, Coordinate, Evolution, Field, Geometry, Graded, Limits, Network, Output, Parameter,
     Reference, ReferenceKind, Role, Row, RowKind, Sampling, Spread, Train, Unit,
 };
 use surrogate_problem::units::Dimension;
@@ -84,6 +84,7 @@ impl Make {
             spread: Spread::Uniform,
             sampled: range,
             description: String::new(),
+            limits: Limits::default(),
         });
         self.problem.coordinates.len() - 1
     }

@@ -17,7 +17,7 @@ use surrogate_symbolic::SymbolId;
 use super::experiment::Experiment;
 use super::unknowns::Unknowns;
 use crate::failure::Failure;
-use crate::places::time_coordinate;
+use crate::places::{parameter_positions, time_coordinate};
 use crate::trained::Trained;
 
 /// Earliest time at which the surrogate is asked, as a share of its range: at the beginning itself
@@ -91,13 +91,8 @@ impl SurrogateCurves {
         let mut rows = Vec::new();
         for (curve, predictor) in curves.iter().zip(&all[0]) {
             let sources = sources(&trained.problem, unknowns, curve);
-            let place = |s: &SymbolId| {
-                let k = trained.problem.parameters.iter().position(|p| p.symbol == *s);
-                k.map(|k| sources[k])
-            };
-            let list: Option<Vec<Source>> = predictor.symbols().iter().map(place).collect();
-            let unknown = || Failure::Internal("an output reads an unknown symbol".to_string());
-            rows.push(list.ok_or_else(unknown)?);
+            let positions = parameter_positions(&trained.problem, predictor.symbols())?;
+            rows.push(positions.into_iter().map(|k| sources[k]).collect());
         }
         let points = curves.iter().map(|c| c.times.len()).sum();
         Ok(Self { sets: Mutex::new(all), rows, unknowns: by.len(), points })
@@ -211,29 +206,5 @@ impl CurveModel for SolverCurves {
         let points = parameters.par_chunks_exact(self.unknowns);
         points.zip(values.par_chunks_exact_mut(self.points())).for_each(|(x, v)| self.solve(x, v));
         Ok(())
-    }
-}
-
-impl CurveModel for &SurrogateCurves {
-    fn parameters(&self) -> usize {
-        (**self).parameters()
-    }
-    fn points(&self) -> usize {
-        (**self).points()
-    }
-    fn predict(&self, x: &[f64], values: &mut [f64], jacobian: &mut [f64]) -> Result<(), Fatal> {
-        (**self).predict(x, values, jacobian)
-    }
-}
-
-impl CurveModel for &SolverCurves {
-    fn parameters(&self) -> usize {
-        (**self).parameters()
-    }
-    fn points(&self) -> usize {
-        (**self).points()
-    }
-    fn predict(&self, x: &[f64], values: &mut [f64], jacobian: &mut [f64]) -> Result<(), Fatal> {
-        (**self).predict(x, values, jacobian)
     }
 }

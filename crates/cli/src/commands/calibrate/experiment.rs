@@ -3,6 +3,7 @@
 
 mod repair;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use surrogate_problem::Problem;
@@ -52,7 +53,8 @@ fn check(request: &Request, problem: &Problem) -> Result<(), Failure> {
 }
 
 impl Experiment {
-    /// Reads the curve of a file; at most `most` points are kept.
+    /// Reads the curve of a file; at most `most` points are kept. `of_current`: parameters that are
+    /// the size of the mean current over this one, A, where nothing else states them.
     ///
     /// # Errors
     /// An unreadable or empty file, columns that are not there, times out of order, no point in the
@@ -61,6 +63,7 @@ impl Experiment {
         request: &Request,
         problem: &Problem,
         output: &Output,
+        of_current: &BTreeMap<String, f64>,
         most: usize,
     ) -> Result<Self, Failure> {
         check(request, problem)?;
@@ -68,10 +71,12 @@ impl Experiment {
         let wanted = wanted(problem, output, request);
         let mut table = measured::read(path, &wanted.iter().map(Column::want).collect::<Vec<_>>())?;
         let mut notes = std::mem::take(&mut table.notes);
-        let stated = stated(problem, request, &wanted, &table)?;
+        let mut stated = stated(problem, request, &wanted, &table)?;
         let rows = rows(&wanted, table, path)?;
         let rows = repair::sound(rows, path, &mut notes)?;
         let rows = repair::under_load(rows, path, &mut notes)?;
+        by_current(&mut stated, problem, &rows, of_current);
+        check_box(&stated, problem, path)?;
         let rows = window(rows, problem, output, request, &mut notes)?;
         let rows = repair::thinned(rows, most, &mut notes);
         let name = path.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
@@ -146,19 +151,41 @@ fn stated(
             (None, Some(column)) => Some(constant(&p.name, column, &table.lines, &request.path)?),
             (None, None) => None,
         };
-        match value.filter(|v| !(p.lower..=p.upper).contains(v)) {
-            None => Ok(value),
-            Some(v) => {
-                let (f, unit) = (p.unit.factor, &p.unit.text);
-                let (low, high) = (p.lower / f, p.upper / f);
-                Err(Failure::helped(
-                    format!("{}: {} = {} {unit}", request.path.display(), p.name, v / f),
-                    format!("the surrogate was trained for {low} .. {high} {unit}"),
-                ))
-            }
-        }
+        Ok(value)
     };
     problem.parameters.iter().zip(columns).map(one).collect()
+}
+
+/// States the parameters that the current gives.
+fn by_current(
+    stated: &mut [Option<f64>],
+    problem: &Problem,
+    rows: &Rows,
+    of_current: &BTreeMap<String, f64>,
+) {
+    let Some(current) = &rows.current else { return };
+    let known: Vec<f64> = current.iter().copied().filter(|i| i.is_finite()).collect();
+    let load = (known.iter().sum::<f64>() / known.len() as f64).abs();
+    for (p, stated) in problem.parameters.iter().zip(stated) {
+        if let (None, Some(one)) = (&stated, of_current.get(&p.name)) {
+            *stated = Some(load / one);
+        }
+    }
+}
+
+/// Refuses stated values that the surrogate was not trained for.
+fn check_box(stated: &[Option<f64>], problem: &Problem, path: &Path) -> Result<(), Failure> {
+    for (p, value) in problem.parameters.iter().zip(stated) {
+        if let Some(v) = value.filter(|v| !(p.lower..=p.upper).contains(v)) {
+            let (f, unit) = (p.unit.factor, &p.unit.text);
+            let (low, high) = (p.lower / f, p.upper / f);
+            return Err(Failure::helped(
+                format!("{}: {} = {} {unit}", path.display(), p.name, v / f),
+                format!("the surrogate was trained for {low} .. {high} {unit}"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The value of a column that must not change.

@@ -103,6 +103,10 @@ impl Found<'_> {
             100.0 * fit.coverage_90,
             fit.autocorrelation
         ));
+        if fit.failed > 0 {
+            let (failed, name) = (fit.failed, &fit.name);
+            terminal.warn(format!("{failed} draws give no curve to hold against {name}"));
+        }
     }
 
     /// `summary.json`, which is also the object on stdout.

@@ -3,7 +3,7 @@
 use surrogate_calibrate::likelihood::{Curve, CurveLikelihood, CurveModel, Noise, SurrogateError};
 use surrogate_calibrate::{CalibrateError, LogDensity, MultivariateNormal, Parameter, Posterior};
 use surrogate_problem::Problem;
-use surrogate_problem::model::Output;
+use surrogate_problem::model::{Limits, Output};
 
 use super::arguments::Scatter;
 use super::curves::{SolverCurves, SurrogateCurves};
@@ -30,6 +30,10 @@ pub struct Sides {
     pub surrogate: SurrogateCurves,
     /// The reference solver; why there is none, where there is none.
     pub full: Result<SolverCurves, String>,
+    /// Values at which a curve ends, SI.
+    pub limits: Limits,
+    /// Points of each curve.
+    lengths: Vec<usize>,
 }
 
 /// Both models of the curves, and how measurements scatter about them.
@@ -52,6 +56,8 @@ pub struct Models<'a> {
     pub unknowns: usize,
     /// How measurements scatter.
     pub scatter: Scatter,
+    /// Values at which a curve ends, SI.
+    pub limits: Limits,
     /// The surrogate's error over its box, SI, where it was measured.
     pub error: Option<&'a SurrogateError>,
 }
@@ -72,7 +78,8 @@ impl Sides {
         let problem = &trained.problem;
         check_unit(&surrogate, problem, output, unknowns, experiments)?;
         let full = solver_curves(problem, output, unknowns, experiments);
-        Ok(Self { surrogate, full })
+        let lengths = experiments.iter().map(|e| e.times.len()).collect();
+        Ok(Self { surrogate, full, limits: output.limits, lengths })
     }
 
     /// The surrogate's error at the points of the curves by the solver, where the likelihood counts
@@ -88,10 +95,48 @@ impl Sides {
     ) -> Result<Option<SurrogateError>, Failure> {
         match (&self.full, scatter) {
             (Ok(full), Scatter::Surrogate | Scatter::Discrepancy) => {
-                surrogate_error(&self.surrogate, full, problem, unknowns).map(Some)
+                self.error_by(full, problem, unknowns).map(Some)
             }
             _ => Ok(None),
         }
+    }
+
+    /// Solver less surrogate at random parameter vectors, zero where a curve has ended. Vectors at which
+    /// the solver fails are left out.
+    fn error_by(
+        &self,
+        full: &SolverCurves,
+        problem: &Problem,
+        unknowns: &Unknowns,
+    ) -> Result<SurrogateError, Failure> {
+        let x = random_vectors(problem, unknowns, ERROR_POINTS);
+        let before_end = |full: &[f64], surrogate: &[f64]| -> Vec<f64> {
+            let mut error: Vec<f64> = full.iter().zip(surrogate).map(|(f, s)| f - s).collect();
+            let mut start = 0;
+            for length in &self.lengths {
+                let curve = start..start + length;
+                if let Some(end) = full[curve.clone()].iter().position(|v| self.limits.passed(*v)) {
+                    error[start + end..curve.end].fill(0.0);
+                }
+                start = curve.end;
+            }
+            error
+        };
+        let pairs = values_of(full, &x)?.into_iter().zip(values_of(&self.surrogate, &x)?);
+        let errors: Vec<Vec<f64>> = pairs
+            .map(|(f, s)| before_end(&f, &s))
+            .filter(|e| e.iter().all(|v| v.is_finite()))
+            .collect();
+        if errors.len() < ERROR_POINTS / 2 {
+            return Err(Failure::helped(
+                format!(
+                    "the reference solver fails at {} of {ERROR_POINTS} parameter points",
+                    ERROR_POINTS - errors.len()
+                ),
+                "--likelihood iid leaves the surrogate's error out; or narrow the box in the problem file",
+            ));
+        }
+        Ok(SurrogateError::from_validation(&errors, ERROR_MODES)?)
     }
 }
 
@@ -127,15 +172,15 @@ impl Prepared {
     /// # Errors
     /// Data that are not finite, or not at those times.
     pub fn models(&self, data: &[Curve]) -> Result<Models<'_>, Failure> {
-        let (Sides { surrogate, full }, error) = (&self.sides, &self.error);
-        let (scatter, unknowns) = (self.scatter, surrogate.parameters());
+        let (Sides { surrogate, full, limits, .. }, error) = (&self.sides, &self.error);
+        let (scatter, unknowns, limits) = (self.scatter, surrogate.parameters(), *limits);
         let surrogate =
             self.posterior(likelihood(surrogate, data.to_vec(), scatter, error.clone())?)?;
         let full = match full {
             Ok(full) => Ok(self.posterior(likelihood(full, data.to_vec(), scatter, None)?)?),
             Err(why) => Err(why.as_str()),
         };
-        Ok(Models { surrogate, full, unknowns, scatter, error: error.as_ref() })
+        Ok(Models { surrogate, full, unknowns, scatter, limits, error: error.as_ref() })
     }
 
     fn posterior<L: LogDensity>(&self, likelihood: L) -> Result<Posterior<L>, Failure> {
@@ -215,31 +260,6 @@ fn values_of<M: CurveModel>(model: &M, x: &[f64]) -> Result<Vec<Vec<f64>>, Failu
     let (mut values, mut jacobian) = (vec![0.0; count * n], vec![0.0; count * n * p]);
     model.predict(x, &mut values, &mut jacobian).map_err(CalibrateError::from)?;
     Ok(values.chunks_exact(n).map(<[f64]>::to_vec).collect())
-}
-
-/// Solver less surrogate at random parameter vectors. Those where the solver fails are left out.
-fn surrogate_error(
-    curves: &SurrogateCurves,
-    full: &SolverCurves,
-    problem: &Problem,
-    unknowns: &Unknowns,
-) -> Result<SurrogateError, Failure> {
-    let x = random_vectors(problem, unknowns, ERROR_POINTS);
-    let exact = values_of(full, &x)?.into_iter().zip(values_of(curves, &x)?);
-    let errors: Vec<Vec<f64>> = exact
-        .map(|(f, s)| f.iter().zip(&s).map(|(f, s)| f - s).collect::<Vec<f64>>())
-        .filter(|e| e.iter().all(|v| v.is_finite()))
-        .collect();
-    if errors.len() < ERROR_POINTS / 2 {
-        return Err(Failure::helped(
-            format!(
-                "the reference solver fails at {} of {ERROR_POINTS} parameter points",
-                ERROR_POINTS - errors.len()
-            ),
-            "--likelihood iid leaves the surrogate's error out; or narrow the box in the problem file",
-        ));
-    }
-    Ok(SurrogateError::from_validation(&errors, ERROR_MODES)?)
 }
 
 /// Refuses values far outside all that the surrogate gives: a unit is wrong.

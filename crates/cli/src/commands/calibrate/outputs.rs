@@ -82,6 +82,7 @@ pub fn fits(fits: &[Fit], output: &Output) -> Value {
         json!({
             "curve": fit.name, "points": fit.points, "rms": fit.rms / output.unit.factor,
             "coverage_90": fit.coverage_90, "autocorrelation": fit.autocorrelation,
+            "draws_without_curve": fit.failed,
         })
     };
     fits.iter().map(one).collect()

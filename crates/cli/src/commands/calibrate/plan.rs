@@ -1,15 +1,19 @@
-//! What is inferred from what: the command line, and the table `[calibrate]` of a file.
+//! What is inferred from what: the command line, and the tables `[calibrate]` of a file of its own and
+//! of the problem file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use surrogate_problem::Problem;
+use surrogate_problem::model::Unit;
+use surrogate_problem::units::{parse_quantity, parse_unit};
 
 use super::arguments::{Calibrate, Scatter};
 use super::priors::{Joint, Priors, Written};
 use crate::failure::Failure;
 
-/// The plan. What the command line says goes before what the file says.
+/// The plan. The command line goes before the file, and the file before the problem.
 pub struct Plan {
     /// Measured curves: those of the file, then those of the command line.
     pub curves: Vec<Request>,
@@ -25,6 +29,8 @@ pub struct Plan {
     pub noise: Option<String>,
     /// Priors of unknown parameters.
     pub priors: Priors,
+    /// Parameters that are the measured current over this one, A.
+    pub of_current: BTreeMap<String, f64>,
     /// The file, on whose text the draws depend.
     pub text: Option<String>,
 }
@@ -39,19 +45,21 @@ pub struct Request {
 }
 
 impl Plan {
-    /// From the arguments and the file that they name.
+    /// From the arguments, the file that they name, and the problem.
     ///
     /// # Errors
     /// A file that cannot be read, or holds what it must not; `--data` that is not understood; no
     /// curve at all.
-    pub fn read(arguments: &Calibrate) -> Result<Self, Failure> {
+    pub fn read(arguments: &Calibrate, problem: &Problem) -> Result<Self, Failure> {
         let (table, text) = match &arguments.model {
             Some(path) => {
                 let text = surrogate_run::read_text(path)?;
-                (Table::parse(&text).map_err(|f| f.in_file(path))?, Some(text))
+                let table = Table::parse(&text).map_err(|f| f.in_file(path))?;
+                (table.ok_or_else(|| missing().in_file(path))?, Some(text))
             }
             None => (Table::default(), None),
         };
+        let table = table.or(Table::of_problem(problem)?);
         let folder = arguments.model.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let mut curves = table.curves.iter().map(|c| c.request(folder)).collect::<Vec<_>>();
         for text in &arguments.data {
@@ -69,6 +77,7 @@ impl Plan {
         Ok(Self {
             curves,
             held_out,
+            of_current: currents(&table.current, problem)?,
             parameters: if named { arguments.parameters.clone() } else { table.parameters },
             observe: arguments.observe.clone().or(table.observe),
             likelihood: arguments.likelihood.or(table.likelihood),
@@ -77,6 +86,51 @@ impl Plan {
             text,
         })
     }
+}
+
+/// Checks the table `[calibrate]` of a problem file, if it has one.
+///
+/// # Errors
+/// As [`Plan::read`].
+pub fn check(problem: &Problem) -> Result<(), Failure> {
+    let table = Table::of_problem(problem)?;
+    currents(&table.current, problem)?;
+    let known = |name: &&String| problem.parameters.iter().any(|p| p.name == **name);
+    match table.parameters.iter().chain(table.priors.keys()).find(|name| !known(name)) {
+        Some(name) => Err(no_parameter(name, problem)),
+        None => Ok(()),
+    }
+}
+
+/// Currents that parameters are counted in, A.
+fn currents(
+    written: &BTreeMap<String, String>,
+    problem: &Problem,
+) -> Result<BTreeMap<String, f64>, Failure> {
+    let ampere = parse_unit("A").map_or(Unit::one().dimension, |u| u.dimension);
+    let one = |(name, text): (&String, &String)| {
+        let Some(parameter) = problem.parameters.iter().find(|p| p.name == *name) else {
+            return Err(no_parameter(name, problem));
+        };
+        let wrong = || {
+            let message = format!("[calibrate.current] {name} = \"{text}\" is no positive current");
+            Failure::helped(message, "the current at which the parameter is 1, such as \"5 A\"")
+        };
+        let quantity = parse_quantity(text).map_err(|_| wrong())?;
+        // what is left of A after the division is the parameter's own unit
+        let fits = quantity.unit.dimension == ampere.over(&parameter.unit.dimension);
+        let positive = quantity.value > 0.0 && quantity.value.is_finite();
+        if fits && positive { Ok((name.clone(), quantity.value)) } else { Err(wrong()) }
+    };
+    written.iter().map(one).collect()
+}
+
+fn no_parameter(name: &str, problem: &Problem) -> Failure {
+    let names: Vec<&str> = problem.parameters.iter().map(|p| p.name.as_str()).collect();
+    Failure::helped(
+        format!("[calibrate] names `{name}`, which is no parameter of the problem"),
+        format!("its parameters are: {}", names.join(", ")),
+    )
 }
 
 impl Request {
@@ -129,6 +183,7 @@ struct Table {
     noise: Option<String>,
     priors: BTreeMap<String, Written>,
     joint: Option<Joint>,
+    current: BTreeMap<String, String>,
     curves: Vec<WrittenCurve>,
     predict: Vec<WrittenCurve>,
 }
@@ -150,16 +205,57 @@ enum Scalar {
     Text(String),
 }
 
-impl Table {
-    fn parse(text: &str) -> Result<Self, Failure> {
-        let help = "[calibrate] with parameters, observe, likelihood, noise; [calibrate.priors] with \
-                    lines such as D = { normal = { mean = 1, sd = 0.2 } }; [[calibrate.curves]] and \
+/// What stands in a table.
+const HELP: &str = "[calibrate] with parameters, observe, likelihood, noise; [calibrate.priors] with \
+                    lines such as D = { normal = { mean = 1, sd = 0.2 } }; [calibrate.current] with \
+                    lines such as c_rate = \"5 A\"; [[calibrate.curves]] and \
                     [[calibrate.predict]]";
+
+fn missing() -> Failure {
+    Failure::helped("there is no table [calibrate]", HELP)
+}
+
+impl Table {
+    fn parse(text: &str) -> Result<Option<Self>, Failure> {
         let whole: Whole = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
-            Failure::helped(format!("line {line}: {}", e.message()), help)
+            Failure::helped(format!("line {line}: {}", e.message()), HELP)
         })?;
-        whole.calibrate.ok_or_else(|| Failure::helped("there is no table [calibrate]", help))
+        Ok(whole.calibrate)
+    }
+
+    /// That of a problem file, which may hold no curves: they are another file's, or the command
+    /// line's.
+    fn of_problem(problem: &Problem) -> Result<Self, Failure> {
+        let whole: Whole = toml::from_str(&problem.resolved)
+            .map_err(|e| Failure::helped(format!("[calibrate]: {}", e.message()), HELP))?;
+        let table = whole.calibrate.unwrap_or_default();
+        if table.curves.is_empty() && table.predict.is_empty() {
+            return Ok(table);
+        }
+        let help = "give them by --data and --predict, or in a file for --model";
+        Err(Failure::helped(
+            "a problem file holds no [[calibrate.curves]], fitted or predicted",
+            help,
+        ))
+    }
+
+    /// This table, and where it says nothing, another.
+    fn or(mut self, other: Self) -> Self {
+        if self.parameters.is_empty() {
+            self.parameters = other.parameters;
+        }
+        for (name, prior) in other.priors {
+            self.priors.entry(name).or_insert(prior);
+        }
+        for (name, current) in other.current {
+            self.current.entry(name).or_insert(current);
+        }
+        self.observe = self.observe.or(other.observe);
+        self.likelihood = self.likelihood.or(other.likelihood);
+        self.noise = self.noise.or(other.noise);
+        self.joint = self.joint.or(other.joint);
+        self
     }
 }
 
@@ -186,7 +282,7 @@ mod tests {
         let text = "[calibrate]\nnoise = \"2 mV\"\nlikelihood = \"ar1\"\n\
                     [calibrate.priors]\nD = { log-normal = { median = 1, sd_log = 0.5 } }\n\
                     [[calibrate.curves]]\nfile = \"a.csv\"\nc_rate = 2\ntime = \"Test Time\"\n";
-        let table = Table::parse(text).unwrap();
+        let table = Table::parse(text).unwrap().unwrap();
         let request = table.curves[0].request(Path::new("cells"));
         let typed = Request::parse("cells/a.csv,c_rate=2,time=Test Time", "--data").unwrap();
         assert_eq!(request, typed);
@@ -198,6 +294,6 @@ mod tests {
     fn a_key_that_means_nothing_is_refused_with_its_line() {
         let error = Table::parse("[calibrate]\nnoise = \"2 mV\"\nsigma = 3\n").err().unwrap();
         assert!(error.to_string().starts_with("line 3: unknown field `sigma`"), "{error}");
-        assert!(Table::parse("[problem]\n").is_err());
+        assert!(Table::parse("[problem]\n").unwrap().is_none());
     }
 }

@@ -29,6 +29,8 @@ pub struct Fit {
     pub name: String,
     /// Points.
     pub points: usize,
+    /// Draws at which the model gives no curve, left out of the predictions.
+    pub failed: usize,
     /// Root mean square of data less mean prediction, SI.
     pub rms: f64,
     /// Share of the points within the central 90 % of their predictions, noise included.
@@ -134,6 +136,7 @@ fn predictions(
     let good: Vec<bool> = values.chunks_exact(n).map(|v| solved(&v)).collect();
     let mut keep = good.iter();
     thinned.retain(|_| keep.next().is_some_and(|good| *good));
+    let failed = good.len() - thinned.len();
     if thinned.is_empty() {
         let help = "the draws lie where the equations cannot be solved: --likelihood iid \
                     --certify 0 leaves the reference solver out";
@@ -157,7 +160,7 @@ fn predictions(
             let at = |(f, s): (&f64, &Vec<f64>)| f + s[d] * standard.sample(&mut rng);
             replicates.push(centre.iter().zip(&spreads).map(at).collect());
         }
-        out.push(Fit { replicates, ..fit(curve, &centres, &spreads) });
+        out.push(Fit { replicates, failed, ..fit(curve, &centres, &spreads) });
         start += curve.times.len();
     }
     Ok(out)
@@ -183,6 +186,7 @@ fn fit(curve: &Experiment, centres: &[Vec<f64>], spreads: &[Vec<f64>]) -> Fit {
     Fit {
         name: curve.name.clone(),
         points,
+        failed: 0,
         rms: (square / points as f64).sqrt(),
         coverage_90: inside as f64 / points as f64,
         autocorrelation: if square > 0.0 { neighbours / square } else { 0.0 },

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use surrogate_calibrate::start::{Mode, find_modes, starts_at};
+use surrogate_calibrate::start::{Mode, find_modes, starts_about};
 use surrogate_calibrate::{
     CalibrateError, DelayedAcceptance, DelayedDraws, Draws, Ensemble, Hmc, LogDensity, Nuts,
     Options, Progress, Tempered, TemperedDraws, Watch, stream,
@@ -123,7 +123,7 @@ fn nuts<D: LogDensity + ?Sized>(
         threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         ..plain
     };
-    let starts = starts_at(modes, sampler.chains);
+    let starts = starts_about(density, modes, sampler.chains, settings.seed)?;
     sampler.sample_with(density, Options { starts: Some(&starts), watch })
 }
 
@@ -142,7 +142,7 @@ fn hmc<D: LogDensity + ?Sized>(
         seed: settings.seed,
         ..plain
     };
-    let starts = starts_at(modes, sampler.chains);
+    let starts = starts_about(density, modes, sampler.chains, settings.seed)?;
     sampler.sample_with(density, Options { starts: Some(&starts), watch })
 }
 
@@ -195,7 +195,7 @@ fn delayed<D: LogDensity + ?Sized>(
         seed: settings.seed,
         ..plain
     };
-    let starts = starts_at(modes, sampler.chains);
+    let starts = starts_about(density, modes, sampler.chains, settings.seed)?;
     Ok(sampler.sample(density, full, Options { starts: Some(&starts), watch })?)
 }
 

@@ -168,7 +168,11 @@ fn invented(
             let rho = unknown("rho").unwrap_or(0.0);
             let exact = &values[start..][..curve.times.len()];
             let noise = noise(&curve.times, sigma, rho, || standard.sample(&mut rng));
-            let values = exact.iter().zip(noise).map(|(f, e)| f + e).collect();
+            let mut values: Vec<f64> = exact.iter().zip(noise).map(|(f, e)| f + e).collect();
+            // the measurement that ends the experiment is its last
+            if let Some(end) = values.iter().position(|v| models.limits.passed(*v)) {
+                values.truncate(end + 1);
+            }
             out.push(Curve { times: curve.times.clone(), values });
             start += curve.times.len();
         }

@@ -51,7 +51,14 @@ impl Study {
         let problem = &trained.problem;
         let output = observed(problem, plan.observe.as_deref())?;
         let read = |what: &str, requests: &[Request]| {
-            read_curves(what, requests, arguments.points, problem, &output, terminal)
+            let mut curves = Vec::new();
+            for request in requests {
+                let most = arguments.points;
+                let curve = Experiment::read(request, problem, &output, &plan.of_current, most)?;
+                say(what, &curve, problem, terminal);
+                curves.push(curve);
+            }
+            Ok::<_, Failure>(curves)
         };
         let curves = read("curve", &plan.curves)?;
         let mut requests = plan.held_out.as_slice();
@@ -138,32 +145,15 @@ fn observed(problem: &Problem, name: Option<&str>) -> Result<Output, Failure> {
     })
 }
 
-/// Reads curves and says what was read; `what` they are for.
-fn read_curves(
-    what: &str,
-    requests: &[Request],
-    most: usize,
-    problem: &Problem,
-    output: &Output,
-    terminal: &Terminal,
-) -> Result<Vec<Experiment>, Failure> {
-    let mut curves = Vec::new();
-    for request in requests {
-        let curve = Experiment::read(request, problem, output, most)?;
-        let stated = problem.parameters.iter().zip(&curve.stated);
-        let stated: Vec<String> = stated
-            .filter_map(|(p, v)| Some(format!("{} = {}", p.name, (*v)? / p.unit.factor)))
-            .collect();
-        terminal.say(format!(
-            "{what:9} {}: {} points  {}",
-            curve.name,
-            curve.times.len(),
-            stated.join(", ")
-        ));
-        curve.notes.iter().for_each(|note| terminal.say(format!("          {note}")));
-        curves.push(curve);
-    }
-    Ok(curves)
+/// Says what was read of a curve; `what` it is.
+fn say(what: &str, curve: &Experiment, problem: &Problem, terminal: &Terminal) {
+    let stated = problem.parameters.iter().zip(&curve.stated);
+    let stated: Vec<String> = stated
+        .filter_map(|(p, v)| Some(format!("{} = {}", p.name, (*v)? / p.unit.factor)))
+        .collect();
+    let (name, points) = (&curve.name, curve.times.len());
+    terminal.say(format!("{what:9} {name}: {points} points  {}", stated.join(", ")));
+    curve.notes.iter().for_each(|note| terminal.say(format!("          {note}")));
 }
 
 fn announce(unknowns: &Unknowns, problem: &Problem, curves: &[Experiment], terminal: &Terminal) {

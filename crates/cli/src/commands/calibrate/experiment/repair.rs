@@ -49,6 +49,13 @@ impl Rows {
 /// More than a tenth of the rows without a number, or times out of order.
 pub fn sound(mut rows: Rows, path: &Path, notes: &mut Vec<String>) -> Result<Rows, Failure> {
     let shown = path.display();
+    if let Some(last) = rows.values.iter().rposition(|v| v.is_finite()) {
+        let after = rows.values.len() - 1 - last;
+        if after > 0 {
+            notes.push(format!("{after} rows after the last number are left out"));
+            rows.keep(|_, k| k <= last);
+        }
+    }
     let total = rows.times.len();
     let hole = |rows: &Rows, k: usize| !rows.times[k].is_finite() || !rows.values[k].is_finite();
     if let Some(first) = (0..total).find(|&k| hole(&rows, k)) {
@@ -177,6 +184,16 @@ mod tests {
         let kept = sound(rows(&[0.0, 1.0, 1.0, 2.0], None), Path::new("a.csv"), &mut notes);
         assert_eq!(kept.unwrap().times, [0.0, 1.0, 2.0]);
         assert!(notes[0].contains("first in line 4"), "{notes:?}");
+    }
+
+    #[test]
+    fn rows_after_the_end_are_no_holes() {
+        let mut measured = rows(&[0.0, 1.0, 2.0, 3.0, 4.0], None);
+        measured.values[2..].fill(f64::NAN);
+        let mut notes = Vec::new();
+        let kept = sound(measured, Path::new("a.csv"), &mut notes).unwrap();
+        assert_eq!(kept.times, [0.0, 1.0]);
+        assert_eq!(notes, ["3 rows after the last number are left out"]);
     }
 
     #[test]
