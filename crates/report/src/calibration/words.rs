@@ -102,7 +102,7 @@ fn certificate(s: &Summary) -> Option<String> {
     let tail = match (k_hat, limit) {
         (Some(k_hat), Some(limit)) if k_hat <= limit => format!(
             "the draws were moved and stretched by their weights, a mean by {} sd at most",
-            told(reference.greatest_shift_sd, 2)
+            reference.greatest_shift_sd.map_or("–".to_owned(), |shift| format!("{shift:.2}"))
         ),
         _ => "too much for their weights to be trusted: the draws are those of the surrogate"
             .to_owned(),

@@ -6,13 +6,14 @@ use super::Drawn;
 use super::chains::chosen;
 use crate::calibration::Unknown;
 use crate::figure::colour::{BLUE, GREY};
-use crate::figure::text::{number, scaled_unit};
-use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch};
+use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Swatch};
 
 /// Most parameters of the figure.
 const MOST: usize = 12;
 /// Height of a line of the figure, px.
 const LINE: f64 = 15.0;
+/// Standard deviations to either side.
+const REACH: f64 = 3.0;
 /// Quantiles of an interval line: ends of 90 %, of 50 %, and the median.
 const LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
@@ -33,35 +34,43 @@ pub(crate) fn draw<'a>(unknowns: impl Iterator<Item = &'a Unknown>) -> Option<Dr
     if lines.is_empty() {
         return None;
     }
-    let alt =
-        format!("intervals of {} parameters in the surrogate's box, chain by chain", list.len());
+    let alt = format!("intervals of {} parameters, of all chains and chain by chain", list.len());
     let mut figure = Figure::new("forest", alt, vec![LINE * lines.len() as f64 + 6.0]);
+    figure.columns = 2;
     figure.legend = vec![
         Key::new(Swatch::Fill, BLUE, "all chains: median, 50 % (thick), 90 % (thin)"),
         Key::new(Swatch::Fill, GREY, "one chain"),
     ];
-    let x = Axis::linear(
-        "Place in the surrogate's box, from its lower to its upper end",
-        "",
-        [0.0, 1.0],
-        0.02,
-    );
-    let names = lines.iter().map(|(_, line)| line.label.clone()).collect();
-    let mut panel = Panel::new(0, 0, x, Axis::categories(names));
-    let (mut words, mut chains, mut columns) = (vec![], vec![], vec![vec![]; LEVELS.len()]);
+    let names: Vec<String> = lines.iter().map(|(_, line)| line.label.clone()).collect();
+    let in_box = Axis::linear("Place in the surrogate's box", "", [0.0, 1.0], 0.02);
+    let mut boxes = Panel::new(0, 0, in_box, Axis::categories(names.clone()));
+    let apart = Axis::linear("Distance from the median of all", "sd", [-REACH, REACH], 0.0);
+    let mut standard = Panel::new(0, 1, apart, Axis::categories(names));
+    standard.y_labels = false;
+    standard.marks.push(Mark::Upright { x: 0.0, label: String::new() });
+    let (mut words, mut units, mut chains) = (vec![], vec![], vec![]);
+    let mut columns = vec![vec![]; LEVELS.len()];
     for (row, (unknown, line)) in lines.iter().enumerate() {
-        panel.marks.extend(marks(unknown, line, row as f64));
+        let all = quantiles(unknown.chains.concat());
+        let sd = unknown.estimate.sd.filter(|sd| *sd > 0.0).unwrap_or(f64::NAN);
+        boxes.marks.extend(marks(line, row, |v| place(unknown, v)));
+        standard.marks.extend(marks(line, row, |v| (v - all[2]) / sd));
         words.push(unknown.name.clone());
+        units.push(unknown.estimate.unit.clone());
         chains.push(line.chain.map_or(f64::NAN, |c| c as f64));
         columns.iter_mut().zip(line.values).for_each(|(column, v)| column.push(v));
     }
-    figure.panels.push(panel);
+    figure.panels = vec![boxes, standard];
     let caption = "Central 50 and 90 % of the draws of each parameter, of all chains together and of \
-                   each, as places in the surrogate's box (by the logarithm where the parameter is \
-                   logarithmic), so that parameters of several units share an axis; beside them the \
-                   median and the central 90 % in the parameter's unit. Chains that agree have \
-                   the same intervals.";
-    let mut table = vec![Column::words("unknown", words), Column::numbers("chain", "", chains)];
+                   each. Left, as places in the surrogate's box from its lower to its upper end (by \
+                   the logarithm where the parameter is logarithmic), so that parameters of several \
+                   units share an axis; right, in standard deviations of the posterior about its \
+                   median: chains that agree have the same intervals.";
+    let mut table = vec![
+        Column::words("unknown", words),
+        Column::words("unit", units),
+        Column::numbers("chain", "", chains),
+    ];
     for (level, values) in LEVELS.iter().zip(columns) {
         table.push(Column::numbers(&format!("q{:.0}", 100.0 * level), "", values));
     }
@@ -105,8 +114,9 @@ fn place(unknown: &Unknown, value: f64) -> f64 {
     }
 }
 
-fn marks(unknown: &Unknown, line: &Interval, row: f64) -> Vec<Mark> {
-    let at = line.values.map(|v| (place(unknown, v), row));
+/// Marks of a line of the figure; `to` maps values to the horizontal axis.
+fn marks(line: &Interval, row: usize, to: impl Fn(f64) -> f64) -> Vec<Mark> {
+    let at = line.values.map(|v| (to(v), row as f64));
     let all = line.chain.is_none();
     let colour = if all { BLUE } else { GREY };
     let bar = |from: usize, to: usize, width: f64| Mark::Line {
@@ -115,20 +125,10 @@ fn marks(unknown: &Unknown, line: &Interval, row: f64) -> Vec<Mark> {
         width,
         dash: Dash::Solid,
     };
-    let (thin, thick, radius) = if all { (1.8, 5.0, 3.6) } else { (0.9, 2.4, 1.8) };
+    let (thin, thick, radius) = if all { (1.8, 5.0, 2.6) } else { (0.9, 2.4, 1.6) };
     let (points, shape) = (vec![at[2]], Shape::Disc);
     let dot = Mark::Dots { points, colour: colour.to_owned(), radius, shape };
-    let mut out = vec![bar(0, 4, thin), bar(1, 3, thick), dot];
-    if all {
-        let median = line.values[2];
-        let (factor, unit) = scaled_unit(&unknown.estimate.unit, median.abs());
-        let [low, _, median, _, high] = line.values.map(|v| number(factor * v, 4));
-        let text = format!("{median} ({low} to {high}) {unit}");
-        // beside the interval, on the side where there is room
-        let (x, side) = if at[4].0 < 0.6 { (at[4].0, Side::Right) } else { (at[0].0, Side::Left) };
-        out.push(Mark::Note { x, y: row, text: text.trim_end().to_owned(), side });
-    }
-    out
+    vec![bar(0, 4, thin), bar(1, 3, thick), dot]
 }
 
 #[cfg(test)]
