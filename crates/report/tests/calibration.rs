@@ -99,9 +99,19 @@ fn a_refused_posterior_shows_why_and_no_interval_anywhere() {
     let path = folder.join("summary.json");
     let mut summary: serde_json::Value = read_json(&path).unwrap();
     summary["verdict"] = "splendid".into();
+    summary["k_hat"] = 0.9.into();
+    summary["fits"][1]["draws_without_curve"] = 3.into();
     write_json(&path, &summary).unwrap();
     let page = text(&calibration(&folder).unwrap().page);
     assert!(page.contains("The verdict is not known") && !page.contains(">95 %<"));
+    assert!(
+        page.contains("k-hat 0.90 (at most 0.62)") && page.contains("too much for their weights")
+    );
+    assert!(page.contains("3 draws give no curve to hold against cell-2C.csv"));
+    summary["acceptance"] = 0.83.into();
+    write_json(&path, &summary).unwrap();
+    let page = text(&calibration(&folder).unwrap().page);
+    assert!(page.contains("decided on every draw and accepted 83 %"));
 }
 
 #[test]
