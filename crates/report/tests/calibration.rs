@@ -164,6 +164,7 @@ fn ranks_of_a_check_are_drawn_with_their_band_and_uneven_ones_are_called_so() {
         keep(&folder, name);
         let page = text(&files.page);
         assert!(page.contains("<td>D_n</td><td>52 %</td><td>89 %</td>"));
+        assert!(page.contains("50 ± 5.0 % and 90 ± 3.0 %"));
         assert_eq!(page.contains("Even: the ranks of all truths"), even);
         assert_eq!(page.contains("the ranks of D_n, sigma[0] leave their band"), !even);
         let ranks = Table::read_csv(&folder.join("figures/sbc-ranks.csv")).unwrap();

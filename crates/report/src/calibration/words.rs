@@ -291,6 +291,15 @@ pub(super) fn check_notes(check: &Check) -> Vec<String> {
          surrogate; {} of these posteriors would be refused.",
         s.data_sets, s.refused
     ));
+    if s.data_sets > 0 {
+        let chance = |p: f64| 100.0 * (p * (1.0 - p) / s.data_sets as f64).sqrt();
+        out.push(format!(
+            "With so many data sets coverage scatters by chance: 50 ± {:.1} % and 90 ± {:.1} % \
+             (standard deviations).",
+            chance(0.5),
+            chance(0.9)
+        ));
+    }
     if check.counts.is_none() || check.ranks.is_empty() {
         out.push("No sbc.csv or sbc.jsonl: some ranks are not drawn.".to_owned());
     }
