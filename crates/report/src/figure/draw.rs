@@ -304,6 +304,44 @@ fn place(panel: &Panel, frame: &Frame, point: (f64, f64)) -> Option<(f64, f64)> 
     Some((at.0.clamp(-1e4, 1e4), at.1.clamp(-1e4, 1e4)))
 }
 
+fn draw_specks(
+    canvas: &mut Canvas,
+    panel: &Panel,
+    frame: &Frame,
+    points: &[(f64, f64)],
+    colour: &str,
+    size: f64,
+) {
+    let mut path = String::new();
+    for (x, y) in points.iter().filter_map(|&point| place(panel, frame, point)) {
+        let _ = write!(path, "M{x:.1} {y:.1}h0");
+    }
+    let _ = write!(
+        canvas.0,
+        r#"<path d="{path}" fill="none" stroke="{colour}" stroke-opacity="0.45" stroke-width="{size}" stroke-linecap="round"/>"#
+    );
+}
+
+fn draw_area(
+    canvas: &mut Canvas,
+    panel: &Panel,
+    frame: &Frame,
+    points: &[(f64, f64, f64)],
+    colour: &str,
+) {
+    let ends = |end: fn(&(f64, f64, f64)) -> f64| {
+        points.iter().filter_map(move |p| place(panel, frame, (p.0, end(p))))
+    };
+    let upper = ends(|p| p.2);
+    let lower: Vec<(f64, f64)> = ends(|p| p.1).collect();
+    let outline = upper.chain(lower.into_iter().rev());
+    let corners: Vec<String> = outline.map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+    if !corners.is_empty() {
+        let path = corners.join("L");
+        let _ = write!(canvas.0, r#"<path d="M{path}Z" fill="{colour}" fill-opacity="0.22"/>"#);
+    }
+}
+
 fn draw_clipped(canvas: &mut Canvas, panel: &Panel, frame: &Frame, mark: &Mark) {
     match mark {
         Mark::Line { points, colour, width, dash } => {
@@ -334,31 +372,9 @@ fn draw_clipped(canvas: &mut Canvas, panel: &Panel, frame: &Frame, mark: &Mark) 
             }
         }
         Mark::Specks { points, colour, size } => {
-            let mut path = String::new();
-            for (x, y) in points.iter().filter_map(|&point| place(panel, frame, point)) {
-                let _ = write!(path, "M{x:.1} {y:.1}h0");
-            }
-            let _ = write!(
-                canvas.0,
-                r#"<path d="{path}" fill="none" stroke="{colour}" stroke-opacity="0.45" stroke-width="{size}" stroke-linecap="round"/>"#
-            );
+            draw_specks(canvas, panel, frame, points, colour, *size);
         }
-        Mark::Area { points, colour } => {
-            let ends = |end: fn(&(f64, f64, f64)) -> f64| {
-                points.iter().filter_map(move |p| place(panel, frame, (p.0, end(p))))
-            };
-            let (upper, mut lower) = (ends(|p| p.2), ends(|p| p.1).collect::<Vec<_>>());
-            lower.reverse();
-            let corners: Vec<String> =
-                upper.chain(lower).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
-            if !corners.is_empty() {
-                let _ = write!(
-                    canvas.0,
-                    r#"<path d="M{}Z" fill="{colour}" fill-opacity="0.22"/>"#,
-                    corners.join("L")
-                );
-            }
-        }
+        Mark::Area { points, colour } => draw_area(canvas, panel, frame, points, colour),
         Mark::Band { x, colour, .. } => {
             if let (Some(a), Some(b)) = (place_x(panel, frame, x.0), place_x(panel, frame, x.1)) {
                 let style = format!(r#"fill="{colour}" fill-opacity="0.13""#);
