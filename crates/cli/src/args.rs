@@ -39,7 +39,7 @@ pub enum Command {
     Evaluate(Box<Evaluate>),
     /// Infer parameters from measured curves: a posterior, and whether to believe it.
     Calibrate(Box<Calibrate>),
-    /// Write report.html of one run, or a comparison of several.
+    /// Write report.html of one run or calibration, or a comparison of several runs.
     Report(Report),
     /// List runs.
     Runs(Runs),
@@ -195,7 +195,7 @@ pub struct Evaluate {
 /// `surrogate report`
 #[derive(Args, Debug)]
 pub struct Report {
-    /// Run directories.
+    /// Run directories, or the folder of one calibration.
     #[arg(required = true)]
     pub runs: Vec<String>,
     /// Open the report in the browser.

@@ -63,6 +63,9 @@ fn the_parameter_and_noise_of_synthetic_data_come_back() {
     assert_eq!(draws.lines().count(), 1 + 4 * 400);
     assert_eq!(&fs::read(done.join("posterior.nc")).unwrap()[1..4], b"HDF");
     assert!(!done.join("evaluations.bin").exists());
+    let page = fs::read_to_string(folder.path().join("runs/rod/report.html")).unwrap();
+    assert!(page.contains("<h2>Calibration 1</h2>") && page.contains("id=\"forest\""));
+    assert!(page.contains("<td>alpha (m²&#x2f;s)</td>"));
 }
 
 #[test]
@@ -185,6 +188,110 @@ fn a_file_states_curves_and_priors_and_a_narrow_prior_holds_its_parameter() {
     assert!((alpha - 0.05).abs() < 2e-3, "{alpha}");
 }
 
+/// Makes `file` of the rod at `alpha` with noise, K, of a seed.
+fn measure(folder: &Path, file: &str, alpha: f64, noise: f64, seed: &str) {
+    let (params, noise) = (format!("alpha={alpha}"), format!("{noise} K"));
+    let mut arguments = vec!["solve", "rod.toml", "--params", &params, "--noise", &noise];
+    arguments.extend(["--seed", seed, "--times", "0:10:201", "--out", file]);
+    surrogate(folder, &arguments).expect(0, &[]);
+}
+
+#[test]
+fn held_out_curves_are_predicted_and_not_fitted() {
+    let folder = prepared();
+    measure(folder.path(), "same.csv", ALPHA, NOISE_K, "7");
+    measure(folder.path(), "other.csv", 2.0 * ALPHA, NOISE_K, "8");
+    let alone = calibrate(folder.path(), &["--data", "cell.csv", "--seed", "4"]).json();
+    let with =
+        ["--data", "cell.csv", "--seed", "4", "--predict", "same.csv", "--predict", "other.csv"];
+    let said = calibrate(folder.path(), &with);
+    said.expect(0, &["held out same.csv: 201 points", "predicted other.csv: rms"]);
+    let object = said.json();
+    // they leave no trace in the posterior
+    assert_eq!(object["parameters"], alone["parameters"]);
+    assert_eq!(alone["predictions"], serde_json::json!([]));
+    let [same, other] = [&object["predictions"][0], &object["predictions"][1]];
+    assert!((0.8..0.97).contains(&number(&same["coverage_90"])), "{same}");
+    assert!((0.8..1.3).contains(&(number(&same["rms"]) / NOISE_K)), "{same}");
+    // the same rod it is not, and the predictions do not hide it
+    assert!(
+        number(&other["coverage_90"]) < 0.3 && number(&other["rms"]) > 5.0 * NOISE_K,
+        "{other}"
+    );
+    let done = folder.path().join("runs/rod/calibrations/2");
+    let table = fs::read_to_string(done.join("predict.csv")).unwrap();
+    let head =
+        "curve,number,time_s,middle_K,middle_mean_K,middle_q5_K,middle_q50_K,middle_q95_K,level";
+    assert_eq!(table.lines().next(), Some(head));
+    assert_eq!(table.lines().count(), 1 + 2 * 201);
+    for line in table.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let at = |k: usize| cells[k].parse::<f64>().unwrap();
+        assert!(at(5) < at(6) && at(6) < at(7), "{line}");
+        // the level tells where among the quantiles the measured value lies
+        assert_eq!((0.05..=0.95).contains(&at(8)), (at(5)..=at(7)).contains(&at(3)), "{line}");
+    }
+    for page in [done.join("report.html"), folder.path().join("runs/rod/report.html")] {
+        let page = fs::read_to_string(page).unwrap();
+        assert!(
+            page.contains("<td>other.csv</td><td>held out</td>")
+                && page.contains("id=\"prediction-2\"")
+        );
+    }
+    let model = "[calibrate]\n[[calibrate.predict]]\nfile = \"same.csv\"\n";
+    fs::write(folder.path().join("model.toml"), model).unwrap();
+    let more = ["--data", "cell.csv", "--seed", "4", "--model", "model.toml", "--out", "away"];
+    let said = calibrate(folder.path(), &more);
+    said.expect(0, &["predicted same.csv", "report away/report.html"]);
+    assert_eq!(said.json()["predictions"][0], *same);
+    let again = surrogate(folder.path(), &["report", "away"]);
+    again.expect(0, &["wrote away/report.html"]);
+    let stated = ["--data", "cell.csv", "--predict", "same.csv,alpha=0.03"];
+    calibrate(folder.path(), &stated)
+        .expect(1, &["`alpha` is unknown", "take it out of --predict"]);
+    let wrong = ["--data", "cell.csv", "--predict", "same.csv,alpha"];
+    calibrate(folder.path(), &wrong).expect(1, &["`alpha` in --predict is not NAME=VALUE"]);
+    let sbc = ["--data", "cell.csv", "--predict", "same.csv", "--sbc", "2"];
+    calibrate(folder.path(), &sbc).expect(1, &["--sbc"]);
+}
+
+#[test]
+fn a_misfit_widens_the_predictions_of_new_curves() {
+    let folder = prepared();
+    // the rod follows another law: a bump that no diffusivity makes
+    let bent = |file: &str, phase: f64| {
+        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        let line = |(k, line): (usize, &str)| match (k, line.split_once(',')) {
+            (1.., Some((time, value))) => {
+                let (t, v): (f64, f64) = (time.parse().unwrap(), value.parse().unwrap());
+                format!("{time},{}\n", v + 0.4 * (2.0 * t + phase).sin())
+            }
+            _ => format!("{line}\n"),
+        };
+        let text: String = text.lines().enumerate().map(line).collect();
+        fs::write(folder.path().join(file), text).unwrap();
+    };
+    measure(folder.path(), "new.csv", ALPHA, NOISE_K, "9");
+    bent("cell.csv", 0.0);
+    bent("new.csv", 2.0);
+    let with = |likelihood: &str| {
+        let likelihood = ["--likelihood", likelihood, "--predict", "new.csv", "--certify", "50"];
+        calibrate(folder.path(), &[&["--data", "cell.csv"], &likelihood[..]].concat()).json()
+    };
+    let object = with("discrepancy");
+    let delta = number(&object["noise"]["delta[0]"]["mean"]);
+    let sigma = number(&object["noise"]["sigma[0]"]["mean"]);
+    assert!(delta > 2.0 * sigma, "misfit {delta}, noise {sigma}");
+    let prediction = &object["predictions"][0];
+    assert!((0.8..=1.0).contains(&number(&prediction["coverage_90"])), "{prediction}");
+    let table =
+        fs::read_to_string(folder.path().join("runs/rod/calibrations/1/predict.csv")).unwrap();
+    let row: Vec<&str> = table.lines().nth(50).unwrap().split(',').collect();
+    let width = row[7].parse::<f64>().unwrap() - row[5].parse::<f64>().unwrap();
+    // noise alone would be 2 * 1.645 * sigma wide
+    assert!(width > 2.0 * 1.645 * delta * 0.9, "{width}, misfit {delta}, noise {sigma}");
+}
+
 #[test]
 fn invented_data_rank_their_truth_and_an_interrupted_check_goes_on_to_the_same_ranks() {
     let folder = prepared();
@@ -205,6 +312,8 @@ fn invented_data_rank_their_truth_and_an_interrupted_check_goes_on_to_the_same_r
     assert!(number(&object["energy_j"]) > 0.0, "{object}");
     let table = fs::read_to_string(folder.path().join("whole/sbc.csv")).unwrap();
     assert!(table.starts_with("rank,low,high,alpha,sigma[0]\n"), "{table}");
+    let page = fs::read_to_string(folder.path().join("whole/report.html")).unwrap();
+    assert!(page.contains("id=\"sbc-ecdf\"") && page.contains("3 data sets were invented"));
 }
 
 #[test]
@@ -224,6 +333,9 @@ fn a_parameter_that_the_data_exceed_leans_on_the_box_and_is_refused() {
     let said = calibrate(folder.path(), &["--data", "hot.csv", "--strict"]);
     said.expect(3, &["alpha at its lower end", "no interval", "verdict refused"]);
     assert_eq!(said.json()["verdict"], "refused");
+    let page = fs::read_to_string(folder.path().join("runs/rod/report.html")).unwrap();
+    assert!(page.contains("The box, not the data, bounds (train over a larger one): alpha"));
+    assert!(!page.contains("id=\"forest\"") && !page.contains(">95 %<"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::inputs::Inputs;
 use crate::page::{Section, TableView};
 
 pub(crate) fn energy_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
-    let mut section = Section { title: "Energy", ..Section::default() };
+    let mut section = Section { title: "Energy".to_owned(), ..Section::default() };
     let mut drawn = Vec::new();
     let evaluation = inputs.evaluation.as_ref();
     let against = training::against_energy(&inputs.metrics, evaluation, &inputs.manifest.goals);
@@ -142,6 +142,11 @@ fn interval(q: &Quantity) -> String {
     let (factor, unit) = scaled_unit(unit_of(q).0, q.value.abs());
     let end = |value: f64| number(factor * value, 2);
     format!("{}\u{a0}to\u{a0}{}\u{a0}{unit}", end(q.low), end(q.high))
+}
+
+/// `1.2 mg CO₂e (0.5 to 3.1 mg)`.
+pub(crate) fn with_interval(q: &Quantity) -> String {
+    format!("{} ({})", shown(q, q.value, 3), interval(q))
 }
 
 /// The first forecast, and what came of it.

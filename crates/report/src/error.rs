@@ -22,6 +22,12 @@ pub enum ReportError {
     /// The page could not be put together; our mistake.
     #[error("the page could not be put together: {0}")]
     Template(#[from] minijinja::Error),
+    /// A folder without a finished calibration.
+    #[error("{} holds no finished calibration; `surrogate calibrate … --resume` goes on with one", .path.display())]
+    NoCalibration {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Fewer than two runs to compare.
     #[error("a comparison needs at least two runs; {given} given")]
     TooFewRuns {

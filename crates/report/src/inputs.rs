@@ -84,7 +84,7 @@ fn json<T: DeserializeOwned>(run: &RunDirectory, name: &str) -> Result<T, RunErr
     read_json(&run.file(name))
 }
 
-fn optional<T>(result: Result<T, RunError>, warnings: &mut Vec<String>) -> Option<T> {
+pub(crate) fn optional<T>(result: Result<T, RunError>, warnings: &mut Vec<String>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(RunError::Missing { .. }) => None,

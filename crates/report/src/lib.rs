@@ -1,4 +1,5 @@
-//! Figures, `report.html` and the comparison of runs, made from run directories alone.
+//! Figures, `report.html` and the comparison of runs, made from run directories alone, and the pages
+//! of calibrations, made from their folders.
 //!
 //! ```no_run
 //! # use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@
 //! println!("{}", files.page.display());
 //! let runs = [PathBuf::from("runs/a"), PathBuf::from("runs/b")];
 //! surrogate_report::compare(&runs, Path::new("runs/compare-20261121-0801"))?;
+//! surrogate_report::calibration(Path::new("cell-7"))?; // one that was made with --out
 //! # Ok::<(), surrogate_report::ReportError>(())
 //! ```
 //!
@@ -16,6 +18,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod calibration;
 mod comparison;
 mod energy_accuracy;
 mod energy_section;
@@ -27,6 +30,7 @@ mod inputs;
 pub mod metrics;
 mod page;
 
+pub use calibration::{calibration, is_calibration};
 pub use comparison::compare;
 pub use error::ReportError;
 pub use page::{ReportFiles, report};

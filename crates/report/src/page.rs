@@ -7,18 +7,22 @@ use minijinja::{Environment, Value, context};
 use surrogate_run::schema::Evaluation;
 use surrogate_run::{Manifest, Status, write_atomic};
 
+use crate::calibration;
 use crate::energy_section::{self, energy_section};
 use crate::error::ReportError;
 use crate::figure::text::{count, duration, number, pretty_unit, quantity};
 use crate::figures::{Drawn, curves, parameter_text, parameters, profiles, shown, training};
 use crate::inputs::Inputs;
 
+/// Folder of the figures of a page.
+const FIGURES: &str = "figures";
+
 /// What a report has written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportFiles {
     /// The page.
     pub page: PathBuf,
-    /// Names of the figures, in the order of the page.
+    /// Names of the figures in `figures/`, in the order of the page.
     pub figures: Vec<String>,
     /// Files that are there and cannot be read, in words; the page names them too.
     pub warnings: Vec<String>,
@@ -28,6 +32,8 @@ pub struct ReportFiles {
 #[derive(Debug, Clone)]
 pub(crate) struct FigureView {
     name: String,
+    /// Folder of its files, seen from the page.
+    pub folder: String,
     title: String,
     caption: String,
     svg: String,
@@ -43,9 +49,9 @@ struct NumberView {
 
 /// A line of a table of two columns.
 #[derive(Debug, Clone)]
-struct FactView {
-    name: String,
-    value: String,
+pub(crate) struct FactView {
+    pub name: String,
+    pub value: String,
 }
 
 /// A table.
@@ -57,17 +63,21 @@ pub(crate) struct TableView {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Section {
-    pub title: &'static str,
+    pub title: String,
+    /// Why something is not to be trusted.
+    pub alerts: Vec<String>,
     /// What is missing and why, and other remarks.
     pub notes: Vec<String>,
     pub tables: Vec<TableView>,
     pub figures: Vec<FigureView>,
+    /// Other pages: text and address.
+    pub links: Vec<(String, String)>,
 }
 
 impl From<FigureView> for Value {
     fn from(view: FigureView) -> Self {
-        let FigureView { name, title, caption, svg } = view;
-        context! { name, title, caption, svg }
+        let FigureView { name, folder, title, caption, svg } = view;
+        context! { name, folder, title, caption, svg }
     }
 }
 
@@ -94,8 +104,8 @@ impl From<TableView> for Value {
 
 impl From<Section> for Value {
     fn from(section: Section) -> Self {
-        let Section { title, notes, tables, figures } = section;
-        context! { title, notes, tables, figures }
+        let Section { title, alerts, notes, tables, figures, links } = section;
+        context! { title, alerts, notes, tables, figures, links }
     }
 }
 
@@ -107,7 +117,7 @@ impl From<Section> for Value {
 /// # Errors
 /// [`ReportError::Run`] if there is no readable manifest or a file cannot be written.
 pub fn report(run: &Path) -> Result<ReportFiles, ReportError> {
-    let inputs = Inputs::read(run)?;
+    let mut inputs = Inputs::read(run)?;
     let sections = [result_section(&inputs), training_section(&inputs), energy_section(&inputs)];
     let mut figures = Vec::new();
     let mut views = Vec::new();
@@ -116,6 +126,9 @@ pub fn report(run: &Path) -> Result<ReportFiles, ReportError> {
         section.figures = write_figures(run, drawn)?;
         views.push(section);
     }
+    let (calibrations, unread) = calibration::sections(run)?;
+    views.extend(calibrations);
+    inputs.warnings.extend(unread);
     let manifest = &inputs.manifest;
     let html = render(
         "report.html",
@@ -152,7 +165,7 @@ pub(crate) fn write_figures(
     folder: &Path,
     drawn: Vec<Drawn>,
 ) -> Result<Vec<FigureView>, ReportError> {
-    let figures = folder.join("figures");
+    let figures = folder.join(FIGURES);
     if !drawn.is_empty() {
         fs::create_dir_all(&figures)
             .map_err(|reason| ReportError::Folder { path: figures.clone(), reason })?;
@@ -162,7 +175,8 @@ pub(crate) fn write_figures(
         let svg = figure.svg();
         write_atomic(&figures.join(format!("{}.svg", figure.name)), svg.as_bytes())?;
         table.write_csv(&figures.join(format!("{}.csv", figure.name)))?;
-        views.push(FigureView { name: figure.name, title, caption, svg });
+        let folder = FIGURES.to_owned();
+        views.push(FigureView { name: figure.name, folder, title, caption, svg });
     }
     Ok(views)
 }
@@ -172,6 +186,7 @@ pub(crate) fn render(name: &str, context: Value) -> Result<String, ReportError> 
     environment.add_template("style.css", include_str!("templates/style.css"))?;
     environment.add_template("macros.html", include_str!("templates/macros.html"))?;
     environment.add_template("report.html", include_str!("templates/report.html"))?;
+    environment.add_template("calibration.html", include_str!("templates/calibration.html"))?;
     environment.add_template("comparison.html", include_str!("templates/comparison.html"))?;
     Ok(environment.get_template(name)?.render(context)?)
 }
@@ -273,7 +288,7 @@ fn energy_number(inputs: &Inputs) -> NumberView {
 }
 
 fn result_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
-    let mut section = Section { title: "Result", ..Section::default() };
+    let mut section = Section { title: "Result".to_owned(), ..Section::default() };
     let mut drawn = Vec::new();
     let Some(evaluation) = &inputs.evaluation else {
         section.notes.push(
@@ -347,7 +362,7 @@ fn error_table(evaluation: &Evaluation, manifest: &Manifest) -> TableView {
 }
 
 fn training_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
-    let mut section = Section { title: "Training", ..Section::default() };
+    let mut section = Section { title: "Training".to_owned(), ..Section::default() };
     let mut drawn = Vec::new();
     let evaluation = inputs.evaluation.as_ref();
     match training::loss(&inputs.metrics) {

@@ -18,7 +18,7 @@
 //!   curves.csv         outputs at parameter points              table
 //!   profiles.csv       fields at parameter points and times     table
 //!   results.h5         the same and more, for notebooks         results
-//!   posterior.nc       draws of a calibration, for ArviZ          inference
+//!   calibrations/1     posterior.nc for ArviZ, tables, a page     inference
 //!   checkpoints/       last.ckpt, best.ckpt                     checkpoint
 //!   figures/           *.svg with the *.csv they were drawn from (written by surrogate-report)
 //!   report.html

@@ -89,10 +89,43 @@ impl SurrogateError {
         self.left_out
     }
 
+    /// Mean and variance of the error at a point.
+    ///
+    /// # Panics
+    /// For a point beyond the last.
+    #[must_use]
+    pub fn moments(&self, point: usize) -> (f64, f64) {
+        (self.mean[point], self.modes.iter().map(|mode| mode[point] * mode[point]).sum())
+    }
+
     /// Root mean square of the error that mean and widened modes describe.
     #[must_use]
     pub fn rms(&self) -> f64 {
         let squares = self.modes.iter().flatten().chain(&self.mean).map(|x| x * x).sum::<f64>();
         (squares / self.points() as f64).sqrt()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_at_the_points_make_up_the_rms() {
+        // one shape of several sizes: all of it is in the mean and one mode
+        let shape = [1.0, -2.0, 0.5];
+        let errors: Vec<Vec<f64>> = (0..20)
+            .map(|k| shape.iter().map(|s| s * (3.0 + 0.1 * f64::from(k))).collect())
+            .collect();
+        let error = SurrogateError::from_validation(&errors, 8).unwrap();
+        let moments: Vec<(f64, f64)> = (0..3).map(|i| error.moments(i)).collect();
+        for ((mean, variance), s) in moments.iter().zip(shape) {
+            assert!((mean - 3.95 * s).abs() < 1e-12);
+            // variance of the sizes, 0.35, widened by (1 + 1/20) 19 / 17
+            assert!((variance / (s * s) - 0.35 * 1.05 * 19.0 / 17.0).abs() < 1e-9, "{variance}");
+        }
+        let sum: f64 = moments.iter().map(|(mean, variance)| mean * mean + variance).sum();
+        assert!((error.rms() - (sum / 3.0).sqrt()).abs() < 1e-12);
     }
 }

@@ -1,22 +1,27 @@
 //! `surrogate report`
 
+use std::path::Path;
+
+use surrogate_report::is_calibration;
+
 use crate::args::Report;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::trained::find;
 
-/// Writes the report of each run, and a comparison if there are several.
+/// Writes the report of a run or of a calibration, or a comparison of several runs.
 pub fn run(arguments: &Report, terminal: &Terminal) -> Result<u8, Failure> {
-    let mut folders = Vec::new();
-    for text in &arguments.runs {
-        folders.push(find(text)?.path().to_path_buf());
-    }
-    let page = match folders.as_slice() {
-        [one] => surrogate_report::report(one)?,
+    let page = match arguments.runs.as_slice() {
+        [one] if is_calibration(Path::new(one)) => surrogate_report::calibration(Path::new(one))?,
+        [one] => surrogate_report::report(find(one)?.path())?,
         several => {
+            let mut folders = Vec::new();
+            for text in several {
+                folders.push(find(text)?.path().to_path_buf());
+            }
             let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
             let folder = surrogate_run::runs_folder(None).join(format!("compare-{now}"));
-            surrogate_report::compare(several, &folder)?
+            surrogate_report::compare(&folders, &folder)?
         }
     }
     .page;

@@ -173,7 +173,7 @@ impl Axis {
                 let value = 10_f64.powf(at);
                 let labelled = match digit {
                     1 => exponent.rem_euclid(every) == 0,
-                    2 | 5 => decades < 2.3,
+                    2 | 5 => decades < 2.3 && 3.0 * decades <= most as f64 + 1.0,
                     3 => decades < 0.8,
                     _ => false,
                 };
@@ -239,6 +239,9 @@ mod tests {
         assert!(labels(&axis, 6).len() <= 7);
         let axis = Axis::log("Energy", "J", [20.0, 300.0]);
         assert!(labels(&axis, 6).contains(&"50".to_owned()));
+        // no room for them beside the powers of ten
+        let axis = Axis::log("Diffusivity", "m²/s", [1e-15, 1e-13]);
+        assert_eq!(labels(&axis, 4), ["10⁻¹⁵", "10⁻¹⁴", "10⁻¹³"]);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use super::{Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch};
 const TICK_SIZE: f64 = 11.0;
 const LABEL_SIZE: f64 = 12.0;
 const TICK: f64 = 4.0;
+/// Width of panels whose ticks stand closer together, px.
+const NARROW: f64 = 210.0;
 const FONT: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
 /// A rectangle, px.
@@ -159,6 +161,9 @@ fn most_ticks(length: f64, room: f64) -> usize {
 fn layout(figure: &Figure, legend_rows: usize) -> (Vec<Placed<'_>>, f64) {
     let columns = figure.columns.max(1);
     let y_ticks = |panel: &Panel| {
+        if !panel.y_ticks {
+            return Ticks { major: Vec::new(), minor: Vec::new(), label: panel.y.name.clone() };
+        }
         let height = figure.rows.get(panel.row).copied().unwrap_or(200.0);
         panel.y.ticks(most_ticks(height, 40.0).max(4))
     };
@@ -194,7 +199,8 @@ fn layout(figure: &Figure, legend_rows: usize) -> (Vec<Placed<'_>>, f64) {
             let column = panel.column as f64;
             let left = before + lefts[panel.column] + column * (panel_width + 10.0);
             let frame = Frame { left, top, width: panel_width, height };
-            let x = panel.x.ticks(most_ticks(panel_width, 82.0));
+            let room = if panel_width < NARROW { 40.0 } else { 82.0 };
+            let x = panel.x.ticks(most_ticks(panel_width, room));
             placed.push(Placed { panel, frame, x, y: y_ticks(panel) });
         }
         top += height + if in_row().any(|p| p.x_labels) { 44.0 } else { 6.0 };
@@ -298,6 +304,44 @@ fn place(panel: &Panel, frame: &Frame, point: (f64, f64)) -> Option<(f64, f64)> 
     Some((at.0.clamp(-1e4, 1e4), at.1.clamp(-1e4, 1e4)))
 }
 
+fn draw_specks(
+    canvas: &mut Canvas,
+    panel: &Panel,
+    frame: &Frame,
+    points: &[(f64, f64)],
+    colour: &str,
+    size: f64,
+) {
+    let mut path = String::new();
+    for (x, y) in points.iter().filter_map(|&point| place(panel, frame, point)) {
+        let _ = write!(path, "M{x:.1} {y:.1}h0");
+    }
+    let _ = write!(
+        canvas.0,
+        r#"<path d="{path}" fill="none" stroke="{colour}" stroke-opacity="0.45" stroke-width="{size}" stroke-linecap="round"/>"#
+    );
+}
+
+fn draw_area(
+    canvas: &mut Canvas,
+    panel: &Panel,
+    frame: &Frame,
+    points: &[(f64, f64, f64)],
+    colour: &str,
+) {
+    let ends = |end: fn(&(f64, f64, f64)) -> f64| {
+        points.iter().filter_map(move |p| place(panel, frame, (p.0, end(p))))
+    };
+    let upper = ends(|p| p.2);
+    let lower: Vec<(f64, f64)> = ends(|p| p.1).collect();
+    let outline = upper.chain(lower.into_iter().rev());
+    let corners: Vec<String> = outline.map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+    if !corners.is_empty() {
+        let path = corners.join("L");
+        let _ = write!(canvas.0, r#"<path d="M{path}Z" fill="{colour}" fill-opacity="0.22"/>"#);
+    }
+}
+
 fn draw_clipped(canvas: &mut Canvas, panel: &Panel, frame: &Frame, mark: &Mark) {
     match mark {
         Mark::Line { points, colour, width, dash } => {
@@ -327,6 +371,10 @@ fn draw_clipped(canvas: &mut Canvas, panel: &Panel, frame: &Frame, mark: &Mark) 
                 canvas.rect(a.0.min(b.0), a.1.min(b.1), w, h, &style);
             }
         }
+        Mark::Specks { points, colour, size } => {
+            draw_specks(canvas, panel, frame, points, colour, *size);
+        }
+        Mark::Area { points, colour } => draw_area(canvas, panel, frame, points, colour),
         Mark::Band { x, colour, .. } => {
             if let (Some(a), Some(b)) = (place_x(panel, frame, x.0), place_x(panel, frame, x.1)) {
                 let style = format!(r#"fill="{colour}" fill-opacity="0.13""#);
@@ -422,7 +470,7 @@ fn draw_unclipped(
                 );
             }
         }
-        Mark::Line { .. } | Mark::Cell { .. } => {}
+        Mark::Line { .. } | Mark::Cell { .. } | Mark::Specks { .. } | Mark::Area { .. } => {}
     }
 }
 

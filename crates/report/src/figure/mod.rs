@@ -56,6 +56,10 @@ pub(crate) enum Mark {
     Dots { points: Vec<(f64, f64)>, colour: String, radius: f64, shape: Shape },
     /// A filled rectangle.
     Cell { x: (f64, f64), y: (f64, f64), colour: String },
+    /// Many small points, of this size (px), that shine through each other.
+    Specks { points: Vec<(f64, f64)>, colour: String, size: f64 },
+    /// A pale area between two lines: place, lower and upper end.
+    Area { points: Vec<(f64, f64, f64)>, colour: String },
     /// A vertical band over the whole height with a name at the top.
     Band { x: (f64, f64), colour: String, label: String },
     /// A vertical line over the whole height with a name at the top; at minus infinity the name
@@ -88,13 +92,16 @@ pub(crate) struct Panel {
     pub x_labels: bool,
     /// Whether the vertical axis has numbers and a label.
     pub y_labels: bool,
+    /// Whether the vertical axis has ticks and grid lines.
+    pub y_ticks: bool,
 }
 
 impl Panel {
     /// A panel with labels on both axes.
     pub(crate) fn new(row: usize, column: usize, x: Axis, y: Axis) -> Self {
         let title = String::new();
-        Self { row, column, x, y, marks: Vec::new(), title, x_labels: true, y_labels: true }
+        let (x_labels, y_labels, y_ticks) = (true, true, true);
+        Self { row, column, x, y, marks: Vec::new(), title, x_labels, y_labels, y_ticks }
     }
 }
 

@@ -1,11 +1,16 @@
 //! The figures of a report, one kind a file; each comes with the table that it was drawn from.
 
+pub(crate) mod chains;
 pub(crate) mod curves;
 pub(crate) mod energy;
+pub(crate) mod forest;
+pub(crate) mod pairs;
 pub(crate) mod parameters;
 pub(crate) mod pareto;
+pub(crate) mod predictive;
 pub(crate) mod profiles;
 pub(crate) mod training;
+pub(crate) mod truths;
 
 use std::collections::BTreeMap;
 

@@ -18,6 +18,10 @@ pub struct Calibrate {
     /// to (the window, in the file's time), at_least (of the observed).
     #[arg(long, required_unless_present = "model", value_name = "FILE[,NAME=VALUE…]")]
     pub data: Vec<String>,
+    /// Measured curve that is not fitted, but held against what the posterior predicts of it; written
+    /// as in --data.
+    #[arg(long, value_name = "FILE[,NAME=VALUE…]", conflicts_with = "sbc")]
+    pub predict: Vec<String>,
     /// Unknowns [default: all parameters that no curve states]. Others stay at their nominal values.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub parameters: Vec<String>,

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use surrogate_meter::EnergyReport;
 use surrogate_problem::Problem;
-use surrogate_problem::model::Output;
 use surrogate_run::RunDirectory;
 
 use super::arguments::Calibrate;
@@ -15,8 +14,10 @@ use super::place::Place;
 use super::predictive::Fit;
 use super::repaid::Repaid;
 use super::sampling::Drawn;
+use super::study::Study;
 use super::verdict::Judged;
 use crate::failure::Failure;
+use crate::places::time_coordinate;
 use crate::terminal::Terminal;
 
 /// Energy of sampling and of the certificate, J.
@@ -37,12 +38,12 @@ pub struct Found<'a> {
     pub judged: Judged,
     /// How they lie to the data.
     pub fits: Vec<Fit>,
+    /// How they lie to the curves held out.
+    pub predictions: Vec<Fit>,
     /// Units of the unknowns.
     pub units: Units,
-    /// What was measured.
-    pub output: Output,
-    /// The data.
-    pub curves: Vec<Experiment>,
+    /// What was asked.
+    pub study: &'a Study,
 }
 
 impl Found<'_> {
@@ -70,16 +71,8 @@ impl Found<'_> {
                 100.0 * line.contraction,
             ));
         }
-        let (f, unit) = (self.output.unit.factor, &self.output.unit.text);
-        for fit in &self.fits {
-            terminal.say(format!(
-                "fit       {}: rms {:.3e} {unit}, {:.0} % within the predicted 90 %, neighbours correlate {:.2}",
-                fit.name,
-                fit.rms / f,
-                100.0 * fit.coverage_90,
-                fit.autocorrelation
-            ));
-        }
+        self.fits.iter().for_each(|fit| self.say_fit("fit", fit, terminal));
+        self.predictions.iter().for_each(|fit| self.say_fit("predicted", fit, terminal));
         if let Some(c) = &self.certified {
             terminal.say(format!(
                 "reference {} draws solved: k-hat {:.2} (at most {:.2}), greatest shift {:.2} sd, {:.0} effective",
@@ -97,19 +90,44 @@ impl Found<'_> {
         terminal.say(format!("verdict   {}", self.judged.word()));
     }
 
+    fn say_fit(&self, what: &str, fit: &Fit, terminal: &Terminal) {
+        terminal.say(format!(
+            "{what:9} {}: rms {:.3e} {}, {:.0} % within the predicted 90 %, neighbours correlate {:.2}",
+            fit.name,
+            fit.rms / self.study.output.unit.factor,
+            self.study.output.unit.text,
+            100.0 * fit.coverage_90,
+            fit.autocorrelation
+        ));
+        if fit.failed > 0 {
+            let (failed, name) = (fit.failed, &fit.name);
+            terminal.warn(format!("{failed} draws give no curve to hold against {name}"));
+        }
+    }
+
     /// `summary.json`, which is also the object on stdout.
     pub fn summary(&self, arguments: &Calibrate, report: &EnergyReport) -> Value {
         let p = self.models.unknowns;
         let (sampling_j, certify_j) = own_j(report);
         let ess = self.judged.least_ess(p);
+        let problem = &self.study.trained.problem;
+        let time = time_coordinate(problem).map(|t| &problem.coordinates[t].unit.text);
         json!({
-            "parameters": outputs::parameters(&self.judged, &self.units, 0..p),
-            "noise": outputs::parameters(&self.judged, &self.units, p..self.judged.lines.len()),
+            "run": self.study.trained.run.name(),
+            "title": problem.title,
+            "parameters": outputs::parameters(self, 0..p),
+            "noise": outputs::parameters(self, p..self.judged.lines.len()),
             "k_hat": self.certified.as_ref().map(|c| c.k_hat),
             "verdict": self.judged.word(),
+            "observed": {
+                "name": self.study.output.name,
+                "unit": crate::record::unit(&self.study.output.unit.text),
+                "time_unit": time,
+            },
             "reasons": self.judged.reasons,
             "remarks": self.judged.remarks,
-            "fits": outputs::fits(&self.fits, &self.output),
+            "fits": outputs::fits(&self.fits, &self.study.output),
+            "predictions": outputs::fits(&self.predictions, &self.study.output),
             "informed_directions": self.judged.informed,
             "divergences": self.judged.divergences,
             "e_bfmi": self.judged.e_bfmi,
@@ -121,7 +139,7 @@ impl Found<'_> {
             })),
             "acceptance": self.drawn.exact,
             "independent_shares": self.models.shares,
-            "surrogate_error_rms": self.models.error_rms.map(|e| e / self.output.unit.factor),
+            "surrogate_error_rms": self.models.error.map(|e| e.rms() / self.study.output.unit.factor),
             "gradients": self.drawn.draws.gradients(),
             "sampling_j": sampling_j,
             "certify_j": certify_j,
@@ -139,7 +157,7 @@ impl Found<'_> {
     pub fn repaid(&self, run: &RunDirectory, report: &EnergyReport) -> Option<Repaid> {
         let (sampling_j, certify_j) = own_j(report);
         let evaluations = self.drawn.draws.gradients();
-        Repaid::of(run, evaluations, self.curves.len(), sampling_j + certify_j)
+        Repaid::of(run, evaluations, self.study.curves.len(), sampling_j + certify_j)
     }
 
     /// Writes all files of the calibration.
@@ -147,10 +165,17 @@ impl Found<'_> {
     /// # Errors
     /// A folder that cannot be written.
     pub fn write(&self, place: &Place, problem: &Problem, summary: &Value) -> Result<(), Failure> {
-        let folder = &place.folder;
+        let (folder, study) = (&place.folder, self.study);
         outputs::posterior_nc(folder, problem, self)?;
         outputs::draws_csv(folder, &self.judged, &self.units)?;
-        outputs::fit_csv(folder, problem, &self.output, &self.curves, &self.fits)?;
+        outputs::prior_csv(folder, self)?;
+        let curves = |name: &str, curves: &[Experiment], fits: &[Fit]| {
+            outputs::curves_csv(&folder.join(name), problem, &study.output, curves, fits)
+        };
+        curves("fit.csv", &study.curves, &self.fits)?;
+        if let Some(held_out) = &study.held_out {
+            curves("predict.csv", &held_out.curves, &self.predictions)?;
+        }
         surrogate_run::write_json(&folder.join("summary.json"), summary)?;
         place.finish()
     }

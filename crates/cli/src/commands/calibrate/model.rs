@@ -31,17 +31,26 @@ const SHARE_SEED: u64 = 20_261_123;
 /// Size of measured values, in ranges of the surrogate, from which their unit must be wrong.
 const WRONG_UNIT: f64 = 30.0;
 
+/// Both models of some curves.
+pub struct Sides {
+    /// The surrogate.
+    pub surrogate: SurrogateCurves,
+    /// The reference solver; why there is none, where there is none.
+    pub full: Result<SolverCurves, String>,
+    /// Values at which a curve ends, SI.
+    pub limits: Limits,
+    /// Points of each curve.
+    lengths: Vec<usize>,
+}
+
 /// Both models of the curves, and how measurements scatter about them.
 pub struct Prepared {
-    curves: SurrogateCurves,
-    /// Why there is no reference solver, where there is none.
-    full: Result<SolverCurves, String>,
+    sides: Sides,
     error: Option<SurrogateError>,
     /// Unknown parameters of the surrogate, then those of the noise.
     parameters: Vec<Parameter>,
     joint: Option<(Vec<usize>, MultivariateNormal)>,
     scatter: Scatter,
-    limits: Limits,
 }
 
 /// What is sampled, and what certifies it.
@@ -56,10 +65,88 @@ pub struct Models<'a> {
     pub scatter: Scatter,
     /// Values at which a curve ends, SI.
     pub limits: Limits,
-    /// Root mean square of the surrogate's error over its box, SI, where it was measured.
-    pub error_rms: Option<f64>,
+    /// The surrogate's error over its box, SI, where it was measured.
+    pub error: Option<&'a SurrogateError>,
     /// Share of each curve's points that count as independent.
     pub shares: Vec<f64>,
+}
+
+impl Sides {
+    /// Compiles the surrogate and prepares the solver.
+    ///
+    /// # Errors
+    /// Values that cannot be of the output's unit.
+    pub fn new(
+        trained: &mut Trained,
+        output: &Output,
+        unknowns: &Unknowns,
+        experiments: &[Experiment],
+    ) -> Result<Self, Failure> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let surrogate = SurrogateCurves::new(trained, output, unknowns, experiments, threads)?;
+        let problem = &trained.problem;
+        check_unit(&surrogate, problem, output, unknowns, experiments)?;
+        let full = solver_curves(problem, output, unknowns, experiments);
+        let lengths = experiments.iter().map(|e| e.times.len()).collect();
+        Ok(Self { surrogate, full, limits: output.limits, lengths })
+    }
+
+    /// The surrogate's error at the points of the curves by the solver, where the likelihood counts
+    /// it.
+    ///
+    /// # Errors
+    /// A solver that fails at half of the box.
+    pub fn error(
+        &self,
+        scatter: Scatter,
+        problem: &Problem,
+        unknowns: &Unknowns,
+    ) -> Result<Option<SurrogateError>, Failure> {
+        match (&self.full, scatter) {
+            (Ok(full), scatter) if aware(scatter) => {
+                self.error_by(full, problem, unknowns).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Solver less surrogate at random parameter vectors, zero where a curve has ended. Vectors at which
+    /// the solver fails are left out.
+    fn error_by(
+        &self,
+        full: &SolverCurves,
+        problem: &Problem,
+        unknowns: &Unknowns,
+    ) -> Result<SurrogateError, Failure> {
+        let x = random_vectors(problem, unknowns, ERROR_POINTS);
+        let before_end = |full: &[f64], surrogate: &[f64]| -> Vec<f64> {
+            let mut error: Vec<f64> = full.iter().zip(surrogate).map(|(f, s)| f - s).collect();
+            let mut start = 0;
+            for length in &self.lengths {
+                let curve = start..start + length;
+                if let Some(end) = full[curve.clone()].iter().position(|v| self.limits.passed(*v)) {
+                    error[start + end..curve.end].fill(0.0);
+                }
+                start = curve.end;
+            }
+            error
+        };
+        let pairs = values_of(full, &x)?.into_iter().zip(values_of(&self.surrogate, &x)?);
+        let errors: Vec<Vec<f64>> = pairs
+            .map(|(f, s)| before_end(&f, &s))
+            .filter(|e| e.iter().all(|v| v.is_finite()))
+            .collect();
+        if errors.len() < ERROR_POINTS / 2 {
+            return Err(Failure::helped(
+                format!(
+                    "the reference solver fails at {} of {ERROR_POINTS} parameter points",
+                    ERROR_POINTS - errors.len()
+                ),
+                "--likelihood iid leaves the surrogate's error out; or narrow the box in the problem file",
+            ));
+        }
+        Ok(SurrogateError::from_validation(&errors, ERROR_MODES)?)
+    }
 }
 
 impl Prepared {
@@ -76,27 +163,17 @@ impl Prepared {
         experiments: &[Experiment],
         terminal: &Terminal,
     ) -> Result<Self, Failure> {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let curves = SurrogateCurves::new(trained, output, unknowns, experiments, threads)?;
+        let sides = Sides::new(trained, output, unknowns, experiments)?;
         let problem = &trained.problem;
-        check_unit(&curves, problem, output, unknowns, experiments)?;
-        let full = solver_curves(problem, output, unknowns, experiments);
-        let scatter = scatter(plan.likelihood, full.as_ref().err(), terminal)?;
-        let error = match &full {
-            Ok(full) if aware(scatter) => {
-                let pair = (&curves, full);
-                Some(surrogate_error(pair, problem, output.limits, unknowns, experiments)?)
-            }
-            _ => None,
-        };
+        let scatter = scatter(plan.likelihood, sides.full.as_ref().err(), terminal)?;
+        let error = sides.error(scatter, problem, unknowns)?;
         let noise = plan.noise.as_ref();
         let noise =
             noise.map(|n| crate::noise::parse(n, &output.name, &output.unit)).transpose()?;
-        let names = likelihood(&curves, measured(experiments), scatter, None)?.nuisances();
+        let names = likelihood(&sides.surrogate, measured(experiments), scatter, None)?.nuisances();
         let (mut parameters, joint) = plan.priors.of(unknowns, problem)?;
         parameters.extend(noise_priors(&names, experiments, noise)?);
-        let limits = output.limits;
-        Ok(Self { curves, full, error, parameters, joint, scatter, limits })
+        Ok(Self { sides, error, parameters, joint, scatter })
     }
 
     /// Posteriors given data at the times of the experiments.
@@ -104,23 +181,22 @@ impl Prepared {
     /// # Errors
     /// Data that are not finite, or not at those times.
     pub fn models(&self, data: &[Curve]) -> Result<Models<'_>, Failure> {
-        let (scatter, error) = (self.scatter, self.error.clone());
-        let plain = likelihood(&self.curves, data.to_vec(), scatter, error)?;
+        let (Sides { surrogate, full, limits, .. }, error) = (&self.sides, &self.error);
+        let (scatter, unknowns, limits) = (self.scatter, surrogate.parameters(), *limits);
+        let plain = likelihood(surrogate, data.to_vec(), scatter, error.clone())?;
         let shares = match scatter {
             Scatter::Misfit => self.shares(&plain, data)?,
             _ => vec![1.0; data.len()],
         };
         let surrogate = self.posterior(plain.with_shares(shares.clone())?)?;
-        let full = match &self.full {
+        let full = match full {
             Ok(full) => {
                 let likelihood = likelihood(full, data.to_vec(), scatter, None)?;
                 Ok(self.posterior(likelihood.with_shares(shares.clone())?)?)
             }
             Err(why) => Err(why.as_str()),
         };
-        let error_rms = self.error.as_ref().map(SurrogateError::rms);
-        let (unknowns, limits) = (self.curves.parameters(), self.limits);
-        Ok(Models { surrogate, full, unknowns, scatter, limits, error_rms, shares })
+        Ok(Models { surrogate, full, unknowns, scatter, limits, error: error.as_ref(), shares })
     }
 
     /// Shares of independent points of each curve, by the residuals at the best parameters, which in
@@ -130,12 +206,13 @@ impl Prepared {
         plain: &CurveLikelihood<&SurrogateCurves>,
         data: &[Curve],
     ) -> Result<Vec<f64>, Failure> {
+        let model = &self.sides.surrogate;
         let mut shares = vec![1.0; data.len()];
         for _ in 0..SHARE_ROUNDS {
             let posterior = self.posterior(plain.clone().with_shares(shares.clone())?)?;
             let best = sampling::modes(SHARE_SEED, &posterior, &posterior)?.swap_remove(0);
             let x = posterior.parameters_at(&best.x);
-            let predicted = values_of(&&self.curves, &x[..self.curves.parameters()])?.remove(0);
+            let predicted = values_of(model, &x[..model.parameters()])?.remove(0);
             let mut start = 0;
             for (share, curve) in shares.iter_mut().zip(data) {
                 let residuals: Vec<f64> =
@@ -229,45 +306,6 @@ fn values_of<M: CurveModel>(model: &M, x: &[f64]) -> Result<Vec<Vec<f64>>, Failu
     let (mut values, mut jacobian) = (vec![0.0; count * n], vec![0.0; count * n * p]);
     model.predict(x, &mut values, &mut jacobian).map_err(CalibrateError::from)?;
     Ok(values.chunks_exact(n).map(<[f64]>::to_vec).collect())
-}
-
-/// Solver less surrogate at random parameter vectors, zero where a curve has ended. Vectors at which
-/// the solver fails are left out.
-fn surrogate_error(
-    (curves, full): (&SurrogateCurves, &SolverCurves),
-    problem: &Problem,
-    limits: Limits,
-    unknowns: &Unknowns,
-    experiments: &[Experiment],
-) -> Result<SurrogateError, Failure> {
-    let x = random_vectors(problem, unknowns, ERROR_POINTS);
-    let before_end = |full: &[f64], surrogate: &[f64]| -> Vec<f64> {
-        let mut error: Vec<f64> = full.iter().zip(surrogate).map(|(f, s)| f - s).collect();
-        let mut start = 0;
-        for experiment in experiments {
-            let curve = start..start + experiment.times.len();
-            if let Some(end) = full[curve.clone()].iter().position(|v| limits.passed(*v)) {
-                error[start + end..curve.end].fill(0.0);
-            }
-            start = curve.end;
-        }
-        error
-    };
-    let pairs = values_of(full, &x)?.into_iter().zip(values_of(curves, &x)?);
-    let errors: Vec<Vec<f64>> = pairs
-        .map(|(f, s)| before_end(&f, &s))
-        .filter(|e| e.iter().all(|v| v.is_finite()))
-        .collect();
-    if errors.len() < ERROR_POINTS / 2 {
-        return Err(Failure::helped(
-            format!(
-                "the reference solver fails at {} of {ERROR_POINTS} parameter points",
-                ERROR_POINTS - errors.len()
-            ),
-            "--likelihood iid leaves the surrogate's error out; or narrow the box in the problem file",
-        ));
-    }
-    Ok(SurrogateError::from_validation(&errors, ERROR_MODES)?)
 }
 
 /// Refuses values far outside all that the surrogate gives: a unit is wrong.

@@ -1,9 +1,10 @@
-//! What a calibration leaves behind: `posterior.nc`, `draws.csv`, `fit.csv`, `summary.json`.
+//! What a calibration leaves behind: `posterior.nc`, `draws.csv`, `prior.csv`, `fit.csv`,
+//! `predict.csv`, `summary.json`.
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use surrogate_calibrate::{Chain, Draws};
+use surrogate_calibrate::{Chain, Draws, Transform};
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Output, Unit};
 use surrogate_run::{
@@ -50,19 +51,25 @@ impl Units {
 }
 
 /// `{NAME: {mean, sd, …}}` of unknowns `range`, in the units of the files.
-pub fn parameters(judged: &Judged, units: &Units, range: std::ops::Range<usize>) -> Value {
+pub fn parameters(found: &Found<'_>, range: std::ops::Range<usize>) -> Value {
     let mut out = Map::new();
     for k in range {
-        let (line, (_, f)) = (&judged.lines[k], units.of(k));
-        let s = &line.summary;
+        let (line, (unit, f)) = (&found.judged.lines[k], found.units.of(k));
+        let (s, unknown) = (&line.summary, &found.models.surrogate.parameters[k]);
+        let ends = [unknown.range().0 / f, unknown.range().1 / f];
+        let logarithmic = matches!(unknown.transform(), Transform::LogInterval { .. });
+        let before = line.before.map(|(mean, sd)| json!({ "mean": mean / f, "sd": sd / f }));
         out.insert(
             line.name.clone(),
             json!({
-                "mean": s.mean / f, "sd": s.sd / f,
+                "unit": unit, "mean": s.mean / f, "sd": s.sd / f,
                 "q5": s.q5 / f, "q50": s.q50 / f, "q95": s.q95 / f,
                 "r_hat": s.r_hat, "ess_bulk": s.ess_bulk, "ess_tail": s.ess_tail,
                 "mcse_mean": s.mcse_mean / f, "contraction": line.contraction,
                 "mass_at_faces": [line.faces.low, line.faces.high],
+                "before_weights": before,
+                "box": ends.iter().all(|v| v.is_finite()).then_some(ends),
+                "scale": if logarithmic { "log" } else { "linear" },
             }),
         );
     }
@@ -75,6 +82,7 @@ pub fn fits(fits: &[Fit], output: &Output) -> Value {
         json!({
             "curve": fit.name, "points": fit.points, "rms": fit.rms / output.unit.factor,
             "coverage_90": fit.coverage_90, "autocorrelation": fit.autocorrelation,
+            "draws_without_curve": fit.failed,
         })
     };
     fits.iter().map(one).collect()
@@ -102,12 +110,55 @@ pub fn draws_csv(folder: &Path, judged: &Judged, units: &Units) -> Result<(), Fa
     Ok(Table::new(columns).write_csv(&folder.join("draws.csv"))?)
 }
 
-/// Data, mean prediction and its level, point by point.
+/// Places along each unknown at which its prior is told.
+const PRIOR_PLACES: usize = 41;
+/// Ratio of the greatest and least draw from which places are even in the logarithm.
+const LOG_FROM: f64 = 4.0;
+
+/// Prior probability of values up to each of some places that span the draws, by unknown, in the
+/// units of the files. That of a joint prior is the share of draws from it.
 ///
 /// # Errors
 /// A folder that cannot be written.
-pub fn fit_csv(
-    folder: &Path,
+pub fn prior_csv(folder: &Path, found: &Found<'_>) -> Result<(), Failure> {
+    let Found { judged, units, models, .. } = found;
+    let (mut names, mut values, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
+    for (k, unknown) in models.surrogate.parameters.iter().enumerate() {
+        let draws = judged.draws.positions().map(|x| x[k]);
+        let (low, high) =
+            draws.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let logarithmic = matches!(unknown.transform(), Transform::LogInterval { .. });
+        for place in 0..PRIOR_PLACES {
+            let part = place as f64 / (PRIOR_PLACES - 1) as f64;
+            let at = match logarithmic && high > LOG_FROM * low {
+                true => low * (high / low).powf(part),
+                false => low + (high - low) * part,
+            };
+            let below = || {
+                let prior = &judged.prior;
+                let count = prior.positions().filter(|x| x[k] <= at).count();
+                count as f64 / (prior.draws() * prior.chains.len()) as f64
+            };
+            let cdf = unknown.cdf(at);
+            names.push(unknown.name.clone());
+            values.push(at / units.of(k).1);
+            probabilities.push(if cdf.is_nan() { below() } else { cdf });
+        }
+    }
+    let table = Table::new(vec![
+        Column::words("unknown", names),
+        Column::numbers("value", "", values),
+        Column::numbers("prior_below", "", probabilities),
+    ]);
+    Ok(table.write_csv(&folder.join("prior.csv"))?)
+}
+
+/// Data, mean prediction, its quantiles with noise, and the level of the data, point by point.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn curves_csv(
+    path: &Path,
     problem: &Problem,
     output: &Output,
     curves: &[Experiment],
@@ -122,14 +173,20 @@ pub fn fit_csv(
     };
     let scaled = |v: &[f64], by: f64| v.iter().map(|x| x / by).collect::<Vec<f64>>();
     let names = curves.iter().flat_map(|c| vec![c.name.clone(); c.times.len()]).collect();
-    let table = Table::new(vec![
+    let numbers = curves.iter().enumerate().flat_map(|(k, c)| vec![k as f64; c.times.len()]);
+    let mut columns = vec![
         Column::words("curve", names),
+        Column::numbers("number", "", numbers.collect()),
         Column::numbers("time", &time_unit, all(&|c, _| scaled(&c.times, time_factor))),
         Column::numbers(&output.name, &unit, all(&|c, _| scaled(&c.values, f))),
         Column::numbers(&format!("{}_mean", output.name), &unit, all(&|_, x| scaled(&x.mean, f))),
-        Column::numbers("level", "", all(&|_, x| x.level.clone())),
-    ]);
-    Ok(table.write_csv(&folder.join("fit.csv"))?)
+    ];
+    for (k, name) in ["q5", "q50", "q95"].into_iter().enumerate() {
+        let values = all(&|_, x| scaled(&x.quantiles[k], f));
+        columns.push(Column::numbers(&format!("{}_{name}", output.name), &unit, values));
+    }
+    columns.push(Column::numbers("level", "", all(&|_, x| x.level.clone())));
+    Ok(Table::new(columns).write_csv(path)?)
 }
 
 /// Draws, what happened while they were made, data and predictions of them, for `ArviZ`. `posterior`
@@ -160,11 +217,11 @@ pub fn posterior_nc(folder: &Path, problem: &Problem, found: &Found<'_>) -> Resu
 /// `observed_data` and `posterior_predictive`: a variable and a dimension of times for each curve.
 fn data_groups(problem: &Problem, found: &Found<'_>) -> Vec<InferenceGroup> {
     let time = time_coordinate(problem).map_or(1.0, |t| problem.coordinates[t].unit.factor);
-    let unit = crate::record::unit(&found.output.unit.text);
-    let f = found.output.unit.factor;
+    let unit = crate::record::unit(&found.study.output.unit.text);
+    let f = found.study.output.unit.factor;
     let (mut axes, mut observed, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
-    for (c, (curve, fit)) in found.curves.iter().zip(&found.fits).enumerate() {
-        let (name, axis) = (format!("{}[{c}]", found.output.name), format!("time[{c}]"));
+    for (c, (curve, fit)) in found.study.curves.iter().zip(&found.fits).enumerate() {
+        let (name, axis) = (format!("{}[{c}]", found.study.output.name), format!("time[{c}]"));
         let labels = Labels::Floats(curve.times.iter().map(|t| t / time).collect());
         axes.push(Dimension { name: axis.clone(), labels });
         let values = Numbers::Floats(curve.values.iter().map(|v| v / f).collect());

@@ -30,6 +30,8 @@ pub struct Place {
     pub folder: PathBuf,
     /// Whether an interrupted calibration goes on.
     pub resumed: bool,
+    /// Whether it is one of those that the run keeps.
+    pub in_run: bool,
 }
 
 impl Place {
@@ -62,7 +64,7 @@ impl Place {
                 Failure::user(format!("cannot make {shown}: {}", surrogate_run::words(&e)))
             })?;
             surrogate_run::write_json(&folder.join(SETTINGS), &settings)?;
-            return Ok(Self { folder, resumed: false });
+            return Ok(Self { in_run: within(&folder, &parent), folder, resumed: false });
         }
         let before: Value = match surrogate_run::read_json(&folder.join(SETTINGS)) {
             Err(RunError::Missing { .. }) => {
@@ -81,7 +83,7 @@ impl Place {
             let message = format!("the calibration in {shown} is done");
             return Err(Failure::helped(message, "leave --resume out to begin another"));
         }
-        Ok(Self { folder, resumed: true })
+        Ok(Self { in_run: within(&folder, &parent), folder, resumed: true })
     }
 
     /// The folder, for people.
@@ -156,6 +158,12 @@ fn settings(
         "target_accept": arguments.target_accept,
         "seed": arguments.seed,
     }))
+}
+
+/// Whether a folder lies in another, however both are written.
+fn within(folder: &Path, parent: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(folder).is_some_and(|f| f.parent().map(Path::to_path_buf) == real(parent))
 }
 
 /// The first setting that differs.

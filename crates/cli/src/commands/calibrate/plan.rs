@@ -17,6 +17,8 @@ use crate::failure::Failure;
 pub struct Plan {
     /// Measured curves: those of the file, then those of the command line.
     pub curves: Vec<Request>,
+    /// Curves that are not fitted but predicted, in the same order.
+    pub held_out: Vec<Request>,
     /// Names of the unknown parameters; empty for all that no curve states.
     pub parameters: Vec<String>,
     /// Output that was measured.
@@ -61,7 +63,11 @@ impl Plan {
         let folder = arguments.model.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let mut curves = table.curves.iter().map(|c| c.request(folder)).collect::<Vec<_>>();
         for text in &arguments.data {
-            curves.push(Request::parse(text)?);
+            curves.push(Request::parse(text, "--data")?);
+        }
+        let mut held_out = table.predict.iter().map(|c| c.request(folder)).collect::<Vec<_>>();
+        for text in &arguments.predict {
+            held_out.push(Request::parse(text, "--predict")?);
         }
         if curves.is_empty() {
             let help = "--data cell.csv, or [[calibrate.curves]] with file = \"cell.csv\"";
@@ -70,6 +76,7 @@ impl Plan {
         let named = !arguments.parameters.is_empty();
         Ok(Self {
             curves,
+            held_out,
             of_current: currents(&table.current, problem)?,
             parameters: if named { arguments.parameters.clone() } else { table.parameters },
             observe: arguments.observe.clone().or(table.observe),
@@ -127,15 +134,15 @@ fn no_parameter(name: &str, problem: &Problem) -> Failure {
 }
 
 impl Request {
-    /// `FILE[,NAME=VALUE…]`.
-    fn parse(text: &str) -> Result<Self, Failure> {
+    /// `FILE[,NAME=VALUE…]` of an option.
+    fn parse(text: &str, option: &str) -> Result<Self, Failure> {
         let mut parts = text.split(',');
         let path = PathBuf::from(parts.next().unwrap_or_default());
         let mut entries = Vec::new();
         for part in parts.filter(|p| !p.trim().is_empty()) {
             let (name, value) = part.split_once('=').ok_or_else(|| {
-                let example = format!("--data {},c_rate=1,time=COLUMN", path.display());
-                Failure::helped(format!("`{part}` in --data is not NAME=VALUE"), example)
+                let example = format!("{option} {},c_rate=1,time=COLUMN", path.display());
+                Failure::helped(format!("`{part}` in {option} is not NAME=VALUE"), example)
             })?;
             entries.push((name.trim().to_string(), value.trim().to_string()));
         }
@@ -178,6 +185,7 @@ struct Table {
     joint: Option<Joint>,
     current: BTreeMap<String, String>,
     curves: Vec<WrittenCurve>,
+    predict: Vec<WrittenCurve>,
 }
 
 /// A curve of the table: its file, and what `--data` would say of it.
@@ -200,7 +208,8 @@ enum Scalar {
 /// What stands in a table.
 const HELP: &str = "[calibrate] with parameters, observe, likelihood, noise; [calibrate.priors] with \
                     lines such as D = { normal = { mean = 1, sd = 0.2 } }; [calibrate.current] with \
-                    lines such as c_rate = \"5 A\"; [[calibrate.curves]]";
+                    lines such as c_rate = \"5 A\"; [[calibrate.curves]] and \
+                    [[calibrate.predict]]";
 
 fn missing() -> Failure {
     Failure::helped("there is no table [calibrate]", HELP)
@@ -221,11 +230,14 @@ impl Table {
         let whole: Whole = toml::from_str(&problem.resolved)
             .map_err(|e| Failure::helped(format!("[calibrate]: {}", e.message()), HELP))?;
         let table = whole.calibrate.unwrap_or_default();
-        if table.curves.is_empty() {
+        if table.curves.is_empty() && table.predict.is_empty() {
             return Ok(table);
         }
-        let help = "give them by --data, or in a file for --model";
-        Err(Failure::helped("a problem file holds no [[calibrate.curves]]", help))
+        let help = "give them by --data and --predict, or in a file for --model";
+        Err(Failure::helped(
+            "a problem file holds no [[calibrate.curves]], fitted or predicted",
+            help,
+        ))
     }
 
     /// This table, and where it says nothing, another.
@@ -272,7 +284,7 @@ mod tests {
                     [[calibrate.curves]]\nfile = \"a.csv\"\nc_rate = 2\ntime = \"Test Time\"\n";
         let table = Table::parse(text).unwrap().unwrap();
         let request = table.curves[0].request(Path::new("cells"));
-        let typed = Request::parse("cells/a.csv,c_rate=2,time=Test Time").unwrap();
+        let typed = Request::parse("cells/a.csv,c_rate=2,time=Test Time", "--data").unwrap();
         assert_eq!(request, typed);
         assert_eq!(table.likelihood, Some(Scatter::Ar1));
         assert!(table.priors.contains_key("D"));

@@ -33,6 +33,8 @@ pub struct Line {
     pub contraction: f64,
     /// Mass at the ends of its box.
     pub faces: Faces,
+    /// Mean and standard deviation of the surrogate's draws, where the reference solver moved them.
+    pub before: Option<(f64, f64)>,
 }
 
 /// The judgement.
@@ -41,6 +43,8 @@ pub struct Judged {
     pub lines: Vec<Line>,
     /// Draws that the lines are of, SI.
     pub draws: Draws,
+    /// Draws of the prior, SI.
+    pub prior: Draws,
     /// Directions of the unknown parameters that the data inform.
     pub informed: usize,
     /// Divergent trajectories.
@@ -89,11 +93,22 @@ pub fn judge(
     let p = models.unknowns;
     let informed = Identification::new(&first(&draws, p), &first(&prior, p))?.informed();
     let faces = faces(&draws, &posterior.parameters);
+    let before = corrected.map(|_| {
+        let raw = posterior.parameters_of(&drawn.draws);
+        (raw.means(), raw.covariance())
+    });
+    let moments = |k: usize| {
+        let of = |(means, covariance): &(Vec<f64>, Vec<f64>)| {
+            (means[k], covariance[k * (means.len() + 1)].sqrt())
+        };
+        before.as_ref().map(of)
+    };
     let line = |(k, parameter): (usize, &Parameter)| Line {
         name: parameter.name.clone(),
         summary: summary(&draws.coordinate(k)),
         contraction: contraction[k],
         faces: faces[k],
+        before: moments(k),
     };
     let lines: Vec<Line> = posterior.parameters.iter().enumerate().map(line).collect();
     let energies = drawn.draws.chains.iter().filter(|c| !c.stats.energy.is_empty());
@@ -106,7 +121,7 @@ pub fn judge(
             .push(format!("{} modes, from each of which the chains find the others", drawn.modes));
     }
     let certified = certified.is_some_and(|c| c.corrected.is_some()) || drawn.exact.is_some();
-    Ok(Judged { lines, draws, informed, divergences, e_bfmi, reasons, remarks, certified })
+    Ok(Judged { lines, draws, prior, informed, divergences, e_bfmi, reasons, remarks, certified })
 }
 
 /// Why intervals are not to be trusted.
