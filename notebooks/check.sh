@@ -11,6 +11,10 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 venv=${VENV:-$here/../target/notebooks-venv}
 export MPLBACKEND=agg
+# the program that notebooks call
+target=${CARGO_TARGET_DIR:-$here/../target}
+export SURROGATE="${SURROGATE:-$target/release/surrogate}"
+[ -x "$SURROGATE" ] || (cd "$here/.." && cargo build --release --locked)
 
 if ! [ -x "$venv/bin/python" ]; then
     python3 -m venv "$venv"

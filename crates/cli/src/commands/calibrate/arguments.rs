@@ -50,7 +50,8 @@ pub struct Calibrate {
     /// Chains [default: 4; hmc 64, delayed 8].
     #[arg(long)]
     pub chains: Option<usize>,
-    /// Draws a chain [default: 1000; hmc, delayed and ensemble less].
+    /// Draws a chain [default: 1000, and four times that where it leaves too few effective ones; hmc,
+    /// delayed and ensemble less].
     #[arg(long)]
     pub draws: Option<usize>,
     /// Draws a chain that tune the sampler and are dropped.

@@ -14,6 +14,7 @@ use surrogate_meter::Meter;
 
 use super::arguments::{Calibrate, Sampler};
 use super::model::Models;
+use super::verdict;
 use crate::failure::Failure;
 use crate::interrupts;
 use crate::terminal::Terminal;
@@ -32,6 +33,8 @@ const TARGET_ACCEPT: f64 = 0.95;
 const MOVES: usize = 2000;
 /// Draws a chain of delayed acceptance: 200 left some 400 effective ones, and R-hat at 1.02.
 const DELAYED_DRAWS: usize = 1000;
+/// How many times the default number of draws of NUTS are made where that leaves too few effective ones.
+const MORE: usize = 4;
 /// Draws between looks at the meter.
 const LOOK_EVERY: u64 = 50;
 
@@ -89,7 +92,21 @@ pub fn draw<D: LogDensity + ?Sized>(
     let hear = |progress: &Progress| watch.hear(progress);
     let (mut exact, mut log_evidence) = (None, None);
     let draws = match settings.sampler {
-        Sampler::Nuts => nuts(settings, density, &modes, &hear)?,
+        Sampler::Nuts => {
+            let draws = nuts(settings, density, &modes, &hear)?;
+            let unknowns = models.unknowns;
+            match settings.draws {
+                None if !draws.stopped && verdict::few(&draws, unknowns) => {
+                    let more = Settings { draws: Some(MORE * draws.draws()), ..*settings };
+                    terminal.say(format!(
+                        "sampling  {} draws a chain leave too few effective ones: {MORE} times as many",
+                        draws.draws()
+                    ));
+                    nuts(&more, density, &modes, &hear)?
+                }
+                _ => draws,
+            }
+        }
         Sampler::Hmc => hmc(settings, density, &modes, &hear)?,
         Sampler::Ensemble => ensemble(settings, density, &hear)?,
         Sampler::Smc => {

@@ -124,6 +124,16 @@ pub fn judge(
     Ok(Judged { lines, draws, prior, informed, divergences, e_bfmi, reasons, remarks, certified })
 }
 
+/// Whether the first `unknowns` coordinates have too few effective draws, or chains that disagree, for
+/// intervals to be trusted. Both are the same for coordinates on the real line and for parameters.
+pub fn few(draws: &Draws, unknowns: usize) -> bool {
+    let bad = |s: &Summary| {
+        let least = s.ess_bulk.min(s.ess_tail);
+        s.r_hat.is_nan() || s.r_hat > MOST_R_HAT || least.is_nan() || least < LEAST_ESS
+    };
+    (0..unknowns).any(|k| bad(&summary(&draws.coordinate(k))))
+}
+
 /// Why intervals are not to be trusted.
 fn reasons(
     lines: &[Line],
