@@ -5,6 +5,14 @@ use crate::density::Fatal;
 /// Errors of calibration.
 #[derive(Debug, thiserror::Error)]
 pub enum CalibrateError {
+    /// A share of independent points outside (0, 1].
+    #[error("curve {curve}: {value} is no share of its points: give a number above 0, at most 1")]
+    BadShare {
+        /// The curve.
+        curve: usize,
+        /// The share.
+        value: f64,
+    },
     /// The density failed in a way that no other point would cure.
     #[error("the density failed: {0}")]
     Density(Fatal),

@@ -122,6 +122,18 @@ fn ended(seed: u64) -> Vec<Curve> {
 }
 
 #[test]
+fn a_curve_that_counts_half_is_a_density_to_the_power_of_a_half() {
+    let model = decay();
+    let plain = CurveLikelihood::new(curves(&model, 0.02, 1), model, Noise::Independent).unwrap();
+    let half = plain.clone().with_shares(vec![0.5, 0.5]).unwrap();
+    let (a, b) = ([1.5, 0.8, -0.1, 0.02, 0.03], [1.4, 0.9, -0.2, 0.05, 0.01]);
+    let whole = logp(&plain, &a) - logp(&plain, &b);
+    assert!((logp(&half, &a) - logp(&half, &b) - 0.5 * whole).abs() < 1e-9 * whole.abs());
+    assert!(plain.clone().with_shares(vec![0.5]).is_err());
+    assert!(plain.with_shares(vec![0.0, 1.0]).is_err());
+}
+
+#[test]
 fn an_experiment_that_ended_early_is_one_without_the_later_points() {
     let model = decay();
     let times = model.times.iter().zip([9, 6]).map(|(t, n)| t[..n].to_vec()).collect();
@@ -146,7 +158,10 @@ fn an_experiment_that_ended_early_is_one_without_the_later_points() {
 
 #[test]
 fn gradients_agree_with_differences() {
-    for (l, x) in menu() {
+    let shared = |(l, x): &(CurveLikelihood<Decay>, Vec<f64>)| {
+        (l.clone().with_shares(vec![0.3, 1.0]).unwrap(), x.clone())
+    };
+    for (l, x) in menu().iter().map(shared).chain(menu()) {
         assert_eq!(l.dim(), x.len());
         let mut gradient = vec![0.0; x.len()];
         l.logp_grad_batch(&x, &mut [0.0], &mut gradient).unwrap();

@@ -11,10 +11,12 @@
 mod discrepancy;
 mod error_modes;
 mod marginal;
+mod misfit;
 mod noise;
 
 pub use discrepancy::Discrepancy;
 pub use error_modes::SurrogateError;
+pub use misfit::effective_share;
 pub use noise::Noise;
 
 use crate::density::{Fatal, LogDensity};
@@ -81,6 +83,8 @@ pub struct CurveLikelihood<M> {
     error: Option<SurrogateError>,
     /// Basis of the discrepancy, one a curve.
     discrepancy: Option<Vec<Discrepancy>>,
+    /// Power to which the density of each curve's noise counts.
+    shares: Vec<f64>,
 }
 
 impl<M: CurveModel> CurveLikelihood<M> {
@@ -112,7 +116,8 @@ impl<M: CurveModel> CurveLikelihood<M> {
         if points == 0 || points != model.points() {
             return Err(wrong("points of the curves", points, model.points()));
         }
-        Ok(Self { curves, model, noise, error: None, discrepancy: None })
+        let shares = vec![1.0; curves.len()];
+        Ok(Self { curves, model, noise, error: None, discrepancy: None, shares })
     }
 
     /// Adds what is known of the surrogate's own error.
@@ -139,6 +144,28 @@ impl<M: CurveModel> CurveLikelihood<M> {
                 .ok_or(CalibrateError::EmptyCurve { curve: index })
         });
         self.discrepancy = Some(basis.collect::<Result<_, _>>()?);
+        Ok(self)
+    }
+
+    /// Lets the points of each curve count as this share of independent ones: the density of its
+    /// noise is taken to this power, so that `sigma` keeps its meaning and intervals widen. For
+    /// curves that no parameters follow exactly; [`effective_share`] gives the shares.
+    ///
+    /// Source: Bissiri, Holmes and Walker (2016), A general framework for updating belief
+    /// distributions; the power by the number of independent values.
+    ///
+    /// # Errors
+    /// Another number of shares than of curves, or shares outside (0, 1].
+    pub fn with_shares(mut self, shares: Vec<f64>) -> Result<Self, CalibrateError> {
+        let (found, expected) = (shares.len(), self.curves.len());
+        if found != expected {
+            return Err(CalibrateError::WrongLength { what: "shares", found, expected });
+        }
+        if let Some(curve) = shares.iter().position(|s| !(*s > 0.0 && *s <= 1.0)) {
+            let value = shares[curve];
+            return Err(CalibrateError::BadShare { curve, value });
+        }
+        self.shares = shares;
         Ok(self)
     }
 
@@ -173,7 +200,7 @@ impl<M: CurveModel> CurveLikelihood<M> {
         let each = nuisance.len() / self.curves.len();
         let own = self.noise.unknowns().len();
         let shared = self.error.as_ref().map_or(0, SurrogateError::rank);
-        let (mut blocks, mut start, mut next) = (Vec::new(), 0, shared);
+        let (mut blocks, mut start, mut next, mut height) = (Vec::new(), 0, shared, 0.0);
         for (c, curve) in self.curves.iter().enumerate() {
             let (n, times) = (curve.values.len(), &curve.times[..curve.values.len()]);
             let unknowns = &nuisance[c * each..][..each];
@@ -189,7 +216,12 @@ impl<M: CurveModel> CurveLikelihood<M> {
             if let Some(discrepancy) = &self.discrepancy {
                 next = discrepancy[c].push_modes(&unknowns[own..], next, &mut modes);
             }
-            let precision = self.noise.precision(&unknowns[..own], times);
+            // a density to the power s is one of s times the precision, but for its height
+            let share = self.shares[c];
+            let mut widened = unknowns[..own].to_vec();
+            widened[0] /= share.sqrt();
+            height += n as f64 * (1.0 - share) * unknowns[0].ln();
+            let precision = self.noise.precision(&widened, times);
             blocks.push(Block { residual, modes, precision });
             start += curve.times.len();
         }
@@ -206,13 +238,15 @@ impl<M: CurveModel> CurveLikelihood<M> {
         for (c, by_noise) in out.by_noise.iter().enumerate() {
             let slot = &mut by_nuisance[c * each..][..each];
             slot[..own].copy_from_slice(by_noise);
+            let (share, n) = (self.shares[c], self.curves[c].values.len() as f64);
+            slot[0] = slot[0] / share.sqrt() + n * (1.0 - share) / nuisance[c * each];
             if let Some(discrepancy) = &self.discrepancy {
                 let unknowns = &nuisance[c * each..][own..each];
                 mode =
                     discrepancy[c].gradient(unknowns, &out.by_log_variance, mode, &mut slot[own..]);
             }
         }
-        out.logp
+        out.logp + height
     }
 }
 

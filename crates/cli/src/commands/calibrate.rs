@@ -110,6 +110,13 @@ fn infer<'a>(
 ) -> Result<Option<Found<'a>>, Failure> {
     let Study { prepared, curves, output, unknowns, .. } = study;
     let models = prepared.models(&measured(curves))?;
+    for (curve, share) in curves.iter().zip(&models.shares).filter(|(_, share)| **share < 1.0) {
+        let (name, all) = (&curve.name, curve.times.len());
+        let alone = share * all as f64;
+        terminal.say(format!(
+            "misfit    {name}: {all} points say as much as {alone:.1} independent ones"
+        ));
+    }
     let stage = meter.stage("calibrate.sample");
     let settings = Settings::of(arguments);
     let drawn = place.remembering(&models.surrogate, |density| {

@@ -109,7 +109,9 @@ impl Cell {
             return tau.exp() * (1.0 + erf) - 1.0;
         }
         let term = |root: &f64| (-root * root * tau).exp() / (root * root);
-        3.0 * tau + 0.2 - 2.0 * self.roots.iter().map(term).sum::<f64>()
+        // later terms are below 1e-17
+        let terms = self.roots.iter().take_while(|root| *root * *root * tau < 40.0);
+        3.0 * tau + 0.2 - 2.0 * terms.map(term).sum::<f64>()
     }
 
     /// Times and voltages of a discharge down to the cut-off, `count` points.

@@ -101,8 +101,11 @@ pub enum Scatter {
     Ar1,
     /// Independent noise, and the surrogate's own error as the reference solver finds it.
     Surrogate,
-    /// As `surrogate`, and a smooth misfit of each curve: for real cells.
+    /// As `surrogate`, and a smooth misfit of each curve.
     Discrepancy,
+    /// As `surrogate`, with noise as large as the misfit, and of each curve only as many points as
+    /// its residuals have independent values: for real cells, which no parameters follow exactly.
+    Misfit,
 }
 
 impl Scatter {
@@ -113,6 +116,7 @@ impl Scatter {
             Self::Ar1 => "ar1",
             Self::Surrogate => "surrogate",
             Self::Discrepancy => "discrepancy",
+            Self::Misfit => "misfit",
         }
     }
 }

@@ -79,10 +79,6 @@ impl Found<'_> {
                 c.solved, c.k_hat, c.limit, c.shift, c.effective
             ));
         }
-        if self.drawn.modes > 1 {
-            let n = self.drawn.modes;
-            terminal.warn(format!("the posterior has {n} modes; --sampler smc weighs them"));
-        }
         if let Some(acceptance) = self.drawn.exact {
             terminal.say(format!(
                 "reference decided on every draw: {:.0} % accepted",
@@ -142,6 +138,7 @@ impl Found<'_> {
                 "greatest_shift_sd": c.shift,
             })),
             "acceptance": self.drawn.exact,
+            "independent_shares": self.models.shares,
             "surrogate_error_rms": self.models.error.map(|e| e.rms() / self.study.output.unit.factor),
             "gradients": self.drawn.draws.gradients(),
             "sampling_j": sampling_j,

@@ -1,6 +1,8 @@
 //! The posterior of the surrogate, and that of the reference solver.
 
-use surrogate_calibrate::likelihood::{Curve, CurveLikelihood, CurveModel, Noise, SurrogateError};
+use surrogate_calibrate::likelihood::{
+    Curve, CurveLikelihood, CurveModel, Noise, SurrogateError, effective_share,
+};
 use surrogate_calibrate::{CalibrateError, LogDensity, MultivariateNormal, Parameter, Posterior};
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Limits, Output};
@@ -9,6 +11,7 @@ use super::arguments::Scatter;
 use super::curves::{SolverCurves, SurrogateCurves};
 use super::experiment::Experiment;
 use super::plan::Plan;
+use super::sampling;
 use super::unknowns::{Unknowns, noise_priors};
 use crate::compare;
 use crate::failure::Failure;
@@ -21,6 +24,10 @@ const ERROR_POINTS: usize = 24;
 const ERROR_MODES: usize = 8;
 /// Seed of those points.
 const ERROR_SEED: u64 = 20_261_122;
+/// Rounds of best parameters and shares of independent points.
+const SHARE_ROUNDS: usize = 3;
+/// Seed of the climbs to the best parameters.
+const SHARE_SEED: u64 = 20_261_123;
 /// Size of measured values, in ranges of the surrogate, from which their unit must be wrong.
 const WRONG_UNIT: f64 = 30.0;
 
@@ -60,6 +67,8 @@ pub struct Models<'a> {
     pub limits: Limits,
     /// The surrogate's error over its box, SI, where it was measured.
     pub error: Option<&'a SurrogateError>,
+    /// Share of each curve's points that count as independent.
+    pub shares: Vec<f64>,
 }
 
 impl Sides {
@@ -93,10 +102,8 @@ impl Sides {
         problem: &Problem,
         unknowns: &Unknowns,
     ) -> Result<Option<SurrogateError>, Failure> {
-        match (&self.full, scatter) {
-            (Ok(full), Scatter::Surrogate | Scatter::Discrepancy) => {
-                self.error_by(full, problem, unknowns).map(Some)
-            }
+        match &self.full {
+            Ok(full) if aware(scatter) => self.error_by(full, problem, unknowns).map(Some),
             _ => Ok(None),
         }
     }
@@ -174,19 +181,57 @@ impl Prepared {
     pub fn models(&self, data: &[Curve]) -> Result<Models<'_>, Failure> {
         let (Sides { surrogate, full, limits, .. }, error) = (&self.sides, &self.error);
         let (scatter, unknowns, limits) = (self.scatter, surrogate.parameters(), *limits);
-        let surrogate =
-            self.posterior(likelihood(surrogate, data.to_vec(), scatter, error.clone())?)?;
+        let plain = likelihood(surrogate, data.to_vec(), scatter, error.clone())?;
+        let shares = match scatter {
+            Scatter::Misfit => self.shares(&plain, data)?,
+            _ => vec![1.0; data.len()],
+        };
+        let surrogate = self.posterior(plain.with_shares(shares.clone())?)?;
         let full = match full {
-            Ok(full) => Ok(self.posterior(likelihood(full, data.to_vec(), scatter, None)?)?),
+            Ok(full) => {
+                let likelihood = likelihood(full, data.to_vec(), scatter, None)?;
+                Ok(self.posterior(likelihood.with_shares(shares.clone())?)?)
+            }
             Err(why) => Err(why.as_str()),
         };
-        Ok(Models { surrogate, full, unknowns, scatter, limits, error: error.as_ref() })
+        let error = error.as_ref();
+        Ok(Models { surrogate, full, unknowns, scatter, limits, error, shares })
+    }
+
+    /// Shares of independent points of each curve, by the residuals at the best parameters, which in
+    /// turn depend on the shares.
+    fn shares(
+        &self,
+        plain: &CurveLikelihood<&SurrogateCurves>,
+        data: &[Curve],
+    ) -> Result<Vec<f64>, Failure> {
+        let model = &self.sides.surrogate;
+        let mut shares = vec![1.0; data.len()];
+        for _ in 0..SHARE_ROUNDS {
+            let posterior = self.posterior(plain.clone().with_shares(shares.clone())?)?;
+            let best = sampling::modes(SHARE_SEED, &posterior, &posterior)?.swap_remove(0);
+            let x = posterior.parameters_at(&best.x);
+            let predicted = values_of(model, &x[..model.parameters()])?.remove(0);
+            let mut start = 0;
+            for (share, curve) in shares.iter_mut().zip(data) {
+                let residuals: Vec<f64> =
+                    curve.values.iter().zip(&predicted[start..]).map(|(y, f)| y - f).collect();
+                *share = effective_share(&residuals);
+                start += curve.times.len();
+            }
+        }
+        Ok(shares)
     }
 
     fn posterior<L: LogDensity>(&self, likelihood: L) -> Result<Posterior<L>, Failure> {
         let (parameters, joint) = (self.parameters.clone(), self.joint.clone());
         Ok(Posterior::with_joint(parameters, joint, likelihood)?)
     }
+}
+
+/// Whether a likelihood knows of the surrogate's own error.
+fn aware(scatter: Scatter) -> bool {
+    matches!(scatter, Scatter::Surrogate | Scatter::Discrepancy | Scatter::Misfit)
 }
 
 /// The data of experiments.
@@ -202,7 +247,7 @@ fn scatter(
     terminal: &Terminal,
 ) -> Result<Scatter, Failure> {
     match (asked, no_solver) {
-        (Some(Scatter::Surrogate | Scatter::Discrepancy), Some(why)) => Err(Failure::helped(
+        (Some(asked), Some(why)) if aware(asked) => Err(Failure::helped(
             format!("the surrogate's own error cannot be measured: {why}"),
             "--likelihood iid or ar1, which leave it out",
         )),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use surrogate_calibrate::start::{Mode, find_modes, starts_about};
 use surrogate_calibrate::{
     CalibrateError, DelayedAcceptance, DelayedDraws, Draws, Ensemble, Hmc, LogDensity, Nuts,
-    Options, Progress, Tempered, TemperedDraws, Watch, stream,
+    Options, Posterior, Progress, Tempered, TemperedDraws, Watch, stream,
 };
 use surrogate_meter::Meter;
 
@@ -84,7 +84,7 @@ pub fn draw<D: LogDensity + ?Sized>(
     meter: &Meter,
     terminal: &Terminal,
 ) -> Result<Drawn, Failure> {
-    let modes = modes(settings.seed, models, density)?;
+    let modes = modes(settings.seed, &models.surrogate, density)?;
     let watch = Watching::new(limit_j, meter, terminal);
     let hear = |progress: &Progress| watch.hear(progress);
     let (mut exact, mut log_evidence) = (None, None);
@@ -200,16 +200,19 @@ fn delayed<D: LogDensity + ?Sized>(
 }
 
 /// Modes climbed to from random points of the prior.
-fn modes<D: LogDensity + ?Sized>(
+///
+/// # Errors
+/// A failing density, or one that is nowhere finite.
+pub fn modes<L: LogDensity, D: LogDensity + ?Sized>(
     seed: u64,
-    models: &Models<'_>,
+    posterior: &Posterior<L>,
     density: &D,
 ) -> Result<Vec<Mode>, Failure> {
     let mut rng = stream(seed, CLIMB_STREAM);
     let mut starts = Vec::new();
     for _ in 0..CLIMBS {
-        let x = models.surrogate.sample_prior(&mut rng).map_err(CalibrateError::from)?;
-        starts.extend(models.surrogate.coordinates_at(&x));
+        let x = posterior.sample_prior(&mut rng).map_err(CalibrateError::from)?;
+        starts.extend(posterior.coordinates_at(&x));
     }
     Ok(find_modes(density, &starts)?)
 }

@@ -115,7 +115,11 @@ pub fn judge(
     let e_bfmi = energies.map(|c| e_bfmi(&c.stats.energy)).reduce(f64::min);
     let divergences = drawn.draws.divergences();
     let reasons = reasons(&lines, p, certified, drawn);
-    let remarks = remarks(&lines[..p], informed, divergences, e_bfmi);
+    let mut remarks = remarks(&lines[..p], informed, divergences, e_bfmi);
+    if drawn.modes > 1 && reasons.is_empty() {
+        remarks
+            .push(format!("{} modes, from each of which the chains find the others", drawn.modes));
+    }
     let certified = certified.is_some_and(|c| c.corrected.is_some()) || drawn.exact.is_some();
     Ok(Judged { lines, draws, prior, informed, divergences, e_bfmi, reasons, remarks, certified })
 }
@@ -173,8 +177,13 @@ fn reasons(
             c.k_hat, c.limit
         ));
     }
-    if drawn.modes > 1 && drawn.log_evidence.is_none() {
-        out.push(format!("{} modes, whose weights this sampler does not find", drawn.modes));
+    let met =
+        lines.iter().all(|l| good(l.summary.r_hat)) && drawn.modes <= drawn.draws.chains.len();
+    if drawn.modes > 1 && drawn.log_evidence.is_none() && !met {
+        out.push(format!(
+            "{} modes, between which the chains do not pass (--sampler smc weighs them)",
+            drawn.modes
+        ));
     }
     out
 }
