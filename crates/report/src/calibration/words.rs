@@ -27,7 +27,7 @@ fn told(value: Option<f64>, digits: usize) -> String {
 }
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "–".to_owned(), |s| format!("{:.0} %", 100.0 * s))
+    share.map_or_else(|| "–".to_owned(), |s| format!("{:.0} %", 100.0 * s).replace('-', "−"))
 }
 
 fn joules(value: Option<f64>) -> String {
