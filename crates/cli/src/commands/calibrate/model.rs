@@ -102,8 +102,10 @@ impl Sides {
         problem: &Problem,
         unknowns: &Unknowns,
     ) -> Result<Option<SurrogateError>, Failure> {
-        match &self.full {
-            Ok(full) if aware(scatter) => self.error_by(full, problem, unknowns).map(Some),
+        match (&self.full, scatter) {
+            (Ok(full), scatter) if aware(scatter) => {
+                self.error_by(full, problem, unknowns).map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -194,8 +196,7 @@ impl Prepared {
             }
             Err(why) => Err(why.as_str()),
         };
-        let error = error.as_ref();
-        Ok(Models { surrogate, full, unknowns, scatter, limits, error, shares })
+        Ok(Models { surrogate, full, unknowns, scatter, limits, error: error.as_ref(), shares })
     }
 
     /// Shares of independent points of each curve, by the residuals at the best parameters, which in
