@@ -56,6 +56,7 @@ fn a_certified_posterior_is_shown_with_its_intervals_and_every_figure() {
         "39.0\u{a0}mJ for an effective draw",
         "paid back after 0.047 calibrations",
         "The data inform 2 of 3 directions",
+        "residuals of cell-2C.csv are a misfit rather than noise: its 120 points count as 12 ",
         "<th scope=\"col\">95 %</th>",
         // unknowns in readable units, the shift by the weights in standard deviations
         "<td>sigma[0] (mV)</td><td>2.100</td>",

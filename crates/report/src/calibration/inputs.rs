@@ -37,6 +37,8 @@ pub(crate) struct Summary {
     pub observed: Observed,
     pub fits: Vec<Fit>,
     pub predictions: Vec<Fit>,
+    /// By fitted curve, the share of its points that counted as independent.
+    pub independent_shares: Vec<f64>,
     pub k_hat: Option<f64>,
     pub reference: Option<Reference>,
     /// Share of proposals that the reference solver accepted, where it decided on each.

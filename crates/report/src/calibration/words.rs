@@ -27,7 +27,7 @@ fn told(value: Option<f64>, digits: usize) -> String {
 }
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "–".to_owned(), |s| format!("{:.0} %", 100.0 * s))
+    share.map_or_else(|| "–".to_owned(), |s| format!("{:.0} %", 100.0 * s).replace('-', "−"))
 }
 
 fn joules(value: Option<f64>) -> String {
@@ -80,6 +80,15 @@ pub(super) fn notes(p: &Posterior) -> Vec<String> {
     }
     if let Some((value, se)) = s.log_evidence.as_ref().and_then(|e| Some((e.value?, e.se?))) {
         out.push(format!("Logarithm of the evidence: {value:.2} ± {se:.2}."));
+    }
+    for (fit, share) in s.fits.iter().zip(&s.independent_shares).filter(|(_, s)| **s < 1.0) {
+        let (alone, curve) = (share * fit.points as f64, &fit.curve);
+        out.push(format!(
+            "The residuals of {curve} are a misfit rather than noise: its {} points count as {} \
+             independent ones.",
+            fit.points,
+            number(alone, 2)
+        ));
     }
     for fit in s.fits.iter().chain(&s.predictions).filter(|fit| fit.draws_without_curve > 0) {
         let (count, curve) = (fit.draws_without_curve, &fit.curve);

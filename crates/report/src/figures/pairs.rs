@@ -33,7 +33,7 @@ pub(crate) fn draw(unknowns: &[Unknown]) -> Option<Drawn> {
         let (low, high) = extent(u.chains.iter().flatten().copied());
         high > low
     };
-    let list: Vec<&Unknown> = unknowns.iter().filter(moving).take(MOST).collect();
+    let list = most_told(unknowns.iter().filter(moving).collect());
     let count = list.len();
     let draws: Vec<Vec<f64>> = list.iter().map(|u| u.chains.concat()).collect();
     let total = draws.iter().map(Vec::len).min().filter(|n| *n > 0)?;
@@ -66,7 +66,7 @@ pub(crate) fn draw(unknowns: &[Unknown]) -> Option<Drawn> {
     }
     let left_out = match unknowns.len() - count {
         0 => String::new(),
-        more => format!(" ({more} more unknowns are in draws.csv)"),
+        more => format!(", of the {count} that the data tell most of ({more} more in draws.csv)"),
     };
     let caption = format!(
         "Draws of each two unknowns ({most} of {total}){left_out}; on the diagonal the share of all \
@@ -74,6 +74,18 @@ pub(crate) fn draw(unknowns: &[Unknown]) -> Option<Drawn> {
     );
     let table = table(&list, &draws, &kept, &marginals);
     Some(Drawn { figure, table, title: "Pairs of unknowns".to_owned(), caption })
+}
+
+/// At most [`MOST`] unknowns in their order: parameters before noise, the data telling most of them.
+fn most_told(list: Vec<&Unknown>) -> Vec<&Unknown> {
+    let mut order: Vec<usize> = (0..list.len()).collect();
+    let told = |k: usize| list[k].estimate.contraction.unwrap_or(f64::NEG_INFINITY);
+    order.sort_by(|&a, &b| {
+        list[a].of_noise.cmp(&list[b].of_noise).then(told(b).total_cmp(&told(a)))
+    });
+    order.truncate(MOST);
+    order.sort_unstable();
+    order.into_iter().map(|k| list[k]).collect()
 }
 
 fn is_log(unknown: &Unknown, low: f64, high: f64) -> bool {
@@ -167,6 +179,25 @@ fn table(list: &[&Unknown], draws: &[Vec<f64>], kept: &[usize], marginals: &[Mar
 mod tests {
     use super::*;
     use crate::calibration::Estimate;
+
+    #[test]
+    fn parameters_that_the_data_tell_most_of_are_kept_in_their_order() {
+        let unknown = |name: &str, of_noise, contraction| Unknown {
+            name: name.into(),
+            estimate: Estimate { contraction: Some(contraction), ..Estimate::default() },
+            of_noise,
+            chains: Vec::new(),
+            prior: Vec::new(),
+        };
+        let told = [0.9, -0.2, 0.5, 0.8, 0.1, 0.7, 0.6, 0.95];
+        let mut all: Vec<Unknown> =
+            told.iter().map(|c| unknown(&format!("{c}"), false, *c)).collect();
+        all.push(unknown("noise", true, 1.0));
+        let kept = most_told(all.iter().collect());
+        let names: Vec<&str> = kept.iter().map(|u| u.name.as_str()).collect();
+        assert_eq!(names, ["0.9", "0.5", "0.8", "0.7", "0.6", "0.95"]);
+        assert_eq!(most_told(vec![&all[8], &all[0]]).len(), 2);
+    }
 
     #[test]
     fn shares_of_draws_and_of_their_own_distribution_are_alike() {
