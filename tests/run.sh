@@ -31,4 +31,15 @@ fi
 step "notebooks"
 notebooks/check.sh
 
+step "posterior files in ArviZ"
+venv=${VENV:-target/notebooks-venv}
+if "$venv/bin/python" -c "import arviz, h5netcdf, netCDF4" 2>/dev/null; then
+    file=$(mktemp)
+    SURROGATE_KEEP_POSTERIOR=$file cargo test --release --locked --quiet -p surrogate-run inference
+    "$venv/bin/python" crates/run/tests/read_posterior.py "$file"
+    rm -f "$file"
+else
+    echo "skipped: the packages of notebooks/requirements.txt are not installed"
+fi
+
 step "all tests passed"

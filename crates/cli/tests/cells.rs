@@ -200,7 +200,6 @@ fn the_posterior_is_that_of_the_same_sampler_on_the_exact_model() {
         let by_surrogate = &found["parameters"][name];
         let shift = (number(&by_surrogate["mean"]) - mean) / sd;
         let ratio = number(&by_surrogate["sd"]) / sd;
-        println!("{name}: shifted by {shift:.3} sd, sd ratio {ratio:.3}");
         assert!(shift.abs() < 0.1, "{name} is shifted by {shift} sd");
         assert!((0.95..1.05).contains(&ratio), "{name}: ratio of sd {ratio}");
     }

@@ -84,7 +84,6 @@ impl Make {
             spread: Spread::Uniform,
             sampled: range,
             description: String::new(),
-            limits: Limits::default(),
         });
         self.problem.coordinates.len() - 1
     }
@@ -231,6 +230,7 @@ impl Make {
             value,
             coordinates: coordinates.to_vec(),
             description: String::new(),
+            limits: Limits::default(),
         });
     }
 }
