@@ -47,7 +47,7 @@ pub struct Calibrate {
     /// How to draw.
     #[arg(long, value_enum, default_value_t = Sampler::Nuts)]
     pub sampler: Sampler,
-    /// Chains [default: 4; hmc 64, delayed 8].
+    /// Chains [default: 4; hmc 16, delayed 8].
     #[arg(long)]
     pub chains: Option<usize>,
     /// Draws a chain [default: 1000, and four times that where it leaves too few effective ones; hmc,

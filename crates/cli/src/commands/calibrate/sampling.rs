@@ -31,6 +31,9 @@ const TARGET_ACCEPT: f64 = 0.95;
 /// Moves of a walker of the ensemble before draws are kept, and draws: with half of these R-hat of
 /// three unknowns stayed at 1.02.
 const MOVES: usize = 2000;
+/// Chains of HMC and draws of each: with 64 chains of 200 R-hat of two unknowns stayed at 1.011.
+const HMC_CHAINS: usize = 16;
+const HMC_DRAWS: usize = 500;
 /// Draws a chain of delayed acceptance: 200 left some 400 effective ones, and R-hat at 1.02.
 const DELAYED_DRAWS: usize = 1000;
 /// How many times the default number of draws of NUTS are made where that leaves too few effective ones.
@@ -108,7 +111,7 @@ pub fn draw<D: LogDensity + ?Sized>(
             }
         }
         Sampler::Hmc => hmc(settings, density, &modes, &hear)?,
-        Sampler::Ensemble => ensemble(settings, density, &hear)?,
+        Sampler::Ensemble => ensemble(settings, density, &modes, &hear)?,
         Sampler::Smc => {
             let drawn = tempered(settings, models, &hear)?;
             log_evidence = Some((drawn.log_evidence, drawn.log_evidence_se));
@@ -152,9 +155,9 @@ fn hmc<D: LogDensity + ?Sized>(
 ) -> Result<Draws, CalibrateError> {
     let plain = Hmc::default();
     let sampler = Hmc {
-        chains: settings.chains.unwrap_or(plain.chains),
+        chains: settings.chains.unwrap_or(HMC_CHAINS),
         tune: settings.tune.unwrap_or(plain.tune),
-        draws: settings.draws.unwrap_or(plain.draws),
+        draws: settings.draws.unwrap_or(HMC_DRAWS),
         target_accept: settings.target_accept.unwrap_or(plain.target_accept),
         seed: settings.seed,
         ..plain
@@ -166,16 +169,19 @@ fn hmc<D: LogDensity + ?Sized>(
 fn ensemble<D: LogDensity + ?Sized>(
     settings: &Settings,
     density: &D,
+    modes: &[Mode],
     watch: Watch<'_>,
 ) -> Result<Draws, CalibrateError> {
+    let walkers = settings.chains.unwrap_or(4 * density.dim());
     let sampler = Ensemble {
-        walkers: settings.chains,
+        walkers: Some(walkers),
         tune: settings.tune.unwrap_or(MOVES),
         draws: settings.draws.unwrap_or(MOVES),
         seed: settings.seed,
         ..Ensemble::default()
     };
-    sampler.sample_with(density, Options { starts: None, watch })
+    let starts = starts_about(density, modes, walkers, settings.seed)?;
+    sampler.sample_with(density, Options { starts: Some(&starts), watch })
 }
 
 fn tempered(
