@@ -1,0 +1,11 @@
+//! Cells and their physics.
+
+pub mod cell;
+mod expression;
+mod function;
+mod table;
+
+pub use cell::Cell;
+pub use expression::{Expression, ExpressionError, FUNCTIONS};
+pub use function::Function;
+pub use table::{Table, TableError};
