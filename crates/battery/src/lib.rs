@@ -1,5 +1,6 @@
 //! Cells and their physics.
 
+pub mod bpx;
 pub mod cell;
 mod expression;
 mod function;
