@@ -4,6 +4,7 @@ pub mod bpx;
 pub mod cell;
 mod expression;
 mod function;
+pub mod solve;
 mod table;
 
 pub use cell::Cell;

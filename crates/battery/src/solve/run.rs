@@ -1,0 +1,420 @@
+//! From start to end: steps of controlled error through a protocol, ends located in time.
+
+use super::dense::Dense;
+use super::equations::surface;
+use super::layout::Layout;
+use super::physics::Physics;
+use super::protocol::{Control, Drive, ProtocolStep};
+use super::solid::{Radial, Solid};
+use super::solution::{Ended, Mechanism, Solution};
+use super::state::{Convergence, Frame, Point, State, Trial};
+use super::{Model, Options, SolveError};
+use crate::Cell;
+
+/// First step after a control sets in, s.
+const FIRST_STEP_S: f64 = 1e-3;
+/// Largest growth of a step.
+const GROWTH: f64 = 1.6;
+/// Smallest step over the time, and in s.
+const SMALLEST: f64 = 1e-10;
+/// How exactly ends are located in time, relative.
+const END_TOLERANCE: f64 = 1e-8;
+/// Closeness of a surface to stoichiometry 0 or 1 that explains why no step is possible.
+const SATURATED: f64 = 1e-2;
+
+/// Simulates a protocol from the initial state of a cell.
+///
+/// # Errors
+/// [`SolveError`] where the model does not fit the cell, a value makes no sense, nothing can be put
+/// out, or the tolerance cannot be kept.
+pub fn simulate(
+    cell: &Cell,
+    model: Model,
+    protocol: &[ProtocolStep],
+    options: &Options,
+) -> Result<Solution, SolveError> {
+    super::checks::check(cell, model, protocol, options)?;
+    let mut run = Run::new(cell, model, options);
+    for (number, step) in protocol.iter().enumerate() {
+        run.step(number + 1, step)?;
+    }
+    Ok(run.solution)
+}
+
+/// A simulation under way.
+struct Run<'a> {
+    frame: Frame<'a>,
+    options: &'a Options,
+    physics: Physics<f64>,
+    state: State<f64>,
+    /// Surfaces at the newest point.
+    x: [Vec<f64>; 2],
+    matrix: Dense,
+    solution: Solution,
+    /// What each part of the cell adds to the voltage, at the last two points.
+    parts: [[f64; 3]; 2],
+}
+
+/// An end of a step: what is watched, and the value at which it ends.
+#[derive(Clone, Copy, PartialEq)]
+enum Limit {
+    LowerVoltage(f64),
+    UpperVoltage(f64),
+    Current(f64),
+}
+
+impl Limit {
+    /// Positive before the end, negative after it.
+    fn distance(self, layout: &Layout, z: &[f64]) -> f64 {
+        match self {
+            Self::LowerVoltage(limit) => z[layout.voltage()] - limit,
+            Self::UpperVoltage(limit) => limit - z[layout.voltage()],
+            Self::Current(limit) => z[layout.current()].abs() - limit,
+        }
+    }
+}
+
+impl<'a> Run<'a> {
+    fn new(cell: &'a Cell, model: Model, options: &'a Options) -> Self {
+        let layout = Layout::new(model, options.electrode_nodes, options.separator_nodes);
+        let electrodes = [&cell.negative, &cell.positive];
+        let starts = [cell.initial.stoichiometry_n, cell.initial.stoichiometry_p];
+        let radials = electrodes.map(|e| Radial::new(e, options.modes, options.shells));
+        let solids = [0, 1].map(|e| {
+            let size = match radials[e] {
+                Radial::Modes(..) => options.modes,
+                Radial::Shells(_) => options.shells,
+            };
+            Solid::at_rest(&radials[e], layout.particles, size, starts[e])
+        });
+        let mut z = vec![1.0; layout.unknowns()];
+        z[..2 * layout.particles].fill(0.0);
+        z[layout.psi()] = cell.negative.open_circuit_potential.value(starts[0]);
+        z[layout.voltage()] = cell.open_circuit_voltage(starts[0], starts[1]);
+        z[layout.current()] = 0.0;
+        let temperature = cell.initial.temperature_k;
+        let physics = Physics::new(cell, temperature, &options.multipliers.0);
+        Self {
+            x: starts.map(|x| vec![x; layout.particles]),
+            matrix: Dense::zeros(layout.unknowns()),
+            state: State { solids, points: vec![Point { time: 0.0, z, temperature }] },
+            frame: Frame { cell, layout, radials },
+            options,
+            physics,
+            solution: Solution::default(),
+            parts: [[0.0; 3]; 2],
+        }
+    }
+
+    fn now(&self) -> f64 {
+        self.state.newest().time
+    }
+
+    fn voltage(&self) -> f64 {
+        self.state.newest().z[self.frame.layout.voltage()]
+    }
+
+    fn current(&self) -> f64 {
+        self.state.newest().z[self.frame.layout.current()]
+    }
+
+    /// One step of the protocol.
+    fn step(&mut self, number: usize, step: &ProtocolStep) -> Result<(), SolveError> {
+        let start = self.now();
+        self.begin(number, step.control.drive(0.0))?;
+        let limits = limits(step);
+        let ended = match self.over(&limits) {
+            Some(limit) if start == 0.0 => return Err(self.nothing_to_put_out(limit)),
+            Some(limit) => self.named(limit),
+            None => self.follow(step, start, &limits)?,
+        };
+        self.solution.ended.push(ended);
+        Ok(())
+    }
+
+    /// Finds currents and potentials that obey a control that sets in.
+    fn begin(&mut self, number: usize, drive: Drive) -> Result<(), SolveError> {
+        let newest = self.state.newest().clone();
+        let layout = &self.frame.layout;
+        let mut guess = newest.z.clone();
+        let wanted = match drive {
+            Drive::Current(current) => current,
+            Drive::Power(power) => power / guess[layout.voltage()],
+            Drive::Voltage(_) => guess[layout.current()],
+        };
+        let spread = wanted / self.physics.area;
+        for (e, sign) in [(0, 1.0), (1, -1.0)] {
+            for p in 0..layout.particles {
+                guess[layout.j(e, p)] = sign * spread / self.physics.electrodes[e].surface;
+            }
+        }
+        guess[layout.current()] = wanted;
+        let Some(trial) = self.solve(drive, 0.0, guess) else {
+            return Err(SolveError::NoConsistentStart { step: number, time_s: newest.time });
+        };
+        self.solution.step_starts.push(self.solution.time_s.len());
+        self.accept(0.0, trial);
+        Ok(())
+    }
+
+    /// Steps of controlled error until the protocol step ends.
+    fn follow(
+        &mut self,
+        step: &ProtocolStep,
+        start: f64,
+        limits: &[Limit],
+    ) -> Result<Ended, SolveError> {
+        let duration = step.duration_s.or_else(|| step.control.length());
+        let end = duration.map(|duration| start + duration);
+        let mut dt = FIRST_STEP_S;
+        loop {
+            if end.is_some_and(|end| self.now() >= end) {
+                return Ok(Ended::Duration);
+            }
+            if self.solution.work.steps >= self.options.max_steps {
+                let (steps, time_s) = (self.solution.work.steps, self.now());
+                return Err(SolveError::TooManySteps { steps, time_s });
+            }
+            let taken = self.limited(dt, start, end, &step.control);
+            let drive = step.control.drive(self.now() + taken - start);
+            let guess = self.state.extrapolated(taken, |point| point.z.clone());
+            let predicted = guess.clone();
+            let trial = self.solve(drive, taken, guess);
+            let fits = trial.map(|trial| (self.growth(&predicted, &trial.z), trial));
+            match fits {
+                Some((growth, trial)) if growth >= 0.5 => {
+                    let crossed =
+                        limits.iter().find(|l| l.distance(&self.frame.layout, &trial.z) <= 0.0);
+                    if let Some(limit) = crossed {
+                        self.locate(*limit, taken, trial, &step.control, start);
+                        return Ok(self.named(*limit));
+                    }
+                    self.accept(taken, trial);
+                    let next = taken * growth.min(GROWTH);
+                    // a step that a border shortened says nothing against the longer one
+                    dt = if taken < dt && growth >= 1.0 { next.max(dt) } else { next };
+                }
+                refused => {
+                    self.solution.work.rejected += 1;
+                    dt = taken * refused.map_or(0.25, |(growth, _)| growth.clamp(0.2, 0.5));
+                    if dt < SMALLEST * self.now().max(1.0) {
+                        return self.stuck(dt);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A step no longer than to the end and to the next kink of a profile.
+    fn limited(&self, dt: f64, start: f64, end: Option<f64>, control: &Control) -> f64 {
+        let kink = control.next_kink(self.now() - start).map(|kink| start + kink);
+        let mut taken = dt;
+        for border in [end, kink].into_iter().flatten() {
+            let left = border - self.now();
+            if taken > 0.99 * left {
+                taken = left;
+            }
+        }
+        taken
+    }
+
+    fn solve(&mut self, drive: Drive, dt: f64, guess: Vec<f64>) -> Option<Trial> {
+        let scale = self.reaction_scale();
+        let convergence = Convergence {
+            potential: 0.02 * self.options.voltage_tolerance_v,
+            current: scale.map(|j| 0.02 * self.options.reaction_tolerance * j),
+        };
+        let trial = self.state.solve(
+            &self.frame,
+            &self.physics,
+            drive,
+            dt,
+            guess,
+            &self.x,
+            convergence,
+            &mut self.matrix,
+        );
+        self.solution.work.iterations += trial.as_ref().map_or(0, |trial| trial.iterations);
+        trial
+    }
+
+    /// Mean reaction currents in A m-2 of the present current, at least of a tenth of 1C.
+    fn reaction_scale(&self) -> [f64; 2] {
+        let current = self.current().abs().max(0.1 * self.frame.cell.nominal_capacity_a_h);
+        [0, 1].map(|e| current / (self.physics.area * self.physics.electrodes[e].surface))
+    }
+
+    /// Factor by which the step may grow, from the distance between step and prediction.
+    ///
+    /// The prediction is a parabola: its error is of order three, as is the error of the step, which is
+    /// the smaller of the two. With fewer than three points there is none.
+    fn growth(&self, predicted: &[f64], z: &[f64]) -> f64 {
+        if self.state.points.len() < 3 {
+            return GROWTH;
+        }
+        let layout = &self.frame.layout;
+        let v = layout.voltage();
+        let mut error = (z[v] - predicted[v]).abs() / self.options.voltage_tolerance_v;
+        let scale = self.reaction_scale();
+        for e in 0..2 {
+            for p in 0..layout.particles {
+                let q = layout.j(e, p);
+                let tolerance = self.options.reaction_tolerance * scale[e];
+                error = error.max((z[q] - predicted[q]).abs() / tolerance);
+            }
+        }
+        0.9 / error.max(1e-12).cbrt()
+    }
+
+    /// Accepts a step and records it.
+    fn accept(&mut self, dt: f64, trial: Trial) {
+        let temperature = self.state.newest().temperature;
+        self.state.accept(&self.frame, dt, trial.z, temperature);
+        self.x = trial.x;
+        self.parts = [self.parts[1], self.voltage_parts()];
+        let layout = &self.frame.layout;
+        let newest = self.state.newest();
+        let solution = &mut self.solution;
+        solution.time_s.push(newest.time);
+        solution.voltage_v.push(newest.z[layout.voltage()]);
+        solution.current_a.push(newest.z[layout.current()]);
+        solution.temperature_k.push(newest.temperature);
+        let mean = |e: usize| {
+            let weight = |p: usize| if layout.particles == 1 { 1.0 } else { layout.electrode.w[p] };
+            (0..layout.particles).map(|p| weight(p) * self.state.solids[e].mean(p)).sum()
+        };
+        solution.mean_stoichiometry.push([mean(0), mean(1)]);
+        solution.electrolyte_lithium.push(self.frame.electrolyte_lithium(&newest.z));
+        solution.work.steps += usize::from(dt > 0.0);
+    }
+
+    /// What negative electrode, positive electrode and the rest add to the voltage, V.
+    fn voltage_parts(&self) -> [f64; 3] {
+        let layout = &self.frame.layout;
+        let z = &self.state.newest().z;
+        let mut parts = [0.0; 3];
+        for e in 0..2 {
+            let electrode =
+                if e == 0 { &self.frame.cell.negative } else { &self.frame.cell.positive };
+            let sign = if e == 0 { -1.0 } else { 1.0 };
+            for p in 0..layout.particles {
+                let weight = if layout.particles == 1 { 1.0 } else { layout.electrode.w[p] };
+                let exchange = self.physics.electrodes[e].exchange;
+                let s = surface(electrode, exchange, self.physics.warmth, self.x[e][p]);
+                let over = (0.5 * z[layout.j(e, p)] / s.exchange).asinh();
+                let potential = s.potential + self.physics.thermal_voltage * over;
+                parts[e] += sign * weight * potential;
+            }
+        }
+        parts[2] = z[layout.voltage()] - parts[0] - parts[1];
+        parts
+    }
+
+    /// The part of the cell whose share of the last change of the voltage is largest.
+    fn mechanism(&self) -> Mechanism {
+        let change: Vec<f64> = (0..3).map(|k| self.parts[1][k] - self.parts[0][k]).collect();
+        let total: f64 = change.iter().sum();
+        let share = |k: usize| change[k] * total.signum();
+        if share(2) > share(0) && share(2) > share(1) {
+            Mechanism::Electrolyte
+        } else if share(0) > share(1) {
+            Mechanism::NegativeElectrode
+        } else {
+            Mechanism::PositiveElectrode
+        }
+    }
+
+    /// The limit that holds already, if any.
+    fn over(&self, limits: &[Limit]) -> Option<Limit> {
+        let z = &self.state.newest().z;
+        limits.iter().copied().find(|limit| limit.distance(&self.frame.layout, z) <= 0.0)
+    }
+
+    fn named(&self, limit: Limit) -> Ended {
+        match limit {
+            Limit::LowerVoltage(_) => Ended::LowerVoltage(self.mechanism()),
+            Limit::UpperVoltage(_) => Ended::UpperVoltage(self.mechanism()),
+            Limit::Current(_) => Ended::Current,
+        }
+    }
+
+    fn nothing_to_put_out(&self, limit: Limit) -> SolveError {
+        let limit_v = match limit {
+            Limit::LowerVoltage(v) | Limit::UpperVoltage(v) => v,
+            Limit::Current(_) => self.voltage(),
+        };
+        SolveError::NothingToPutOut {
+            current_a: self.current(),
+            voltage_v: self.voltage(),
+            limit_v,
+        }
+    }
+
+    /// Shortens the last step until it ends at a limit, by false position kept between bounds, and
+    /// accepts it. A step that cannot be solved counts as beyond the limit.
+    fn locate(&mut self, limit: Limit, dt: f64, trial: Trial, control: &Control, start: f64) {
+        let layout = self.frame.layout.clone();
+        let mut low = (0.0, limit.distance(&layout, &self.state.newest().z));
+        let mut high = (dt, limit.distance(&layout, &trial.z));
+        let mut best = (dt, trial);
+        let tolerance = END_TOLERANCE * (self.now() + dt);
+        for round in 0..60 {
+            if high.0 - low.0 < tolerance {
+                break;
+            }
+            // false position, and the middle every third time so that both bounds move
+            let part =
+                if round % 3 == 2 { 0.5 } else { (low.1 / (low.1 - high.1)).clamp(0.01, 0.99) };
+            let middle = low.0 + part * (high.0 - low.0);
+            let drive = control.drive(self.now() + middle - start);
+            let guess = self.state.extrapolated(middle, |point| point.z.clone());
+            match self.solve(drive, middle, guess) {
+                None => high = (middle, high.1),
+                Some(trial) => {
+                    let distance = limit.distance(&layout, &trial.z);
+                    if distance > 0.0 {
+                        low = (middle, distance);
+                    } else {
+                        high = (middle, distance);
+                    }
+                    best = (middle, trial);
+                    if distance.abs() < 1e-12 {
+                        break;
+                    }
+                }
+            }
+        }
+        // the particles remember the last step that was tried: solve the best one again
+        let drive = control.drive(self.now() + best.0 - start);
+        let trial = self.solve(drive, best.0, best.1.z.clone()).unwrap_or(best.1);
+        self.accept(best.0, trial);
+    }
+
+    /// No step is possible: the end where a surface is saturated, an error elsewhere.
+    fn stuck(&self, step_s: f64) -> Result<Ended, SolveError> {
+        let room = |e: usize| {
+            let closest = |x: &f64| x.min(1.0 - x);
+            self.x[e].iter().map(closest).fold(f64::INFINITY, f64::min)
+        };
+        let (n, p) = (room(0), room(1));
+        if n.min(p) < SATURATED {
+            let electrode =
+                if n < p { Mechanism::NegativeElectrode } else { Mechanism::PositiveElectrode };
+            return Ok(Ended::Saturated(electrode));
+        }
+        Err(SolveError::StepTooSmall {
+            tolerance_v: self.options.voltage_tolerance_v,
+            time_s: self.now(),
+            step_s,
+            stoichiometry_n: self.x[0].iter().copied().fold(f64::INFINITY, f64::min),
+            stoichiometry_p: self.x[1].iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        })
+    }
+}
+
+fn limits(step: &ProtocolStep) -> Vec<Limit> {
+    let lower = step.lower_v.map(Limit::LowerVoltage);
+    let upper = step.upper_v.map(Limit::UpperVoltage);
+    let current = step.current_below_a.map(Limit::Current);
+    [lower, upper, current].into_iter().flatten().collect()
+}

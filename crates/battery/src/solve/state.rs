@@ -1,0 +1,285 @@
+//! The state of a cell between steps, and one implicit step from it.
+
+use super::dense::Dense;
+use super::equations::{Step, Surface, TimeDerivative, surface};
+use super::layout::Layout;
+use super::physics::Physics;
+use super::protocol::Drive;
+use super::scalar::Scalar;
+use super::solid::{Radial, Solid};
+use crate::Cell;
+
+/// Newton iterations after which a step is given up.
+const MOST_ITERATIONS: usize = 15;
+/// Part of the way to stoichiometry 0 or 1, and of y to 0, that one iteration may go.
+const BOUNDARY: f64 = 0.9;
+/// Part of the distance from 0 or 1 that a predicted surface keeps.
+const KEPT: f64 = 0.2;
+
+/// A point in time.
+#[derive(Debug, Clone)]
+pub(super) struct Point<S> {
+    pub(super) time: f64,
+    /// Unknowns in the order of the layout.
+    pub(super) z: Vec<S>,
+    pub(super) temperature: S,
+}
+
+/// What a simulation remembers: particles, and up to three points, newest first.
+#[derive(Debug, Clone)]
+pub(super) struct State<S> {
+    pub(super) solids: [Solid<S>; 2],
+    pub(super) points: Vec<Point<S>>,
+}
+
+/// What does not change from step to step.
+pub(super) struct Frame<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) layout: Layout,
+    pub(super) radials: [Radial; 2],
+}
+
+impl Frame<'_> {
+    /// Lithium in the electrolyte over that at the start.
+    pub(super) fn electrolyte_lithium(&self, z: &[f64]) -> f64 {
+        let (layout, Some(porous)) = (&self.layout, &self.cell.porous) else { return 1.0 };
+        if !layout.electrolyte {
+            return 1.0;
+        }
+        let layers = [
+            (self.cell.negative.thickness_m * porous.pores_n.porosity, &layout.electrode),
+            (porous.separator_thickness_m * porous.pores_s.porosity, &layout.separator),
+            (self.cell.positive.thickness_m * porous.pores_p.porosity, &layout.electrode),
+        ];
+        let (mut held, mut space) = (0.0, 0.0);
+        for (layer, (volume, element)) in layers.into_iter().enumerate() {
+            space += volume;
+            for k in 0..element.n {
+                held += volume * element.w[k] * z[layout.y(layer, k)];
+            }
+        }
+        held / space
+    }
+}
+
+/// A step that was solved.
+pub(super) struct Trial {
+    pub(super) z: Vec<f64>,
+    /// Surface stoichiometries of the particles of each electrode.
+    pub(super) x: [Vec<f64>; 2],
+    pub(super) iterations: usize,
+}
+
+/// When Newton's iteration is done: changes of potentials in V, of reaction currents in A m-2 for
+/// each electrode.
+#[derive(Clone, Copy)]
+pub(super) struct Convergence {
+    pub(super) potential: f64,
+    pub(super) current: [f64; 2],
+}
+
+impl<S: Scalar> State<S> {
+    pub(super) fn newest(&self) -> &Point<S> {
+        &self.points[0]
+    }
+
+    /// The derivative in time over a step, of order two where there is an older point.
+    pub(super) fn derivative(&self, dt: f64) -> TimeDerivative {
+        let a = match self.points.get(1) {
+            None => [1.0, -1.0, 0.0],
+            Some(older) => {
+                let r = dt / (self.newest().time - older.time);
+                [(1.0 + 2.0 * r) / (1.0 + r), -(1.0 + r), r * r / (1.0 + r)]
+            }
+        };
+        TimeDerivative { a, dt }
+    }
+
+    /// Parabola, line or constant through the points, `dt` after the newest.
+    pub(super) fn extrapolated(&self, dt: f64, of: impl Fn(&Point<S>) -> Vec<S>) -> Vec<S> {
+        let t = self.newest().time + dt;
+        let mut sum: Vec<S> = vec![];
+        for (i, point) in self.points.iter().enumerate() {
+            let mut weight = 1.0;
+            for (_, other) in self.points.iter().enumerate().filter(|(k, _)| *k != i) {
+                weight *= (t - other.time) / (point.time - other.time);
+            }
+            let part = of(point).into_iter().map(|v| v.scale(weight));
+            sum = if i == 0 {
+                part.collect()
+            } else {
+                sum.into_iter().zip(part).map(|(a, b)| a + b).collect()
+            };
+        }
+        sum
+    }
+
+    /// Currents at the particles of an electrode, of unknowns `z`.
+    fn currents<'z>(layout: &Layout, e: usize, z: &'z [S]) -> &'z [S] {
+        &z[layout.j(e, 0)..layout.j(e, layout.particles - 1) + 1]
+    }
+
+    /// Prepares the particles for a step; `None` keeps them as they are.
+    pub(super) fn prepare(
+        &mut self,
+        frame: &Frame,
+        physics: &Physics<S>,
+        time: Option<TimeDerivative>,
+    ) {
+        let old = &self.points[0].z;
+        for e in 0..2 {
+            let currents = Self::currents(&frame.layout, e, old);
+            self.solids[e].prepare(&frame.radials[e], &physics.electrodes[e], time, currents);
+        }
+    }
+
+    /// Surfaces at new unknowns, with stoichiometries and their slopes by the currents.
+    pub(super) fn surfaces(
+        &mut self,
+        frame: &Frame,
+        physics: &Physics<S>,
+        z: &[S],
+    ) -> ([Vec<Surface<S>>; 2], [Vec<f64>; 2], [Vec<f64>; 2]) {
+        let mut all = ([vec![], vec![]], [vec![], vec![]], [vec![], vec![]]);
+        for e in 0..2 {
+            let electrode = if e == 0 { &frame.cell.negative } else { &frame.cell.positive };
+            for p in 0..frame.layout.particles {
+                let current = z[frame.layout.j(e, p)];
+                let (x, gain) = self.solids[e].surface(&frame.radials[e], electrode, p, current);
+                let exchange = physics.electrodes[e].exchange;
+                all.0[e].push(surface(electrode, exchange, physics.warmth, x));
+                all.1[e].push(gain);
+                all.2[e].push(x.value());
+            }
+        }
+        all
+    }
+
+    /// Accepts new unknowns: the particles advance, the newest point is new.
+    pub(super) fn accept(&mut self, frame: &Frame, dt: f64, z: Vec<S>, temperature: S) {
+        let time = self.newest().time + dt;
+        if dt == 0.0 {
+            self.points = vec![Point { time, z, temperature }];
+            return;
+        }
+        for e in 0..2 {
+            let old = Self::currents(&frame.layout, e, &self.points[0].z);
+            let new = Self::currents(&frame.layout, e, &z);
+            self.solids[e].advance(old, new);
+        }
+        self.points.truncate(2);
+        self.points.insert(0, Point { time, z, temperature });
+    }
+}
+
+impl State<f64> {
+    /// Solves a step of `dt` by Newton's method from a first guess; `dt` of zero asks for the currents
+    /// and potentials that obey a new control at the same time. `None` where it does not converge.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step needs them all; a struct would be named once"
+    )]
+    pub(super) fn solve(
+        &mut self,
+        frame: &Frame,
+        physics: &Physics<f64>,
+        drive: Drive,
+        dt: f64,
+        guess: Vec<f64>,
+        x_last: &[Vec<f64>; 2],
+        convergence: Convergence,
+        matrix: &mut Dense,
+    ) -> Option<Trial> {
+        let time = (dt > 0.0).then(|| self.derivative(dt));
+        self.prepare(frame, physics, time);
+        let layout = &frame.layout;
+        let mut z = guess;
+        self.keep_inside(frame, physics, x_last, &mut z);
+        let last = self.points[0].z.clone();
+        let older = self.points.get(1).map_or_else(|| last.clone(), |point| point.z.clone());
+        let step =
+            Step { cell: frame.cell, layout, physics, time, last: &last, older: &older, drive };
+        let mut residual = vec![0.0; layout.unknowns()];
+        for iterations in 1..=MOST_ITERATIONS {
+            let (surfaces, gains, x) = self.surfaces(frame, physics, &z);
+            step.residual(&z, &surfaces, &mut residual);
+            step.jacobian(&z, &surfaces, &gains, matrix);
+            if !residual.iter().all(|r| r.is_finite()) || !matrix.factor() {
+                return None;
+            }
+            matrix.solve(&mut residual);
+            let part = damping(layout, &z, &residual, &x, &gains);
+            for (z, change) in z.iter_mut().zip(&residual) {
+                *z -= part * change;
+            }
+            let potential = residual[layout.voltage()].abs().max(residual[layout.psi()].abs());
+            let mut done = part == 1.0 && potential < convergence.potential;
+            for e in 0..2 {
+                for p in 0..layout.particles {
+                    done &= residual[layout.j(e, p)].abs() < convergence.current[e];
+                }
+            }
+            if done {
+                let (_, _, x) = self.surfaces(frame, physics, &z);
+                let inside = |x: &f64| (0.0..=1.0).contains(x);
+                let sound = x.iter().flatten().all(inside) && z.iter().all(|z| z.is_finite());
+                return sound.then_some(Trial { z, x, iterations });
+            }
+        }
+        None
+    }
+
+    /// Moves predicted currents so that no surface jumps close to stoichiometry 0 or 1.
+    fn keep_inside(
+        &mut self,
+        frame: &Frame,
+        physics: &Physics<f64>,
+        x_last: &[Vec<f64>; 2],
+        z: &mut [f64],
+    ) {
+        let layout = &frame.layout;
+        let (_, gains, x) = self.surfaces(frame, physics, z);
+        for e in 0..2 {
+            for p in 0..layout.particles {
+                let (before, gain) = (x_last[e][p], gains[e][p]);
+                let low = KEPT * before;
+                let high = 1.0 - KEPT * (1.0 - before);
+                let kept = x[e][p].max(low).min(high);
+                if gain != 0.0 && kept != x[e][p] {
+                    z[layout.j(e, p)] += (kept - x[e][p]) / gain;
+                }
+            }
+        }
+        for y in &mut z[layout.first_y()..] {
+            *y = y.max(1e-3);
+        }
+    }
+}
+
+/// Part of Newton's step that keeps surfaces and electrolyte inside their bounds.
+fn damping(
+    layout: &Layout,
+    z: &[f64],
+    change: &[f64],
+    x: &[Vec<f64>; 2],
+    gains: &[Vec<f64>; 2],
+) -> f64 {
+    let mut part: f64 = 1.0;
+    for e in 0..2 {
+        for p in 0..layout.particles {
+            let (x, moved) = (x[e][p], -gains[e][p] * change[layout.j(e, p)]);
+            if moved < -BOUNDARY * x && x > 0.0 {
+                part = part.min(-BOUNDARY * x / moved);
+            }
+            if moved > BOUNDARY * (1.0 - x) && x < 1.0 {
+                part = part.min(BOUNDARY * (1.0 - x) / moved);
+            }
+        }
+    }
+    for k in layout.first_y()..layout.unknowns() {
+        if change[k] > BOUNDARY * z[k] {
+            part = part.min(BOUNDARY * z[k] / change[k]);
+        }
+    }
+    part
+}

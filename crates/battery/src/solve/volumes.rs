@@ -1,0 +1,314 @@
+//! Particles whose diffusivity depends on stoichiometry: conservative finite volumes.
+//!
+//! Shells get thinner towards the surface. The mean is advanced by the trapezoidal rule in the
+//! reaction current, as the first mode of `particles` is, and the deviation from it by the backward
+//! differentiation of the step: both kinds of electrode conserve lithium against each other. The
+//! shells are solved anew for every new current, so that they add no unknowns to the step.
+
+use super::equations::{TimeDerivative, apply};
+use super::physics::ElectrodePhysics;
+use super::scalar::Scalar;
+use crate::Function;
+
+/// Change of stoichiometry below which the shells are solved.
+const CONVERGED: f64 = 1e-11;
+
+/// Radii over that of the particle.
+#[derive(Debug, Clone)]
+pub(super) struct Shells {
+    /// Faces from 0 to 1.
+    faces: Vec<f64>,
+    /// Distances between the middles of neighbours.
+    distances: Vec<f64>,
+    /// Volumes, sum 1.
+    volumes: Vec<f64>,
+}
+
+impl Shells {
+    /// `count` shells; the middle of the radius lies at 3/4 of them, so that the outer are thin.
+    pub(super) fn new(count: usize) -> Self {
+        let place = |k: usize| {
+            let u = k as f64 / count as f64;
+            // 0 and 1 stay, the slope at the surface is a quarter of the mean
+            1.0 - (1.0 - u) * (1.0 - 0.75 * u)
+        };
+        let faces: Vec<f64> = (0..=count).map(place).collect();
+        let middles: Vec<f64> = faces.windows(2).map(|f| 0.5 * (f[0] + f[1])).collect();
+        Self {
+            distances: middles.windows(2).map(|m| m[1] - m[0]).collect(),
+            volumes: faces.windows(2).map(|f| f[1].powi(3) - f[0].powi(3)).collect(),
+            faces,
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.volumes.len()
+    }
+}
+
+/// Shells of all particles of an electrode.
+#[derive(Debug, Clone)]
+pub(super) struct VolumeParticles<S> {
+    /// Means at the last point.
+    means: Vec<S>,
+    /// Deviations at the last point, the one before, and the new one, `[particle, shell]`.
+    last: Vec<S>,
+    older: Vec<S>,
+    new: Vec<S>,
+    /// Surfaces at the last point, and the new ones.
+    surfaces: Vec<S>,
+    new_surfaces: Vec<S>,
+    /// The step under way.
+    time: Option<TimeDerivative>,
+    old_current: Vec<S>,
+    flux: f64,
+    /// Factor on the diffusivity over the square of the radius, s-1 per m2 s-1.
+    pace: S,
+}
+
+/// One particle while its shells are solved.
+struct Particle<'a, S> {
+    shells: &'a Shells,
+    diffusivity: &'a Function,
+    time: TimeDerivative,
+    pace: S,
+    /// Mean at the new point, and its slope by the current.
+    mean: S,
+    mean_slope: f64,
+    /// New current times flux.
+    push: S,
+    flux: f64,
+}
+
+/// Fluxes between shells: value, and slopes by the inner and the outer shell.
+struct Faces<S> {
+    flux: Vec<S>,
+    inner: Vec<f64>,
+    outer: Vec<f64>,
+}
+
+impl<S: Scalar> Particle<'_, S> {
+    fn faces(&self, deviation: &[S]) -> Faces<S> {
+        let shells = self.shells;
+        let count = shells.distances.len();
+        let mut faces = Faces { flux: vec![], inner: vec![0.0; count], outer: vec![0.0; count] };
+        for f in 0..count {
+            let (a, b) = (deviation[f], deviation[f + 1]);
+            let (d, slope) = apply(self.diffusivity, self.mean + (a + b).scale(0.5));
+            let reach = 3.0 * shells.faces[f + 1].powi(2) / shells.distances[f];
+            let scaled = self.pace.scale(reach);
+            faces.flux.push(scaled * d * (b - a));
+            let bend = 0.5 * slope * (b.value() - a.value());
+            faces.inner[f] = scaled.value() * (bend - d.value());
+            faces.outer[f] = scaled.value() * (bend + d.value());
+        }
+        faces
+    }
+
+    /// Residuals of the shells.
+    fn residual(&self, faces: &Faces<S>, deviation: &[S], last: &[S], older: &[S]) -> Vec<S> {
+        let [a0, a1, a2] = self.time.a;
+        let count = self.shells.count();
+        let at = |i: usize| {
+            let volume = self.shells.volumes[i];
+            let change = deviation[i].scale(a0) + last[i].scale(a1) + older[i].scale(a2);
+            let mut r = change.scale(volume / self.time.dt) - self.push.scale(3.0 * volume);
+            if i > 0 {
+                r = r + faces.flux[i - 1];
+            }
+            if i + 1 < count {
+                r = r - faces.flux[i];
+            } else {
+                r = r + self.push.scale(3.0);
+            }
+            r
+        };
+        (0..count).map(at).collect()
+    }
+
+    /// Solves the tridiagonal system of the slopes for one right-hand side.
+    fn linear(&self, faces: &Faces<S>, right: Vec<S>) -> Vec<S> {
+        let count = self.shells.count();
+        let own = |i: usize| {
+            let mut own = self.shells.volumes[i] * self.time.a[0] / self.time.dt;
+            if i > 0 {
+                own += faces.outer[i - 1];
+            }
+            if i + 1 < count {
+                own -= faces.inner[i];
+            }
+            own
+        };
+        let (mut x, mut above) = (right, vec![0.0; count]);
+        let mut pivot = own(0);
+        x[0] = x[0].scale(1.0 / pivot);
+        for i in 1..count {
+            above[i - 1] = -faces.outer[i - 1] / pivot;
+            let below = faces.inner[i - 1];
+            pivot = own(i) - below * above[i - 1];
+            x[i] = (x[i] - x[i - 1].scale(below)).scale(1.0 / pivot);
+        }
+        for i in (0..count - 1).rev() {
+            x[i] = x[i] - x[i + 1].scale(above[i]);
+        }
+        x
+    }
+
+    /// Slopes of the deviations by the new current.
+    fn slopes(&self, faces: &Faces<S>, deviation: &[S]) -> Vec<f64> {
+        let count = self.shells.count();
+        let mut right: Vec<f64> = self.shells.volumes.iter().map(|v| 3.0 * v * self.flux).collect();
+        right[count - 1] -= 3.0 * self.flux;
+        for f in 0..count - 1 {
+            // the mean moves the diffusivity at every face
+            let (_, slope) = apply(self.diffusivity, {
+                let middle = deviation[f].value() + deviation[f + 1].value();
+                self.mean.value() + 0.5 * middle
+            });
+            let reach = 3.0 * self.shells.faces[f + 1].powi(2) / self.shells.distances[f];
+            let step = deviation[f + 1].value() - deviation[f].value();
+            let moved = self.pace.value() * reach * slope * step * self.mean_slope;
+            right[f] += moved;
+            right[f + 1] -= moved;
+        }
+        let plain = Particle::<f64> {
+            shells: self.shells,
+            diffusivity: self.diffusivity,
+            time: self.time,
+            pace: self.pace.value(),
+            mean: self.mean.value(),
+            mean_slope: self.mean_slope,
+            push: self.push.value(),
+            flux: self.flux,
+        };
+        let faces = Faces { flux: vec![], inner: faces.inner.clone(), outer: faces.outer.clone() };
+        plain.linear(&faces, right)
+    }
+
+    /// Surface stoichiometry, from a parabola through the outermost shell, and its slope.
+    fn surface(&self, deviation: &[S], slopes: &[f64]) -> (S, f64) {
+        let count = self.shells.count();
+        let width = self.shells.faces[count] - self.shells.faces[count - 1];
+        let distance = self.shells.distances[count - 2];
+        let (inner, outer) = (deviation[count - 2], deviation[count - 1]);
+        let known = self.mean + outer + (outer - inner).scale(width / (6.0 * distance));
+        let known_slope = self.mean_slope
+            + slopes[count - 1]
+            + (slopes[count - 1] - slopes[count - 2]) * width / (6.0 * distance);
+        let mut x = known;
+        let mut slope = 0.0;
+        for _ in 0..8 {
+            let (d, by_x) = apply(self.diffusivity, x);
+            // slope of the profile at the surface, by Fick's law
+            let steep = -self.push / (self.pace * d);
+            let residual = x - known - steep.scale(width / 3.0);
+            let own = 1.0 + width / 3.0 * steep.value() * by_x / d.value();
+            slope = (known_slope - width / 3.0 * self.flux / (self.pace.value() * d.value())) / own;
+            let change = residual.scale(1.0 / own);
+            x = x - change;
+            if change.size() < CONVERGED {
+                break;
+            }
+        }
+        (x, slope)
+    }
+}
+
+impl<S: Scalar> VolumeParticles<S> {
+    /// Particles at rest at a stoichiometry.
+    pub(super) fn at_rest(particles: usize, shells: usize, stoichiometry: f64) -> Self {
+        let zeros = vec![S::of(0.0); particles * shells];
+        Self {
+            means: vec![S::of(stoichiometry); particles],
+            last: zeros.clone(),
+            older: zeros.clone(),
+            new: zeros,
+            surfaces: vec![S::of(stoichiometry); particles],
+            new_surfaces: vec![S::of(stoichiometry); particles],
+            time: None,
+            old_current: vec![S::of(0.0); particles],
+            flux: 0.0,
+            pace: S::of(0.0),
+        }
+    }
+
+    /// Prepares a step from the currents `old`; without `time` the particles stay as they are.
+    pub(super) fn prepare(
+        &mut self,
+        physics: &ElectrodePhysics<S>,
+        time: Option<TimeDerivative>,
+        old: &[S],
+    ) {
+        self.time = time;
+        self.old_current.copy_from_slice(old);
+        self.flux = physics.flux;
+        self.pace = physics.diffusivity.scale(1.0 / (physics.radius * physics.radius));
+        self.new.copy_from_slice(&self.last);
+    }
+
+    /// Mean at the new point.
+    fn new_mean(&self, particle: usize, current: S) -> S {
+        let dt = self.time.map_or(0.0, |time| time.dt);
+        let passed = (self.old_current[particle] + current).scale(0.5 * dt);
+        self.means[particle] - passed.scale(3.0 * self.flux)
+    }
+
+    /// Surface stoichiometry for a new current, and its slope; not finite where the shells cannot be
+    /// solved.
+    pub(super) fn surface(
+        &mut self,
+        shells: &Shells,
+        diffusivity: &Function,
+        particle: usize,
+        current: S,
+    ) -> (S, f64) {
+        let count = shells.count();
+        let Some(time) = self.time else { return (self.surfaces[particle], 0.0) };
+        let range = particle * count..(particle + 1) * count;
+        let (last, older) = (&self.last[range.clone()], &self.older[range.clone()]);
+        let shell = Particle {
+            shells,
+            diffusivity,
+            time,
+            pace: self.pace,
+            mean: self.new_mean(particle, current),
+            mean_slope: -1.5 * self.flux * time.dt,
+            push: current.scale(self.flux),
+            flux: self.flux,
+        };
+        let new = &mut self.new[range];
+        let mut faces = shell.faces(new);
+        for _ in 0..12 {
+            let residual = shell.residual(&faces, new, last, older);
+            let change = shell.linear(&faces, residual);
+            let mut largest: f64 = 0.0;
+            for (value, change) in new.iter_mut().zip(&change) {
+                *value = *value - *change;
+                largest = largest.max(change.size());
+            }
+            faces = shell.faces(new);
+            if largest < CONVERGED || !largest.is_finite() {
+                break;
+            }
+        }
+        let slopes = shell.slopes(&faces, new);
+        let (surface, slope) = shell.surface(new, &slopes);
+        self.new_surfaces[particle] = surface;
+        (surface, slope)
+    }
+
+    /// Completes the step.
+    pub(super) fn advance(&mut self, currents: &[S]) {
+        for (p, current) in currents.iter().enumerate() {
+            self.means[p] = self.new_mean(p, *current);
+        }
+        self.older.copy_from_slice(&self.last);
+        self.last.copy_from_slice(&self.new);
+        self.surfaces.copy_from_slice(&self.new_surfaces);
+    }
+
+    /// Mean stoichiometry of a particle.
+    pub(super) fn mean(&self, particle: usize) -> S {
+        self.means[particle]
+    }
+}
