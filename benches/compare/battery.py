@@ -28,6 +28,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "crates" / "battery" / "tests" / "data"
 CELLS = ("Chen2020", "Marquis2019")
 C_RATES = (0.5, 1.0, 2.0)
+# fixtures beside those of the comparison: cell, model, C-rate
+OTHERS = (("Ecker2015", "DFN", 1.0), ("Prada2013", "DFN", 1.0), ("Chen2020", "SPM", 1.0),
+          ("Chen2020", "SPMe", 1.0))
 # points in negative electrode, separator, positive electrode, particle; stretch of the radial mesh
 FINE = (160, 40, 160, 100, 2.0)
 # meshes of PyBaMM for the ratio of speeds: its default, and finer ones
@@ -35,9 +38,9 @@ MESHES = ((20, 20, 20, 20, None), (20, 10, 20, 30, 2.0), (30, 10, 30, 40, 3.0), 
 POINTS = 120
 
 
-def simulation(cell, mesh, tolerance):
+def simulation(cell, mesh, tolerance, kind="DFN"):
     """Simulation of a discharge, its C-rate an input."""
-    model = pybamm.lithium_ion.DFN()
+    model = getattr(pybamm.lithium_ion, kind)()
     values = pybamm.ParameterValues(cell)
     capacity = values["Nominal cell capacity [A.h]"]
     values["Current function [A]"] = pybamm.InputParameter("C") * capacity
@@ -73,30 +76,35 @@ def sampled(t, v):
     return t[rows], v[rows]
 
 
+def file_of(cell, kind, c_rate):
+    """Place of a fixture."""
+    middle = "" if kind == "DFN" else f"{kind.lower()}_"
+    return FIXTURES / f"{cell.lower()}_{middle}{c_rate:g}c.csv"
+
+
 def write_fixtures():
-    """One file per cell and rate."""
-    for cell in CELLS:
-        sim = simulation(cell, FINE, 1e-8)
-        for c_rate in C_RATES:
-            t, v, took = discharge(sim, c_rate)
-            path = FIXTURES / f"{cell.lower()}_{c_rate:g}c.csv"
-            versions = f"pybamm {pybamm.__version__}, numpy {np.__version__}"
-            n_n, n_s, n_p, n_r, stretch = FINE
-            head = (
-                f"# {cell}, DFN, {c_rate:g}C discharge from the set's initial state, isothermal, "
-                "made by benches/compare/battery.py\n"
-                f"# {versions}; mesh {n_n}/{n_s}/{n_p}, {n_r} radial points with stretch {stretch}; "
-                "IDAKLU, tolerances 1e-8\n"
-                "time_s,voltage_V\n"
-            )
-            rows = "".join(f"{a:.6f},{b:.7f}\n" for a, b in zip(*sampled(t, v)))
-            path.write_text(head + rows)
-            print(f"{path.name}: ends at {t[-1]:.3f} s, {v[-1]:.5f} V, {took:.1f} CPU s", flush=True)
+    """One file per cell, model and rate."""
+    cases = [(cell, "DFN", c_rate) for cell in CELLS for c_rate in C_RATES]
+    for cell, kind, c_rate in (*cases, *OTHERS):
+        t, v, took = discharge(simulation(cell, FINE, 1e-8, kind), c_rate)
+        path = file_of(cell, kind, c_rate)
+        versions = f"pybamm {pybamm.__version__}, numpy {np.__version__}"
+        n_n, n_s, n_p, n_r, stretch = FINE
+        head = (
+            f"# {cell}, {kind}, {c_rate:g}C discharge from the set's initial state, isothermal, "
+            "made by benches/compare/battery.py\n"
+            f"# {versions}; mesh {n_n}/{n_s}/{n_p}, {n_r} radial points with stretch {stretch}; "
+            "IDAKLU, tolerances 1e-8\n"
+            "time_s,voltage_V\n"
+        )
+        rows = "".join(f"{a:.6f},{b:.7f}\n" for a, b in zip(*sampled(t, v)))
+        path.write_text(head + rows)
+        print(f"{path.name}: ends at {t[-1]:.3f} s, {v[-1]:.5f} V, {took:.1f} CPU s", flush=True)
 
 
 def fixture(cell, c_rate):
     """Times and voltages of a fixture."""
-    table = np.loadtxt(FIXTURES / f"{cell.lower()}_{c_rate:g}c.csv", delimiter=",", skiprows=3)
+    table = np.loadtxt(file_of(cell, "DFN", c_rate), delimiter=",", skiprows=3)
     return table[:, 0], table[:, 1]
 
 

@@ -105,6 +105,7 @@ impl Expression {
     }
 
     /// One pass over the program with a stack of `N` operands.
+    #[inline]
     fn run<const N: usize>(&self, x: f64) -> (f64, f64) {
         let mut stack = [(0.0, 0.0); N];
         let mut top = 0;
@@ -144,6 +145,7 @@ fn height(program: &[Step]) -> usize {
 }
 
 /// Result of a step with two operands, each a value and its derivative.
+#[inline]
 fn binary(step: Step, (a, da): (f64, f64), (b, db): (f64, f64)) -> (f64, f64) {
     match step {
         Step::Add => (a + b, da + db),
@@ -160,6 +162,7 @@ fn binary(step: Step, (a, da): (f64, f64), (b, db): (f64, f64)) -> (f64, f64) {
 }
 
 /// Result of a step with one operand.
+#[inline]
 fn unary(step: Step, (a, da): (f64, f64)) -> (f64, f64) {
     match step {
         Step::Negate => (-a, -da),
@@ -169,8 +172,9 @@ fn unary(step: Step, (a, da): (f64, f64)) -> (f64, f64) {
             (below * a, f64::from(n) * below * da)
         }
         Step::ConstantPower(n) => {
-            let below = a.powf(n - 1.0);
-            (a.powf(n), if da == 0.0 { 0.0 } else { n * below * da })
+            let below = if n == 1.5 { a.sqrt() } else { a.powf(n - 1.0) };
+            let value = if a == 0.0 { a.powf(n) } else { below * a };
+            (value, if da == 0.0 { 0.0 } else { n * below * da })
         }
         Step::Call(call) => {
             let (value, slope) = call.value_and_slope(a);

@@ -87,27 +87,55 @@ pub(super) fn surface<S: Scalar>(
     }
 }
 
+/// Transport in the electrolyte at some unknowns; pairs are a value and its slope by y.
+pub(super) struct Transport<S> {
+    /// Diffusivities of the free electrolyte in m2 s-1, at the unknowns y.
+    pub(super) diffusivity: Vec<(S, f64)>,
+    /// Resistivities in Ohm m, at the nodes of each layer.
+    pub(super) resistivity: [Vec<(S, f64)>; 3],
+    /// Current densities in A m-2 at the nodes of each electrode.
+    pub(super) ionic: [Vec<S>; 2],
+}
+
 impl<S: Scalar> Step<'_, S> {
     /// Current per electrode area, A m-2.
     pub(super) fn density(&self, z: &[S]) -> S {
         z[self.layout.current()].scale(1.0 / self.physics.area)
     }
 
-    /// Resistivities of the electrolyte in a layer, Ohm m, and their slopes by y.
-    pub(super) fn resistivities(&self, layer: usize, z: &[S]) -> Vec<(S, f64)> {
-        let Some(porous) = &self.cell.porous else { return vec![] };
-        let e = &porous.electrolyte;
-        let (nodes, efficiency) = self.layer(layer);
-        let at = |node: usize| {
-            let y = z[self.layout.y(layer, node)];
-            let (kappa, slope) = apply(&e.conductivity.function, y.scale(e.concentration_mol_m3));
-            let kappa = (kappa * self.physics.electrolyte_conductivity).scale(efficiency);
-            let rho = S::of(1.0) / kappa;
-            let factor = self.physics.electrolyte_conductivity.value() * efficiency;
-            let by_y = slope * e.concentration_mol_m3 * factor;
-            (rho, -by_y * rho.value() * rho.value())
+    /// Transport in the electrolyte at the unknowns `z`; empty where it is not resolved.
+    pub(super) fn transport(&self, z: &[S]) -> Transport<S> {
+        let resolved = self.cell.porous.as_ref().filter(|_| self.layout.electrolyte);
+        let Some(porous) = resolved else {
+            return Transport {
+                diffusivity: vec![],
+                resistivity: [vec![], vec![], vec![]],
+                ionic: [vec![], vec![]],
+            };
         };
-        (0..nodes).map(at).collect()
+        let e = &porous.electrolyte;
+        let at = |function: &Function, factor: S| -> Vec<(S, f64)> {
+            let value = |y: &S| {
+                let (value, slope) = apply(function, y.scale(e.concentration_mol_m3));
+                (value * factor, slope * e.concentration_mol_m3 * factor.value())
+            };
+            z[self.layout.first_y()..].iter().map(value).collect()
+        };
+        let conductivity = at(&e.conductivity.function, self.physics.electrolyte_conductivity);
+        let layer = |l: usize| {
+            let (nodes, efficiency) = self.layer(l);
+            let first = self.layout.y(l, 0) - self.layout.first_y();
+            let resistivity = |(kappa, slope): &(S, f64)| {
+                let rho = S::of(1.0 / efficiency) / *kappa;
+                (rho, -slope * rho.value() / kappa.value())
+            };
+            conductivity[first..first + nodes].iter().map(resistivity).collect()
+        };
+        Transport {
+            diffusivity: at(&e.diffusivity.function, self.physics.electrolyte_diffusivity),
+            resistivity: [layer(0), layer(1), layer(2)],
+            ionic: [self.ionic_currents(0, z), self.ionic_currents(1, z)],
+        }
     }
 
     /// Nodes and transport efficiency of a layer.
@@ -129,7 +157,7 @@ impl<S: Scalar> Step<'_, S> {
     }
 
     /// Current density in the electrolyte at the nodes of an electrode.
-    pub(super) fn ionic_currents(&self, e: usize, z: &[S]) -> Vec<S> {
+    fn ionic_currents(&self, e: usize, z: &[S]) -> Vec<S> {
         let (element, n) = (&self.layout.electrode, self.layout.electrode.n);
         let start = if e == 0 { S::of(0.0) } else { self.density(z) };
         let surface = self.physics.electrodes[e].surface;
@@ -143,21 +171,33 @@ impl<S: Scalar> Step<'_, S> {
     }
 
     /// Residuals of all rows, from the unknowns and the surfaces of the particles of each electrode.
-    pub(super) fn residual(&self, z: &[S], surfaces: &[Vec<Surface<S>>; 2], out: &mut [S]) {
+    pub(super) fn residual(
+        &self,
+        z: &[S],
+        surfaces: &[Vec<Surface<S>>; 2],
+        transport: &Transport<S>,
+        out: &mut [S],
+    ) {
         out.fill(S::of(0.0));
-        self.kinetics(z, surfaces, out);
+        self.kinetics(z, surfaces, transport, out);
         self.charge(z, out);
         out[self.layout.current()] =
             self.drive.residual(z[self.layout.voltage()], z[self.layout.current()]);
         if self.layout.electrolyte {
-            self.lithium(z, out);
+            self.lithium(z, transport, out);
         }
     }
 
-    fn kinetics(&self, z: &[S], surfaces: &[Vec<Surface<S>>; 2], out: &mut [S]) {
+    fn kinetics(
+        &self,
+        z: &[S],
+        surfaces: &[Vec<Surface<S>>; 2],
+        transport: &Transport<S>,
+        out: &mut [S],
+    ) {
         let (layout, element) = (self.layout, &self.layout.electrode);
         for e in 0..2 {
-            let path = self.potential_paths(e, z);
+            let path = self.potential_paths(e, z, transport);
             for i in 0..element.n {
                 let p = layout.particle(i);
                 let surface = &surfaces[e][p];
@@ -175,7 +215,7 @@ impl<S: Scalar> Step<'_, S> {
     }
 
     /// Potential of the solid over that of the electrolyte, at the nodes of an electrode.
-    fn potential_paths(&self, e: usize, z: &[S]) -> Vec<S> {
+    fn potential_paths(&self, e: usize, z: &[S], transport: &Transport<S>) -> Vec<S> {
         let (layout, element) = (self.layout, &self.layout.electrode);
         let n = element.n;
         let (psi, voltage) = (z[layout.psi()], z[layout.voltage()]);
@@ -184,9 +224,9 @@ impl<S: Scalar> Step<'_, S> {
             return vec![ends; n];
         }
         let electrode = &self.physics.electrodes[e];
-        let (ionic, rho) = (self.ionic_currents(e, z), self.resistivities(2 * e, z));
+        let (ionic, rho) = (&transport.ionic[e], &transport.resistivity[2 * e]);
         let density = self.density(z);
-        let crossed = if e == 0 { S::of(0.0) } else { self.crossed(z) };
+        let crossed = if e == 0 { S::of(0.0) } else { self.crossed(z, transport) };
         let first = z[layout.y(0, 0)];
         let at = |i: usize| {
             let diffusion = self.physics.diffusion_voltage * (z[layout.y(2 * e, i)] / first).ln();
@@ -204,16 +244,16 @@ impl<S: Scalar> Step<'_, S> {
     }
 
     /// Ohmic fall in the electrolyte from the negative collector to the positive electrode, V.
-    fn crossed(&self, z: &[S]) -> S {
+    fn crossed(&self, z: &[S], transport: &Transport<S>) -> S {
         let (layout, density) = (self.layout, self.density(z));
-        let (ionic, rho) = (self.ionic_currents(0, z), self.resistivities(0, z));
+        let (ionic, rho) = (&transport.ionic[0], &transport.resistivity[0]);
         let mut fall = S::of(0.0);
         for k in 0..layout.electrode.n {
             let weight = layout.electrode.w[k] * self.extent(0).0;
             fall = fall + (ionic[k] * rho[k].0).scale(weight);
         }
-        for (k, (rho, _)) in self.resistivities(1, z).into_iter().enumerate() {
-            fall = fall + (density * rho).scale(layout.separator.w[k] * self.extent(1).0);
+        for (k, (rho, _)) in transport.resistivity[1].iter().enumerate() {
+            fall = fall + (density * *rho).scale(layout.separator.w[k] * self.extent(1).0);
         }
         fall
     }
@@ -232,15 +272,14 @@ impl<S: Scalar> Step<'_, S> {
     }
 
     /// Balance of lithium in the electrolyte, in the weak form that conserves it.
-    fn lithium(&self, z: &[S], out: &mut [S]) {
-        let (layout, Some(porous)) = (self.layout, &self.cell.porous) else { return };
+    fn lithium(&self, z: &[S], transport: &Transport<S>, out: &mut [S]) {
+        let layout = self.layout;
         let Some(time) = self.time else {
             for row in layout.first_y()..layout.unknowns() {
                 out[row] = z[row] - self.last[row];
             }
             return;
         };
-        let e = &porous.electrolyte;
         for layer in 0..3 {
             let element = if layer == 1 { &layout.separator } else { &layout.electrode };
             let (n, (length, porosity)) = (element.n, self.extent(layer));
@@ -252,13 +291,12 @@ impl<S: Scalar> Step<'_, S> {
                     + self.last[at].scale(time.a[1])
                     + self.older[at].scale(time.a[2]);
                 out[at] = out[at] + change.scale(porosity * length * weight / time.dt);
-                let (d, _) = apply(&e.diffusivity.function, z[at].scale(e.concentration_mol_m3));
+                let (d, _) = transport.diffusivity[at - layout.first_y()];
                 let mut slope = S::of(0.0);
                 for m in 0..n {
                     slope = slope + z[layout.y(layer, m)].scale(element.d[k * n + m]);
                 }
-                let flux = (d * self.physics.electrolyte_diffusivity * slope)
-                    .scale(efficiency * weight / length);
+                let flux = (d * slope).scale(efficiency * weight / length);
                 for i in 0..n {
                     let row = layout.y(layer, i);
                     out[row] = out[row] + flux.scale(element.d[k * n + i]);

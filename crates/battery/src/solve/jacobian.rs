@@ -1,7 +1,7 @@
 //! Slopes of the residuals by the unknowns, row by row as in `equations`.
 
 use super::dense::Dense;
-use super::equations::{Step, Surface};
+use super::equations::{Step, Surface, Transport};
 
 impl Step<'_, f64> {
     /// Writes the matrix of slopes; `gains[e]` is the slope of each surface stoichiometry by its
@@ -11,18 +11,19 @@ impl Step<'_, f64> {
         z: &[f64],
         surfaces: &[Vec<Surface<f64>>; 2],
         gains: &[Vec<f64>; 2],
+        transport: &Transport<f64>,
         matrix: &mut Dense,
     ) {
         matrix.clear();
         self.kinetic_slopes(z, surfaces, gains, matrix);
-        self.path_slopes(z, matrix);
+        self.path_slopes(z, transport, matrix);
         self.charge_slopes(matrix);
         let (row, layout) = (self.layout.current(), self.layout);
         let (by_voltage, by_current) = self.drive.slopes(z[layout.voltage()], z[layout.current()]);
         matrix.add(row, layout.voltage(), by_voltage);
         matrix.add(row, layout.current(), by_current);
         if layout.electrolyte {
-            self.lithium_slopes(z, matrix);
+            self.lithium_slopes(z, transport, matrix);
         }
     }
 
@@ -58,7 +59,7 @@ impl Step<'_, f64> {
     }
 
     /// Slopes of minus the potential paths.
-    fn path_slopes(&self, z: &[f64], matrix: &mut Dense) {
+    fn path_slopes(&self, z: &[f64], transport: &Transport<f64>, matrix: &mut Dense) {
         let layout = self.layout;
         let n = layout.electrode.n;
         for e in 0..2 {
@@ -70,17 +71,17 @@ impl Step<'_, f64> {
                 }
             }
             if layout.electrolyte {
-                self.path_slopes_of(e, z, matrix);
+                self.path_slopes_of(e, z, transport, matrix);
             }
         }
     }
 
-    fn path_slopes_of(&self, e: usize, z: &[f64], matrix: &mut Dense) {
+    fn path_slopes_of(&self, e: usize, z: &[f64], transport: &Transport<f64>, matrix: &mut Dense) {
         let (layout, element) = (self.layout, &self.layout.electrode);
         let n = element.n;
         let electrode = &self.physics.electrodes[e];
-        let (ionic, rho) = (self.ionic_currents(e, z), self.resistivities(2 * e, z));
-        let crossed = (e == 1).then(|| self.crossed_slopes(z));
+        let (ionic, rho) = (&transport.ionic[e], &transport.resistivity[2 * e]);
+        let crossed = (e == 1).then(|| self.crossed_slopes(z, transport));
         let (first, current) = (layout.y(0, 0), layout.current());
         for i in 0..n {
             let (row, weight) = (layout.j(e, layout.particle(i)), self.weight(i));
@@ -115,10 +116,10 @@ impl Step<'_, f64> {
     }
 
     /// Slopes of the ohmic fall between negative collector and positive electrode.
-    fn crossed_slopes(&self, z: &[f64]) -> Vec<(usize, f64)> {
+    fn crossed_slopes(&self, z: &[f64], transport: &Transport<f64>) -> Vec<(usize, f64)> {
         let (layout, element) = (self.layout, &self.layout.electrode);
         let n = element.n;
-        let (ionic, rho) = (self.ionic_currents(0, z), self.resistivities(0, z));
+        let (ionic, rho) = (&transport.ionic[0], &transport.resistivity[0]);
         let length = self.extent(0).0;
         let mut slopes = Vec::with_capacity(3 * n);
         for m in 0..n {
@@ -130,7 +131,7 @@ impl Step<'_, f64> {
         }
         let density = self.density(z);
         let mut by_density = 0.0;
-        for (k, (rho, slope)) in self.resistivities(1, z).into_iter().enumerate() {
+        for (k, (rho, slope)) in transport.resistivity[1].iter().enumerate() {
             let weight = layout.separator.w[k] * self.extent(1).0;
             by_density += weight * rho;
             slopes.push((layout.y(1, k), weight * density * slope));
@@ -150,16 +151,14 @@ impl Step<'_, f64> {
         }
     }
 
-    fn lithium_slopes(&self, z: &[f64], matrix: &mut Dense) {
-        let (layout, Some(porous)) = (self.layout, &self.cell.porous) else { return };
+    fn lithium_slopes(&self, z: &[f64], transport: &Transport<f64>, matrix: &mut Dense) {
+        let layout = self.layout;
         let Some(time) = self.time else {
             for row in layout.first_y()..layout.unknowns() {
                 matrix.add(row, row, 1.0);
             }
             return;
         };
-        let electrolyte = &porous.electrolyte;
-        let c_e0 = electrolyte.concentration_mol_m3;
         for layer in 0..3 {
             let element = if layer == 1 { &layout.separator } else { &layout.electrode };
             let (n, (length, porosity)) = (element.n, self.extent(layer));
@@ -167,12 +166,12 @@ impl Step<'_, f64> {
             for k in 0..n {
                 let (at, weight) = (layout.y(layer, k), element.w[k]);
                 matrix.add(at, at, porosity * length * weight * time.a[0] / time.dt);
-                let (d, by_c) = electrolyte.diffusivity.function.value_and_derivative(z[at] * c_e0);
-                let factor = self.physics.electrolyte_diffusivity * efficiency * weight / length;
+                let (d, by_y) = transport.diffusivity[at - layout.first_y()];
+                let factor = efficiency * weight / length;
                 let slope: f64 = (0..n).map(|m| element.d[k * n + m] * z[layout.y(layer, m)]).sum();
                 for i in 0..n {
                     let (row, test) = (layout.y(layer, i), element.d[k * n + i] * factor);
-                    matrix.add(row, at, test * by_c * c_e0 * slope);
+                    matrix.add(row, at, test * by_y * slope);
                     for m in 0..n {
                         let trial = element.d[k * n + m];
                         matrix.add(row, layout.y(layer, m), test * d * trial);

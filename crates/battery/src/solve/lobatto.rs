@@ -6,8 +6,6 @@
 #[derive(Debug, Clone)]
 pub(super) struct Lobatto {
     pub(super) n: usize,
-    /// Nodes, increasing from 0 to 1.
-    pub(super) x: Vec<f64>,
     /// Weights of the quadrature, sum 1.
     pub(super) w: Vec<f64>,
     /// Differentiation: values at nodes to slopes at nodes.
@@ -46,19 +44,27 @@ fn node(p: usize, i: usize) -> f64 {
     z
 }
 
+/// Nodes and weights of `n` points on [-1, 1], exact to degree 2 n - 3.
+pub(super) fn rule(n: usize) -> (Vec<f64>, Vec<f64>) {
+    let p = n - 1;
+    let z: Vec<f64> = (0..n).map(|i| node(p, i)).collect();
+    let weight = |z: &f64| 2.0 / ((p * n) as f64 * legendre(p, *z).0.powi(2));
+    let w = z.iter().map(weight).collect();
+    (z, w)
+}
+
 impl Lobatto {
     /// One node that stands for the whole element: quantities that are the same everywhere.
     pub(super) fn point() -> Self {
-        Self { n: 1, x: vec![0.5], w: vec![1.0], d: vec![0.0], b: vec![0.5] }
+        Self { n: 1, w: vec![1.0], d: vec![0.0], b: vec![0.5] }
     }
 
     /// An element of `n` nodes, at least 2.
     pub(super) fn new(n: usize) -> Self {
         let p = n - 1;
         let corner = (p * (p + 1)) as f64;
-        let z: Vec<f64> = (0..n).map(|i| node(p, i)).collect();
+        let (z, w) = rule(n);
         let high: Vec<f64> = z.iter().map(|&z| legendre(p, z).0).collect();
-        let w: Vec<f64> = high.iter().map(|l| 2.0 / (corner * l * l)).collect();
         let mut d = vec![0.0; n * n];
         for i in 0..n {
             for j in (0..n).filter(|&j| j != i) {
@@ -69,7 +75,6 @@ impl Lobatto {
         let b = integration(p, &z, &w);
         Self {
             n,
-            x: z.iter().map(|z| (z + 1.0) / 2.0).collect(),
             w: w.iter().map(|w| w / 2.0).collect(),
             d: d.iter().map(|d| d * 2.0).collect(),
             b: b.iter().map(|b| b / 2.0).collect(),
@@ -80,17 +85,20 @@ impl Lobatto {
 /// Integrals over [-1, z_i] of the polynomials that are 1 at one node, by their Legendre series.
 fn integration(p: usize, z: &[f64], w: &[f64]) -> Vec<f64> {
     let n = p + 1;
+    // degrees 0 to p + 1 at every node
+    let table: Vec<Vec<f64>> =
+        (0..=n).map(|k| z.iter().map(|&z| legendre(k, z).0).collect()).collect();
     let mut b = vec![0.0; n * n];
-    for i in 0..n {
-        for j in 0..n {
-            for k in 0..n {
-                let odd = (2 * k + 1) as f64;
-                let norm = if k == p { 2.0 / p as f64 } else { 2.0 / odd };
-                let integral = match k {
-                    0 => z[i] + 1.0,
-                    _ => (legendre(k + 1, z[i]).0 - legendre(k - 1, z[i]).0) / odd,
-                };
-                b[i * n + j] += w[j] * legendre(k, z[j]).0 / norm * integral;
+    for k in 0..n {
+        let odd = (2 * k + 1) as f64;
+        let norm = if k == p { 2.0 / p as f64 } else { 2.0 / odd };
+        for i in 0..n {
+            let integral = match k {
+                0 => z[i] + 1.0,
+                _ => (table[k + 1][i] - table[k - 1][i]) / odd,
+            };
+            for j in 0..n {
+                b[i * n + j] += w[j] * table[k][j] / norm * integral;
             }
         }
     }
@@ -105,10 +113,11 @@ mod tests {
     fn polynomials_are_differentiated_and_integrated_exactly() {
         for n in 2..10 {
             let element = Lobatto::new(n);
+            let nodes: Vec<f64> = rule(n).0.iter().map(|z| 0.5 * (z + 1.0)).collect();
             let f = |x: f64| x.powi(n as i32 - 1);
             for i in 0..n {
-                let x = element.x[i];
-                let row = |m: &[f64]| (0..n).map(|j| m[i * n + j] * f(element.x[j])).sum::<f64>();
+                let x = nodes[i];
+                let row = |m: &[f64]| (0..n).map(|j| m[i * n + j] * f(nodes[j])).sum::<f64>();
                 let slope = (n as f64 - 1.0) * x.powi(n as i32 - 2);
                 assert!((row(&element.d) - slope).abs() < 1e-11, "n {n}");
                 assert!((row(&element.b) - x * f(x) / n as f64).abs() < 1e-13, "n {n}");

@@ -76,7 +76,7 @@ impl Default for Options {
     /// Within 0.3 mV of the converged curve on the built-in cells.
     fn default() -> Self {
         Self {
-            electrode_nodes: 6,
+            electrode_nodes: 8,
             separator_nodes: 3,
             modes: 12,
             shells: 30,

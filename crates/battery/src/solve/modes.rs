@@ -37,9 +37,10 @@ fn jacobi(count: usize, x: f64) -> Vec<(f64, f64)> {
 impl Modes {
     /// The first `count` modes, at least 2.
     pub(super) fn new(count: usize) -> Self {
-        let rule = super::lobatto::Lobatto::new(2 * count + 4);
+        let (z, w) = super::lobatto::rule(2 * count + 4);
         let (mut mass, mut stiffness) = (vec![0.0; count], vec![0.0; count * count]);
-        for (r, w) in rule.x.iter().zip(&rule.w) {
+        for (z, w) in z.iter().zip(&w) {
+            let (r, w) = (0.5 * (z + 1.0), 0.5 * w);
             let p = jacobi(count, 2.0 * r * r - 1.0);
             for i in 0..count {
                 mass[i] += w * r * r * p[i].0 * p[i].0;

@@ -1,7 +1,6 @@
 //! From start to end: steps of controlled error through a protocol, ends located in time.
 
 use super::dense::Dense;
-use super::equations::surface;
 use super::layout::Layout;
 use super::physics::Physics;
 use super::protocol::{Control, Drive, ProtocolStep};
@@ -293,14 +292,10 @@ impl<'a> Run<'a> {
         let layout = &self.frame.layout;
         let z = &self.state.newest().z;
         let mut parts = [0.0; 3];
-        for e in 0..2 {
-            let electrode =
-                if e == 0 { &self.frame.cell.negative } else { &self.frame.cell.positive };
-            let sign = if e == 0 { -1.0 } else { 1.0 };
-            for p in 0..layout.particles {
+        let surfaces = self.frame.surfaces(&self.physics, &self.x);
+        for (e, sign) in [(0, -1.0), (1, 1.0)] {
+            for (p, s) in surfaces[e].iter().enumerate() {
                 let weight = if layout.particles == 1 { 1.0 } else { layout.electrode.w[p] };
-                let exchange = self.physics.electrodes[e].exchange;
-                let s = surface(electrode, exchange, self.physics.warmth, self.x[e][p]);
                 let over = (0.5 * z[layout.j(e, p)] / s.exchange).asinh();
                 let potential = s.potential + self.physics.thermal_voltage * over;
                 parts[e] += sign * weight * potential;

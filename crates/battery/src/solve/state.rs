@@ -8,6 +8,7 @@ use super::protocol::Drive;
 use super::scalar::Scalar;
 use super::solid::{Radial, Solid};
 use crate::Cell;
+use crate::cell::Electrode;
 
 /// Newton iterations after which a step is given up.
 const MOST_ITERATIONS: usize = 15;
@@ -40,6 +41,24 @@ pub(super) struct Frame<'a> {
 }
 
 impl Frame<'_> {
+    /// Electrode by its index.
+    pub(super) fn electrode(&self, e: usize) -> &Electrode {
+        if e == 0 { &self.cell.negative } else { &self.cell.positive }
+    }
+
+    /// Potentials and kinetics at surface stoichiometries.
+    pub(super) fn surfaces<S: Scalar>(
+        &self,
+        physics: &Physics<S>,
+        x: &[Vec<S>; 2],
+    ) -> [Vec<Surface<S>>; 2] {
+        [0, 1].map(|e| {
+            let exchange = physics.electrodes[e].exchange;
+            let at = |x: &S| surface(self.electrode(e), exchange, physics.warmth, *x);
+            x[e].iter().map(at).collect()
+        })
+    }
+
     /// Lithium in the electrolyte over that at the start.
     pub(super) fn electrolyte_lithium(&self, z: &[f64]) -> f64 {
         let (layout, Some(porous)) = (&self.layout, &self.cell.porous) else { return 1.0 };
@@ -133,23 +152,20 @@ impl<S: Scalar> State<S> {
         }
     }
 
-    /// Surfaces at new unknowns, with stoichiometries and their slopes by the currents.
-    pub(super) fn surfaces(
+    /// Surface stoichiometries at new unknowns, and their slopes by the currents.
+    pub(super) fn stoichiometries(
         &mut self,
         frame: &Frame,
-        physics: &Physics<S>,
         z: &[S],
-    ) -> ([Vec<Surface<S>>; 2], [Vec<f64>; 2], [Vec<f64>; 2]) {
-        let mut all = ([vec![], vec![]], [vec![], vec![]], [vec![], vec![]]);
+    ) -> ([Vec<S>; 2], [Vec<f64>; 2]) {
+        let mut all = ([vec![], vec![]], [vec![], vec![]]);
         for e in 0..2 {
-            let electrode = if e == 0 { &frame.cell.negative } else { &frame.cell.positive };
             for p in 0..frame.layout.particles {
                 let current = z[frame.layout.j(e, p)];
-                let (x, gain) = self.solids[e].surface(&frame.radials[e], electrode, p, current);
-                let exchange = physics.electrodes[e].exchange;
-                all.0[e].push(surface(electrode, exchange, physics.warmth, x));
+                let (radial, electrode) = (&frame.radials[e], frame.electrode(e));
+                let (x, gain) = self.solids[e].surface(radial, electrode, p, current);
+                all.0[e].push(x);
                 all.1[e].push(gain);
-                all.2[e].push(x.value());
             }
         }
         all
@@ -194,16 +210,18 @@ impl State<f64> {
         self.prepare(frame, physics, time);
         let layout = &frame.layout;
         let mut z = guess;
-        self.keep_inside(frame, physics, x_last, &mut z);
+        self.keep_inside(frame, x_last, &mut z);
         let last = self.points[0].z.clone();
         let older = self.points.get(1).map_or_else(|| last.clone(), |point| point.z.clone());
         let step =
             Step { cell: frame.cell, layout, physics, time, last: &last, older: &older, drive };
         let mut residual = vec![0.0; layout.unknowns()];
         for iterations in 1..=MOST_ITERATIONS {
-            let (surfaces, gains, x) = self.surfaces(frame, physics, &z);
-            step.residual(&z, &surfaces, &mut residual);
-            step.jacobian(&z, &surfaces, &gains, matrix);
+            let (x, gains) = self.stoichiometries(frame, &z);
+            let surfaces = frame.surfaces(physics, &x);
+            let transport = step.transport(&z);
+            step.residual(&z, &surfaces, &transport, &mut residual);
+            step.jacobian(&z, &surfaces, &gains, &transport, matrix);
             if !residual.iter().all(|r| r.is_finite()) || !matrix.factor() {
                 return None;
             }
@@ -220,7 +238,7 @@ impl State<f64> {
                 }
             }
             if done {
-                let (_, _, x) = self.surfaces(frame, physics, &z);
+                let (x, _) = self.stoichiometries(frame, &z);
                 let inside = |x: &f64| (0.0..=1.0).contains(x);
                 let sound = x.iter().flatten().all(inside) && z.iter().all(|z| z.is_finite());
                 return sound.then_some(Trial { z, x, iterations });
@@ -230,15 +248,9 @@ impl State<f64> {
     }
 
     /// Moves predicted currents so that no surface jumps close to stoichiometry 0 or 1.
-    fn keep_inside(
-        &mut self,
-        frame: &Frame,
-        physics: &Physics<f64>,
-        x_last: &[Vec<f64>; 2],
-        z: &mut [f64],
-    ) {
+    fn keep_inside(&mut self, frame: &Frame, x_last: &[Vec<f64>; 2], z: &mut [f64]) {
         let layout = &frame.layout;
-        let (_, gains, x) = self.surfaces(frame, physics, z);
+        let (x, gains) = self.stoichiometries(frame, z);
         for e in 0..2 {
             for p in 0..layout.particles {
                 let (before, gain) = (x_last[e][p], gains[e][p]);
