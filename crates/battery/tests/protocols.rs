@@ -130,8 +130,24 @@ fn the_end_of_a_discharge_is_labelled_by_its_mechanism() {
         ),
         "{positive:?}"
     );
-    let poor = plain.with(Parameter::ElectrolyteDiffusivity, 0.15);
-    assert_eq!(ended(&cell, 2.0, poor), Ended::LowerVoltage(Mechanism::Electrolyte));
+}
+
+#[test]
+fn a_depleted_electrolyte_ends_the_discharge_where_pybamm_says() {
+    let cell = chen2020();
+    let multipliers = Multipliers::default().with(Parameter::ElectrolyteDiffusivity, 0.3);
+    let protocol = [ProtocolStep::discharge(&cell, 2.0)];
+    let solve = |options: Options| {
+        simulate(&cell, Model::P2d, &protocol, &Options { multipliers, ..options })
+    };
+    let told = solve(Options::default()).unwrap_err();
+    assert!(matches!(told, SolveError::Depleted { .. }), "{told}");
+    assert!(told.to_string().contains("Options::depleting()"));
+    let solution = solve(Options::depleting()).unwrap();
+    assert_eq!(solution.ended[0], Ended::LowerVoltage(Mechanism::Electrolyte));
+    // PyBaMM 26.10.1.1 with 100 points in each electrode ends at 91.28 s, with 40 at 90.81 s
+    let late = solution.end_time_s() / 91.28 - 1.0;
+    assert!(late.abs() < 0.01, "{late}");
 }
 
 #[test]

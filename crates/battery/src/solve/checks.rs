@@ -62,12 +62,15 @@ fn state(cell: &Cell) -> Checked {
 
 fn resolution(options: &Options) -> Checked {
     for (name, value, least, most) in [
-        ("electrode_nodes", options.electrode_nodes, 3, 40),
+        ("electrode_elements", options.electrode_elements, 1, 200),
+        ("electrode_nodes", options.electrode_nodes, 2, 40),
         ("separator_nodes", options.separator_nodes, 3, 40),
         ("modes", options.modes, 3, 60),
         ("shells", options.shells, 5, 1000),
     ] {
         let range = match name {
+            "electrode_elements" => "from 1 to 200",
+            "electrode_nodes" => "from 2 to 40",
             "modes" => "from 3 to 60",
             "shells" => "from 5 to 1000",
             _ => "from 3 to 40",

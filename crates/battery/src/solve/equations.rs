@@ -291,20 +291,21 @@ impl<S: Scalar> Step<'_, S> {
                     + self.last[at].scale(time.a[1])
                     + self.older[at].scale(time.a[2]);
                 out[at] = out[at] + change.scale(porosity * length * weight / time.dt);
-                let (d, _) = transport.diffusivity[at - layout.first_y()];
-                let mut slope = S::of(0.0);
-                for m in 0..n {
-                    slope = slope + z[layout.y(layer, m)].scale(element.d[k * n + m]);
-                }
-                let flux = (d * slope).scale(efficiency * weight / length);
-                for i in 0..n {
-                    let row = layout.y(layer, i);
-                    out[row] = out[row] + flux.scale(element.d[k * n + i]);
-                }
                 if layer != 1 {
                     let j = z[layout.j(layer / 2, layout.particle(k))];
                     let made = self.physics.electrodes[layer / 2].surface * j;
                     out[at] = out[at] - made.scale(self.physics.source * weight);
+                }
+            }
+            for point in &element.points {
+                let (d, _) = transport.diffusivity[layout.y(layer, point.node) - layout.first_y()];
+                let slope = point.d.iter().enumerate().fold(S::of(0.0), |sum, (m, d)| {
+                    sum + z[layout.y(layer, point.first + m)].scale(*d)
+                });
+                let flux = (d * slope).scale(efficiency * point.w / length);
+                for (i, test) in point.d.iter().enumerate() {
+                    let row = layout.y(layer, point.first + i);
+                    out[row] = out[row] + flux.scale(*test);
                 }
             }
         }

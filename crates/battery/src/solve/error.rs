@@ -75,6 +75,18 @@ pub enum SolveError {
         /// Highest surface stoichiometry of the positive electrode.
         stoichiometry_p: f64,
     },
+    /// The electrolyte runs out in part of an electrode, and the elements cannot follow its front.
+    #[error(
+        "at {time_s} s the electrolyte is depleted in part of an electrode (down to {lowest} of its \
+         concentration at rest); resolve the front by many linear elements, as \
+         `Options::depleting()` does (electrode_elements 40, electrode_nodes 2)"
+    )]
+    Depleted {
+        /// Time in s.
+        time_s: f64,
+        /// Lowest concentration over that at rest.
+        lowest: f64,
+    },
     /// More steps than allowed.
     #[error(
         "{steps} steps were taken up to {time_s} s and no end is in sight; raise `max_steps` or give the step a duration"

@@ -166,22 +166,25 @@ impl Step<'_, f64> {
             for k in 0..n {
                 let (at, weight) = (layout.y(layer, k), element.w[k]);
                 matrix.add(at, at, porosity * length * weight * time.a[0] / time.dt);
-                let (d, by_y) = transport.diffusivity[at - layout.first_y()];
-                let factor = efficiency * weight / length;
-                let slope: f64 = (0..n).map(|m| element.d[k * n + m] * z[layout.y(layer, m)]).sum();
-                for i in 0..n {
-                    let (row, test) = (layout.y(layer, i), element.d[k * n + i] * factor);
-                    matrix.add(row, at, test * by_y * slope);
-                    for m in 0..n {
-                        let trial = element.d[k * n + m];
-                        matrix.add(row, layout.y(layer, m), test * d * trial);
-                    }
-                }
                 if layer != 1 {
                     let e = layer / 2;
                     let column = layout.j(e, layout.particle(k));
                     let surface = self.physics.electrodes[e].surface;
                     matrix.add(at, column, -surface * self.physics.source * weight);
+                }
+            }
+            for point in &element.points {
+                let at = layout.y(layer, point.node);
+                let (d, by_y) = transport.diffusivity[at - layout.first_y()];
+                let factor = efficiency * point.w / length;
+                let values = point.d.iter().enumerate();
+                let slope: f64 = values.map(|(m, d)| d * z[layout.y(layer, point.first + m)]).sum();
+                for (i, test) in point.d.iter().enumerate() {
+                    let (row, test) = (layout.y(layer, point.first + i), test * factor);
+                    matrix.add(row, at, test * by_y * slope);
+                    for (m, trial) in point.d.iter().enumerate() {
+                        matrix.add(row, layout.y(layer, point.first + m), test * d * trial);
+                    }
                 }
             }
         }

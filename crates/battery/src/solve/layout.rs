@@ -5,13 +5,13 @@
 //! I, then y at the nodes of the electrolyte. The rows of the equations have the same order:
 //! kinetics, the two balances of charge, control, balances of lithium in the electrolyte.
 
-use super::Model;
 use super::lobatto::Lobatto;
+use super::{Model, Options};
 
 /// Layout of the unknowns.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
-    /// Element of an electrode, and of the separator.
+    /// Nodes of an electrode, and of the separator.
     pub(super) electrode: Lobatto,
     pub(super) separator: Lobatto,
     /// Particles in an electrode: one for each node, or one for all.
@@ -21,10 +21,13 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(model: Model, electrode_nodes: usize, separator_nodes: usize) -> Self {
+    pub(super) fn new(model: Model, options: &Options) -> Self {
         let electrolyte = model != Model::Spm;
         let (electrode, separator) = if electrolyte {
-            (Lobatto::new(electrode_nodes), Lobatto::new(separator_nodes))
+            (
+                Lobatto::new(options.electrode_elements, options.electrode_nodes),
+                Lobatto::new(1, options.separator_nodes),
+            )
         } else {
             (Lobatto::point(), Lobatto::point())
         };

@@ -1,17 +1,32 @@
-//! Legendre-Gauss-Lobatto elements on [0, 1]: nodes, weights, differentiation, integration.
+//! Legendre-Gauss-Lobatto elements on [0, 1]: weights, differentiation, integration.
 //!
+//! One element of many nodes is exact to rounding for smooth profiles; many elements of few nodes
+//! follow fronts. Neighbours share a node.
 //! Source: Canuto et al. (2006), chapter 2 (nodes, weights, differentiation matrix).
 
-/// An element with `n` nodes; matrices are row-major, `n` by `n`.
+/// A layer divided into equal elements, with `n` nodes in all.
 #[derive(Debug, Clone)]
 pub(super) struct Lobatto {
     pub(super) n: usize,
-    /// Weights of the quadrature, sum 1.
+    /// Weights of the quadrature at the nodes, sum 1.
     pub(super) w: Vec<f64>,
-    /// Differentiation: values at nodes to slopes at nodes.
-    pub(super) d: Vec<f64>,
-    /// Integration: values at nodes to integrals from 0 to the nodes.
+    /// Integration: values at nodes to integrals from 0 to the nodes, `[n, n]`.
     pub(super) b: Vec<f64>,
+    /// Points at which slopes are taken; a node between elements is two of them.
+    pub(super) points: Vec<SlopePoint>,
+}
+
+/// A node of an element, seen from inside.
+#[derive(Debug, Clone)]
+pub(super) struct SlopePoint {
+    /// The node.
+    pub(super) node: usize,
+    /// Its weight in the element.
+    pub(super) w: f64,
+    /// First node of the element.
+    pub(super) first: usize,
+    /// Values at the nodes of the element to the slope here.
+    pub(super) d: Vec<f64>,
 }
 
 /// Legendre polynomials of degrees `n` and `n - 1` at `x`.
@@ -54,32 +69,57 @@ pub(super) fn rule(n: usize) -> (Vec<f64>, Vec<f64>) {
 }
 
 impl Lobatto {
-    /// One node that stands for the whole element: quantities that are the same everywhere.
+    /// One node that stands for the whole layer: quantities that are the same everywhere.
     pub(super) fn point() -> Self {
-        Self { n: 1, w: vec![1.0], d: vec![0.0], b: vec![0.5] }
+        Self { n: 1, w: vec![1.0], b: vec![0.5], points: vec![] }
     }
 
-    /// An element of `n` nodes, at least 2.
-    pub(super) fn new(n: usize) -> Self {
-        let p = n - 1;
-        let corner = (p * (p + 1)) as f64;
-        let (z, w) = rule(n);
-        let high: Vec<f64> = z.iter().map(|&z| legendre(p, z).0).collect();
-        let mut d = vec![0.0; n * n];
-        for i in 0..n {
-            for j in (0..n).filter(|&j| j != i) {
-                d[i * n + j] = high[i] / (high[j] * (z[i] - z[j]));
+    /// Equal elements of `nodes` nodes each, at least 2.
+    pub(super) fn new(elements: usize, nodes: usize) -> Self {
+        let p = nodes - 1;
+        let (n, width) = (elements * p + 1, 1.0 / elements as f64);
+        let (z, w) = rule(nodes);
+        let (d, b) = (differentiation(&z), integration(p, &z, &w));
+        let mut layer = Self { n, w: vec![0.0; n], b: vec![0.0; n * n], points: vec![] };
+        for e in 0..elements {
+            let first = e * p;
+            for i in 0..nodes {
+                let weight = 0.5 * width * w[i];
+                layer.w[first + i] += weight;
+                let d = d[i * nodes..(i + 1) * nodes].iter().map(|d| 2.0 * d / width).collect();
+                layer.points.push(SlopePoint { node: first + i, w: weight, first, d });
+            }
+            // up to a node of this element: all elements before, then the part inside
+            for i in 1..nodes {
+                for j in 0..nodes {
+                    let inside = 0.5 * width * b[i * nodes + j];
+                    layer.b[(first + i) * n + first + j] += inside;
+                }
+            }
+            for after in first + p + 1..n {
+                for j in 0..nodes {
+                    layer.b[after * n + first + j] += 0.5 * width * w[j];
+                }
             }
         }
-        (d[0], d[n * n - 1]) = (-corner / 4.0, corner / 4.0);
-        let b = integration(p, &z, &w);
-        Self {
-            n,
-            w: w.iter().map(|w| w / 2.0).collect(),
-            d: d.iter().map(|d| d * 2.0).collect(),
-            b: b.iter().map(|b| b / 2.0).collect(),
+        layer
+    }
+}
+
+/// Values at the nodes of one element on [-1, 1] to slopes there.
+fn differentiation(z: &[f64]) -> Vec<f64> {
+    let n = z.len();
+    let p = n - 1;
+    let high: Vec<f64> = z.iter().map(|&z| legendre(p, z).0).collect();
+    let mut d = vec![0.0; n * n];
+    for i in 0..n {
+        for j in (0..n).filter(|&j| j != i) {
+            d[i * n + j] = high[i] / (high[j] * (z[i] - z[j]));
         }
     }
+    let corner = (p * (p + 1)) as f64 / 4.0;
+    (d[0], d[n * n - 1]) = (-corner, corner);
+    d
 }
 
 /// Integrals over [-1, z_i] of the polynomials that are 1 at one node, by their Legendre series.
@@ -111,18 +151,31 @@ mod tests {
 
     #[test]
     fn polynomials_are_differentiated_and_integrated_exactly() {
-        for n in 2..10 {
-            let element = Lobatto::new(n);
-            let nodes: Vec<f64> = rule(n).0.iter().map(|z| 0.5 * (z + 1.0)).collect();
-            let f = |x: f64| x.powi(n as i32 - 1);
-            for i in 0..n {
-                let x = nodes[i];
-                let row = |m: &[f64]| (0..n).map(|j| m[i * n + j] * f(nodes[j])).sum::<f64>();
-                let slope = (n as f64 - 1.0) * x.powi(n as i32 - 2);
-                assert!((row(&element.d) - slope).abs() < 1e-11, "n {n}");
-                assert!((row(&element.b) - x * f(x) / n as f64).abs() < 1e-13, "n {n}");
+        for (elements, nodes) in [(1, 2), (1, 5), (1, 9), (3, 4), (7, 2)] {
+            let layer = Lobatto::new(elements, nodes);
+            let z = rule(nodes).0;
+            let place = |k: usize| {
+                let (e, i) = if k + 1 == layer.n {
+                    (elements - 1, nodes - 1)
+                } else {
+                    (k / (nodes - 1), k % (nodes - 1))
+                };
+                (e as f64 + 0.5 * (z[i] + 1.0)) / elements as f64
+            };
+            let power = nodes as i32 - 1;
+            let f = |k: usize| place(k).powi(power);
+            for point in &layer.points {
+                let slope: f64 =
+                    point.d.iter().enumerate().map(|(j, d)| d * f(point.first + j)).sum();
+                let exact = f64::from(power) * place(point.node).powi(power - 1);
+                assert!((slope - exact).abs() < 1e-11, "{elements} of {nodes}");
             }
-            let weights: f64 = element.w.iter().sum();
+            for i in 0..layer.n {
+                let integral: f64 = (0..layer.n).map(|j| layer.b[i * layer.n + j] * f(j)).sum();
+                let exact = place(i).powi(power + 1) / f64::from(power + 1);
+                assert!((integral - exact).abs() < 1e-13, "{elements} of {nodes}");
+            }
+            let weights: f64 = layer.w.iter().sum();
             assert!((weights - 1.0).abs() < 1e-14);
         }
     }

@@ -54,7 +54,9 @@ impl Model {
 /// Resolution and tolerances.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Nodes in each electrode, from 3.
+    /// Elements in each electrode, from 1; more than one where the electrolyte is depleted.
+    pub electrode_elements: usize,
+    /// Nodes in each of them, from 2.
     pub electrode_nodes: usize,
     /// Nodes in the separator, from 3.
     pub separator_nodes: usize,
@@ -76,6 +78,7 @@ impl Default for Options {
     /// Within 0.3 mV of the converged curve on the built-in cells.
     fn default() -> Self {
         Self {
+            electrode_elements: 1,
             electrode_nodes: 8,
             separator_nodes: 3,
             modes: 12,
@@ -89,6 +92,12 @@ impl Default for Options {
 }
 
 impl Options {
+    /// For electrolytes that are depleted in part of an electrode: linear elements, which stay
+    /// positive at the front of the depletion. Some twenty times slower, ends within about 1 %.
+    pub fn depleting() -> Self {
+        Self { electrode_elements: 40, electrode_nodes: 2, ..Self::default() }
+    }
+
     /// Several times finer in every respect, to judge the default by.
     pub fn fine() -> Self {
         Self {

@@ -18,6 +18,8 @@ const GROWTH: f64 = 1.6;
 const SMALLEST: f64 = 1e-10;
 /// How exactly ends are located in time, relative.
 const END_TOLERANCE: f64 = 1e-8;
+/// Electrolyte over that at rest below which it explains why no step is possible.
+const DEPLETED: f64 = 2e-2;
 /// Closeness of a surface to stoichiometry 0 or 1 that explains why no step is possible.
 const SATURATED: f64 = 1e-2;
 
@@ -75,7 +77,7 @@ impl Limit {
 
 impl<'a> Run<'a> {
     fn new(cell: &'a Cell, model: Model, options: &'a Options) -> Self {
-        let layout = Layout::new(model, options.electrode_nodes, options.separator_nodes);
+        let layout = Layout::new(model, options);
         let electrodes = [&cell.negative, &cell.positive];
         let starts = [cell.initial.stoichiometry_n, cell.initial.stoichiometry_p];
         let radials = electrodes.map(|e| Radial::new(e, options.modes, options.shells));
@@ -220,8 +222,9 @@ impl<'a> Run<'a> {
     fn solve(&mut self, drive: Drive, dt: f64, guess: Vec<f64>) -> Option<Trial> {
         let scale = self.reaction_scale();
         let convergence = Convergence {
-            potential: 0.02 * self.options.voltage_tolerance_v,
-            current: scale.map(|j| 0.02 * self.options.reaction_tolerance * j),
+            // no tighter than rounding allows: an unreachable tolerance is told by the step size
+            potential: (0.02 * self.options.voltage_tolerance_v).max(1e-12),
+            current: scale.map(|j| (0.02 * self.options.reaction_tolerance).max(1e-11) * j),
         };
         let trial = self.state.solve(
             &self.frame,
@@ -392,6 +395,14 @@ impl<'a> Run<'a> {
             self.x[e].iter().map(closest).fold(f64::INFINITY, f64::min)
         };
         let (n, p) = (room(0), room(1));
+        let y = &self.state.newest().z[self.frame.layout.first_y()..];
+        let lowest = y.iter().copied().fold(f64::INFINITY, f64::min);
+        if lowest < DEPLETED {
+            if self.options.electrode_nodes > 2 {
+                return Err(SolveError::Depleted { time_s: self.now(), lowest });
+            }
+            return Ok(Ended::Saturated(Mechanism::Electrolyte));
+        }
         if n.min(p) < SATURATED {
             let electrode =
                 if n < p { Mechanism::NegativeElectrode } else { Mechanism::PositiveElectrode };
