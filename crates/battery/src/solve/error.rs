@@ -87,6 +87,15 @@ pub enum SolveError {
         /// Lowest concentration over that at rest.
         lowest: f64,
     },
+    /// The time of a switch depends on the parameters, which sensitivities do not follow.
+    #[error(
+        "sensitivities do not go on past step {step}, whose end depends on the parameters: end it by \
+         a duration, or let the protocol end with it"
+    )]
+    SensitivityOfSwitch {
+        /// Number of the step, from 1.
+        step: usize,
+    },
     /// More steps than allowed.
     #[error(
         "{steps} steps were taken up to {time_s} s and no end is in sight; raise `max_steps` or give the step a duration"

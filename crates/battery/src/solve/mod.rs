@@ -21,13 +21,14 @@ mod scalar;
 mod solid;
 mod solution;
 mod state;
+mod tangent;
 mod volumes;
 
 pub use error::SolveError;
 pub use parameters::{Multipliers, Parameter};
 pub use protocol::{Control, ProtocolStep};
 pub use run::simulate;
-pub use solution::{Ended, Mechanism, Solution, Work};
+pub use solution::{Ended, Mechanism, Sensitivities, Solution, Work};
 
 /// What is resolved of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,9 @@ pub struct Options {
     pub max_steps: usize,
     /// Factors on parameters.
     pub multipliers: Multipliers,
+    /// Whether derivatives by the logarithms of the multipliers are computed. A step that ends by a
+    /// voltage or a current must then be the last of its protocol.
+    pub sensitivities: bool,
 }
 
 impl Default for Options {
@@ -87,6 +91,7 @@ impl Default for Options {
             reaction_tolerance: 5e-2,
             max_steps: 100_000,
             multipliers: Multipliers::default(),
+            sensitivities: false,
         }
     }
 }

@@ -5,8 +5,9 @@ use super::layout::Layout;
 use super::physics::Physics;
 use super::protocol::{Control, Drive, ProtocolStep};
 use super::solid::{Radial, Solid};
-use super::solution::{Ended, Mechanism, Solution};
+use super::solution::{Ended, Mechanism, Sensitivities, Solution};
 use super::state::{Convergence, Frame, Point, State, Trial};
+use super::tangent::Tangent;
 use super::{Model, Options, SolveError};
 use crate::Cell;
 
@@ -38,7 +39,12 @@ pub fn simulate(
     let mut run = Run::new(cell, model, options);
     for (number, step) in protocol.iter().enumerate() {
         run.step(number + 1, step)?;
+        let last = number + 1 == protocol.len();
+        if options.sensitivities && !last && run.solution.ended[number] != Ended::Duration {
+            return Err(SolveError::SensitivityOfSwitch { step: number + 1 });
+        }
     }
+    run.differentiate_end();
     Ok(run.solution)
 }
 
@@ -54,6 +60,7 @@ struct Run<'a> {
     solution: Solution,
     /// What each part of the cell adds to the voltage, at the last two points.
     parts: [[f64; 3]; 2],
+    tangent: Option<Tangent>,
 }
 
 /// An end of a step: what is watched, and the value at which it ends.
@@ -81,12 +88,9 @@ impl<'a> Run<'a> {
         let electrodes = [&cell.negative, &cell.positive];
         let starts = [cell.initial.stoichiometry_n, cell.initial.stoichiometry_p];
         let radials = electrodes.map(|e| Radial::new(e, options.modes, options.shells));
-        let solids = [0, 1].map(|e| {
-            let size = match radials[e] {
-                Radial::Modes(..) => options.modes,
-                Radial::Shells(_) => options.shells,
-            };
-            Solid::at_rest(&radials[e], layout.particles, size, starts[e])
+        let sizes = [0, 1].map(|e| match radials[e] {
+            Radial::Modes(..) => options.modes,
+            Radial::Shells(_) => options.shells,
         });
         let mut z = vec![1.0; layout.unknowns()];
         z[..2 * layout.particles].fill(0.0);
@@ -95,14 +99,23 @@ impl<'a> Run<'a> {
         z[layout.current()] = 0.0;
         let temperature = cell.initial.temperature_k;
         let physics = Physics::new(cell, temperature, &options.multipliers.0);
+        let first = Point { time: 0.0, z, temperature };
+        let count = layout.particles;
+        let tangent = options.sensitivities.then(|| {
+            let solids = [0, 1].map(|e| Solid::at_rest(&radials[e], count, sizes[e], starts[e]));
+            Tangent::new(&options.multipliers, solids, &first)
+        });
+        let solids = [0, 1].map(|e| Solid::at_rest(&radials[e], count, sizes[e], starts[e]));
+        let sensitivities = options.sensitivities.then(Sensitivities::default);
         Self {
             x: starts.map(|x| vec![x; layout.particles]),
             matrix: Dense::zeros(layout.unknowns()),
-            state: State { solids, points: vec![Point { time: 0.0, z, temperature }] },
+            state: State { solids, points: vec![first] },
+            tangent,
             frame: Frame { cell, layout, radials },
             options,
             physics,
-            solution: Solution::default(),
+            solution: Solution { sensitivities, ..Solution::default() },
             parts: [[0.0; 3]; 2],
         }
     }
@@ -154,7 +167,7 @@ impl<'a> Run<'a> {
             return Err(SolveError::NoConsistentStart { step: number, time_s: newest.time });
         };
         self.solution.step_starts.push(self.solution.time_s.len());
-        self.accept(0.0, trial);
+        self.accept(0.0, drive, trial);
         Ok(())
     }
 
@@ -190,7 +203,7 @@ impl<'a> Run<'a> {
                         self.locate(*limit, taken, trial, &step.control, start);
                         return Ok(self.named(*limit));
                     }
-                    self.accept(taken, trial);
+                    self.accept(taken, drive, trial);
                     let next = taken * growth.min(GROWTH);
                     // a step that a border shortened says nothing against the longer one
                     dt = if taken < dt && growth >= 1.0 { next.max(dt) } else { next };
@@ -269,8 +282,9 @@ impl<'a> Run<'a> {
     }
 
     /// Accepts a step and records it.
-    fn accept(&mut self, dt: f64, trial: Trial) {
+    fn accept(&mut self, dt: f64, drive: Drive, trial: Trial) {
         let temperature = self.state.newest().temperature;
+        self.differentiate(dt, drive, &trial);
         self.state.accept(&self.frame, dt, trial.z, temperature);
         self.x = trial.x;
         self.parts = [self.parts[1], self.voltage_parts()];
@@ -288,6 +302,35 @@ impl<'a> Run<'a> {
         solution.mean_stoichiometry.push([mean(0), mean(1)]);
         solution.electrolyte_lithium.push(self.frame.electrolyte_lithium(&newest.z));
         solution.work.steps += usize::from(dt > 0.0);
+    }
+
+    /// Differentiates a step before it is accepted.
+    fn differentiate(&mut self, dt: f64, drive: Drive, trial: &Trial) {
+        let Some(tangent) = &mut self.tangent else { return };
+        let time = (dt > 0.0).then(|| self.state.derivative(dt));
+        let (frame, z) = (&self.frame, &trial.z);
+        self.state.factor_at(frame, &self.physics, time, drive, z, &mut self.matrix);
+        let temperature = tangent.state.newest().temperature;
+        tangent.advance(frame, time, drive, z, temperature, &self.matrix);
+        let voltage = tangent.state.newest().z[frame.layout.voltage()];
+        if let Some(sensitivities) = &mut self.solution.sensitivities {
+            for (list, d) in sensitivities.voltage_v.iter_mut().zip(voltage.d) {
+                list.push(d);
+            }
+        }
+    }
+
+    /// Derivatives of the time of the end, from those of the voltage there.
+    fn differentiate_end(&mut self) {
+        let by_voltage = matches!(
+            self.solution.ended.last(),
+            Some(Ended::LowerVoltage(_) | Ended::UpperVoltage(_))
+        );
+        let slope = self.solution.last_slope();
+        if let Some(sensitivities) = self.solution.sensitivities.as_mut().filter(|_| by_voltage) {
+            let last = sensitivities.voltage_v.each_ref().map(|v| v[v.len() - 1]);
+            sensitivities.end_time_s = Some(last.map(|v| -v / slope));
+        }
     }
 
     /// What negative electrode, positive electrode and the rest add to the voltage, V.
@@ -385,7 +428,7 @@ impl<'a> Run<'a> {
         // the particles remember the last step that was tried: solve the best one again
         let drive = control.drive(self.now() + best.0 - start);
         let trial = self.solve(drive, best.0, best.1.z.clone()).unwrap_or(best.1);
-        self.accept(best.0, trial);
+        self.accept(best.0, drive, trial);
     }
 
     /// No step is possible: the end where a surface is saturated, an error elsewhere.

@@ -1,5 +1,8 @@
 //! What a simulation leaves: curves, why it ended, what it took.
 
+use super::Parameter;
+use super::parameters::PARAMETERS;
+
 /// What holds the cell back where a discharge (or charge) ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
@@ -38,6 +41,15 @@ pub struct Work {
     pub iterations: usize,
 }
 
+/// Derivatives by the logarithms of the multipliers, in the order of [`Parameter::ALL`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sensitivities {
+    /// Of the voltage at fixed times, V: one list for each parameter, with the entries of the curve.
+    pub voltage_v: [Vec<f64>; PARAMETERS],
+    /// Of the time in s at which the last step ended, where a voltage ended it.
+    pub end_time_s: Option<[f64; PARAMETERS]>,
+}
+
 /// A simulation. Lists have one entry for each accepted time; where a new protocol step sets in, the
 /// same time stands twice, before and after.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -60,6 +72,8 @@ pub struct Solution {
     pub ended: Vec<Ended>,
     /// What it took.
     pub work: Work,
+    /// Derivatives, where they were asked for.
+    pub sensitivities: Option<Sensitivities>,
 }
 
 impl Solution {
@@ -77,6 +91,23 @@ impl Solution {
     /// Voltage in V at a time in s: cubic between entries of a step, the end values outside.
     pub fn voltage_at(&self, time_s: f64) -> f64 {
         self.interpolated(&self.voltage_v, time_s)
+    }
+
+    /// Derivative of the voltage by the logarithm of a multiplier at a time in s, V; `None` where
+    /// sensitivities were not asked for.
+    pub fn voltage_sensitivity_at(&self, parameter: Parameter, time_s: f64) -> Option<f64> {
+        let all = self.sensitivities.as_ref()?;
+        Some(self.interpolated(&all.voltage_v[parameter as usize], time_s))
+    }
+
+    /// Slope of the voltage at the last entry, V s-1, of the parabola through three.
+    pub(super) fn last_slope(&self) -> f64 {
+        let begin = self.step_starts.last().copied().unwrap_or(0);
+        let (t, v) = (&self.time_s[begin..], &self.voltage_v[begin..]);
+        let [.., t0, t1, t2] = t else { return f64::NAN };
+        let [.., v0, v1, v2] = v else { return f64::NAN };
+        let (s0, s1) = ((v1 - v0) / (t1 - t0), (v2 - v1) / (t2 - t1));
+        s1 + (s1 - s0) / (t2 - t0) * (t2 - t1)
     }
 
     /// Any of the lists at a time in s.
