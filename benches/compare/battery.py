@@ -28,9 +28,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "crates" / "battery" / "tests" / "data"
 CELLS = ("Chen2020", "Marquis2019")
 C_RATES = (0.5, 1.0, 2.0)
-# fixtures beside those of the comparison: cell, model, C-rate
+# fixtures beside those of the comparison: cell, model (thermal: DFN that warms up), C-rate
 OTHERS = (("Ecker2015", "DFN", 1.0), ("Prada2013", "DFN", 1.0), ("Chen2020", "SPM", 1.0),
-          ("Chen2020", "SPMe", 1.0))
+          ("Chen2020", "SPMe", 1.0), ("Chen2020", "thermal", 2.0))
 # points in negative electrode, separator, positive electrode, particle; stretch of the radial mesh
 FINE = (160, 40, 160, 100, 2.0)
 # meshes of PyBaMM for the ratio of speeds: its default, and finer ones
@@ -40,7 +40,10 @@ POINTS = 120
 
 def simulation(cell, mesh, tolerance, kind="DFN"):
     """Simulation of a discharge, its C-rate an input."""
-    model = getattr(pybamm.lithium_ion, kind)()
+    if kind == "thermal":
+        model = pybamm.lithium_ion.DFN({"thermal": "lumped"})
+    else:
+        model = getattr(pybamm.lithium_ion, kind)()
     values = pybamm.ParameterValues(cell)
     capacity = values["Nominal cell capacity [A.h]"]
     values["Current function [A]"] = pybamm.InputParameter("C") * capacity
@@ -90,8 +93,9 @@ def write_fixtures():
         path = file_of(cell, kind, c_rate)
         versions = f"pybamm {pybamm.__version__}, numpy {np.__version__}"
         n_n, n_s, n_p, n_r, stretch = FINE
+        what = "DFN warming up as one body" if kind == "thermal" else f"{kind}, isothermal"
         head = (
-            f"# {cell}, {kind}, {c_rate:g}C discharge from the set's initial state, isothermal, "
+            f"# {cell}, {what}, {c_rate:g}C discharge from the set's initial state, "
             "made by benches/compare/battery.py\n"
             f"# {versions}; mesh {n_n}/{n_s}/{n_p}, {n_r} radial points with stretch {stretch}; "
             "IDAKLU, tolerances 1e-8\n"

@@ -1,5 +1,5 @@
 //! Import of BPX files: what is read, what is refused, and with which words.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
 //! Protocols other than one discharge, ends and their labels, and what is refused.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use surrogate_battery::cell::sets::{chen2020, marquis2019, pinnstripes};
 use surrogate_battery::solve::{

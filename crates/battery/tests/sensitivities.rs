@@ -1,5 +1,5 @@
 //! Forward sensitivities against differences of whole simulations.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use surrogate_battery::Cell;
 use surrogate_battery::cell::sets::{chen2020, ecker2015};

@@ -1,9 +1,11 @@
 //! The reference solver against PyBaMM's fine meshes, itself, and what physics demands.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use surrogate_battery::Cell;
 use surrogate_battery::cell::sets::{chen2020, ecker2015, marquis2019, named, prada2013};
-use surrogate_battery::solve::{Model, Options, ProtocolStep, Solution, simulate};
+use surrogate_battery::solve::{
+    Control, Model, Multipliers, Options, Parameter, ProtocolStep, Solution, simulate,
+};
 
 const RATES: [f64; 3] = [0.5, 1.0, 2.0];
 
@@ -155,4 +157,54 @@ fn the_cutoff_is_met_to_a_millionth_of_the_time() {
             assert!(late < 1e-6, "{} {model:?}: {late:e}", cell.name);
         }
     }
+}
+
+#[test]
+fn a_cell_that_warms_up_agrees_with_pybamm() {
+    let cell = chen2020();
+    let (t, v) = fixture("chen2020_thermal", 2.0);
+    let options = Options { thermal: true, ..Options::default() };
+    let solution = discharge(&cell, Model::P2d, 2.0, &options);
+    let rms = rms_mv(&t, &v, 0.95, &solution);
+    let end = solution.end_time_s() / t[t.len() - 1] - 1.0;
+    let warmest = solution.temperature_k.iter().copied().fold(0.0, f64::max);
+    println!("thermal: {rms:.4} mV, {end:.1e}, {warmest} K {:?}", solution.work);
+    assert!(rms < 0.5 && end.abs() < 2e-4, "{rms} mV, {end:e}");
+    assert!(warmest > 310.0, "{warmest} K");
+}
+
+#[test]
+fn all_heat_is_in_the_temperature_or_gone() {
+    // without cooling: what the open-circuit voltage promises and the terminals do not deliver. The
+    // heat of mixing is left out of the model, so diffusion is made too fast for any
+    let mut cell = chen2020();
+    cell.thermal.as_mut().unwrap().heat_transfer_w_m2_k = 0.0;
+    let capacity = cell.thermal.unwrap().heat_capacity_j_k;
+    let multipliers = Multipliers::default()
+        .with(Parameter::DiffusivityN, 1e5)
+        .with(Parameter::DiffusivityP, 1e5);
+    let options =
+        Options { thermal: true, voltage_tolerance_v: 1e-4, multipliers, ..Options::default() };
+    let pulse =
+        ProtocolStep { duration_s: Some(600.0), ..ProtocolStep::new(Control::Current(10.0)) };
+    let rest = ProtocolStep::rest(20_000.0);
+    let solution = simulate(&cell, Model::Spm, &[pulse, rest], &options).unwrap();
+    let warmed = capacity * (solution.temperature_k.last().unwrap() - 298.15);
+    // entropic change is zero: the energy of the open circuit between both rests
+    let rows = 20_000;
+    let start = solution.mean_stoichiometry[0];
+    let end = *solution.mean_stoichiometry.last().unwrap();
+    let (mut stored, charge) = (0.0, solution.charge_a_h() * 3600.0);
+    for k in 0..rows {
+        let u = (f64::from(k) + 0.5) / f64::from(rows);
+        let at = |i: usize| start[i] + u * (end[i] - start[i]);
+        stored += cell.open_circuit_voltage(at(0), at(1)) * charge / f64::from(rows);
+    }
+    let pairs = solution.time_s.windows(2).zip(solution.voltage_v.windows(2));
+    let delivered: f64 = pairs
+        .zip(solution.current_a.windows(2))
+        .map(|((t, v), i)| 0.5 * (t[1] - t[0]) * (v[0] * i[0] + v[1] * i[1]))
+        .sum();
+    let apart = warmed / (stored - delivered) - 1.0;
+    assert!(apart.abs() < 2e-3, "{warmed} J against {} J", stored - delivered);
 }

@@ -138,7 +138,7 @@ impl Section {
         range: Range,
         found: &mut Findings,
     ) -> Option<f64> {
-        if !self.fields.get(name).is_some_and(|value| !value.is_null()) {
+        if self.fields.get(name).is_none_or(Value::is_null) {
             self.known.push(name);
             found.errors.push(BpxError::Missing { path: self.at(name), why: String::new() });
             return None;

@@ -16,6 +16,9 @@ pub(super) fn check(
     if model != Model::Spm && cell.porous.is_none() {
         return Err(SolveError::NoLayers { cell: cell.name.clone(), model: model.name() });
     }
+    if options.thermal && cell.thermal.is_none() {
+        return Err(SolveError::NoThermal { cell: cell.name.clone() });
+    }
     state(cell)?;
     resolution(options)?;
     if protocol.is_empty() {
@@ -124,11 +127,11 @@ fn profile(time_s: &[f64], current_a: &[f64]) -> Result<(), String> {
             "a profile needs as many currents as times, at least two: it has {times} times and {currents} currents"
         ));
     }
-    if time_s[0] != 0.0 || time_s.windows(2).any(|pair| !(pair[0] < pair[1])) {
+    if let Some(value) = current_a.iter().chain(time_s).find(|value| !value.is_finite()) {
+        return Err(format!("a number of the profile is {value}"));
+    }
+    if time_s[0] != 0.0 || time_s.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err("the times of a profile must start at 0 s and increase".into());
     }
-    match current_a.iter().chain(time_s).find(|value| !value.is_finite()) {
-        Some(_) => Err("a number of the profile is not finite".into()),
-        None => Ok(()),
-    }
+    Ok(())
 }

@@ -48,6 +48,8 @@ pub(super) struct Surface<S> {
     /// Open-circuit potential in V, and its slope by stoichiometry.
     pub(super) potential: S,
     pub(super) potential_slope: f64,
+    /// Change of that with temperature, V K-1.
+    pub(super) entropic: S,
     /// Exchange current at y = 1 in A m-2, and the slope of its logarithm.
     pub(super) exchange: S,
     pub(super) exchange_log_slope: f64,
@@ -60,11 +62,13 @@ pub(super) fn surface<S: Scalar>(
     warmth: S,
     x: S,
 ) -> Surface<S> {
-    let inside = x.value().max(MARGIN).min(1.0 - MARGIN);
+    let inside = x.value().clamp(MARGIN, 1.0 - MARGIN);
     let x = x.lift(inside, 1.0);
     let (mut potential, mut potential_slope) = apply(&electrode.open_circuit_potential, x);
-    if electrode.entropic_change.constant() != Some(0.0) {
-        let (entropic, slope) = apply(&electrode.entropic_change, x);
+    let mut entropic = S::of(0.0);
+    if electrode.entropic_change != Function::Constant(0.0) {
+        let slope;
+        (entropic, slope) = apply(&electrode.entropic_change, x);
         potential = potential + warmth * entropic;
         potential_slope += warmth.value() * slope;
     }
@@ -82,6 +86,7 @@ pub(super) fn surface<S: Scalar>(
     Surface {
         potential,
         potential_slope,
+        entropic,
         exchange: exchange * shape,
         exchange_log_slope: log_slope,
     }

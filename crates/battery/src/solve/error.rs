@@ -15,6 +15,15 @@ pub enum SolveError {
         /// Name of the model.
         model: &'static str,
     },
+    /// The cell does not say how it warms up.
+    #[error(
+        "{cell} has no heat capacity, surface and heat transfer, which a thermal simulation needs: \
+         simulate it isothermally, or complete the cell"
+    )]
+    NoThermal {
+        /// Name of the cell.
+        cell: String,
+    },
     /// A value of the cell or its state that no cell has.
     #[error("{name} is {value}, but must be {range}")]
     OutOfRange {

@@ -97,8 +97,8 @@ impl Lobatto {
                 }
             }
             for after in first + p + 1..n {
-                for j in 0..nodes {
-                    layer.b[after * n + first + j] += 0.5 * width * w[j];
+                for (j, w) in w.iter().enumerate() {
+                    layer.b[after * n + first + j] += 0.5 * width * w;
                 }
             }
         }

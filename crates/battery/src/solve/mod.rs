@@ -22,6 +22,7 @@ mod solid;
 mod solution;
 mod state;
 mod tangent;
+mod thermal;
 mod volumes;
 
 pub use error::SolveError;
@@ -71,6 +72,8 @@ pub struct Options {
     pub reaction_tolerance: f64,
     /// Steps after which a simulation is given up.
     pub max_steps: usize,
+    /// Whether the cell warms up as one body; it keeps its initial temperature otherwise.
+    pub thermal: bool,
     /// Factors on parameters.
     pub multipliers: Multipliers,
     /// Whether derivatives by the logarithms of the multipliers are computed. A step that ends by a
@@ -90,6 +93,7 @@ impl Default for Options {
             voltage_tolerance_v: 1e-3,
             reaction_tolerance: 5e-2,
             max_steps: 100_000,
+            thermal: false,
             multipliers: Multipliers::default(),
             sensitivities: false,
         }

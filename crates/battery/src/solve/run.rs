@@ -21,6 +21,8 @@ const SMALLEST: f64 = 1e-10;
 const END_TOLERANCE: f64 = 1e-8;
 /// Electrolyte over that at rest below which it explains why no step is possible.
 const DEPLETED: f64 = 2e-2;
+/// Tolerance of temperature over that of voltage: cells change by about a millivolt per kelvin.
+const KELVIN_PER_VOLT: f64 = 100.0;
 /// Closeness of a surface to stoichiometry 0 or 1 that explains why no step is possible.
 const SATURATED: f64 = 1e-2;
 
@@ -194,7 +196,7 @@ impl<'a> Run<'a> {
             let guess = self.state.extrapolated(taken, |point| point.z.clone());
             let predicted = guess.clone();
             let trial = self.solve(drive, taken, guess);
-            let fits = trial.map(|trial| (self.growth(&predicted, &trial.z), trial));
+            let fits = trial.map(|trial| (self.growth(&predicted, taken, &trial), trial));
             match fits {
                 Some((growth, trial)) if growth >= 0.5 => {
                     let crossed =
@@ -233,13 +235,18 @@ impl<'a> Run<'a> {
     }
 
     fn solve(&mut self, drive: Drive, dt: f64, guess: Vec<f64>) -> Option<Trial> {
+        if self.options.thermal {
+            let temperature = self.state.predicted_temperature(dt);
+            let factors = &self.options.multipliers.0;
+            self.physics = Physics::new(self.frame.cell, temperature, factors);
+        }
         let scale = self.reaction_scale();
         let convergence = Convergence {
             // no tighter than rounding allows: an unreachable tolerance is told by the step size
             potential: (0.02 * self.options.voltage_tolerance_v).max(1e-12),
             current: scale.map(|j| (0.02 * self.options.reaction_tolerance).max(1e-11) * j),
         };
-        let trial = self.state.solve(
+        let mut trial = self.state.solve(
             &self.frame,
             &self.physics,
             drive,
@@ -249,6 +256,12 @@ impl<'a> Run<'a> {
             convergence,
             &mut self.matrix,
         );
+        if let Some(trial) = trial.as_mut().filter(|_| self.options.thermal && dt > 0.0) {
+            let surfaces = self.frame.surfaces(&self.physics, &trial.x);
+            let time = self.state.derivative(dt);
+            trial.temperature =
+                self.state.warmed(&self.frame, &self.physics, time, &surfaces, &trial.z);
+        }
         self.solution.work.iterations += trial.as_ref().map_or(0, |trial| trial.iterations);
         trial
     }
@@ -263,18 +276,21 @@ impl<'a> Run<'a> {
     ///
     /// The prediction is a parabola: its error is of order three, as is the error of the step, which is
     /// the smaller of the two. With fewer than three points there is none.
-    fn growth(&self, predicted: &[f64], z: &[f64]) -> f64 {
+    fn growth(&self, predicted: &[f64], dt: f64, trial: &Trial) -> f64 {
         if self.state.points.len() < 3 {
             return GROWTH;
         }
-        let layout = &self.frame.layout;
+        let (layout, z) = (&self.frame.layout, &trial.z);
         let v = layout.voltage();
         let mut error = (z[v] - predicted[v]).abs() / self.options.voltage_tolerance_v;
-        let scale = self.reaction_scale();
-        for e in 0..2 {
+        if self.options.thermal {
+            let warmer = trial.temperature - self.state.predicted_temperature(dt);
+            error = error.max(warmer.abs() / (KELVIN_PER_VOLT * self.options.voltage_tolerance_v));
+        }
+        for (e, scale) in self.reaction_scale().into_iter().enumerate() {
             for p in 0..layout.particles {
                 let q = layout.j(e, p);
-                let tolerance = self.options.reaction_tolerance * scale[e];
+                let tolerance = self.options.reaction_tolerance * scale;
                 error = error.max((z[q] - predicted[q]).abs() / tolerance);
             }
         }
@@ -283,9 +299,8 @@ impl<'a> Run<'a> {
 
     /// Accepts a step and records it.
     fn accept(&mut self, dt: f64, drive: Drive, trial: Trial) {
-        let temperature = self.state.newest().temperature;
         self.differentiate(dt, drive, &trial);
-        self.state.accept(&self.frame, dt, trial.z, temperature);
+        self.state.accept(&self.frame, dt, trial.z, trial.temperature);
         self.x = trial.x;
         self.parts = [self.parts[1], self.voltage_parts()];
         let layout = &self.frame.layout;
@@ -310,8 +325,7 @@ impl<'a> Run<'a> {
         let time = (dt > 0.0).then(|| self.state.derivative(dt));
         let (frame, z) = (&self.frame, &trial.z);
         self.state.factor_at(frame, &self.physics, time, drive, z, &mut self.matrix);
-        let temperature = tangent.state.newest().temperature;
-        tangent.advance(frame, time, drive, z, temperature, &self.matrix);
+        tangent.advance(frame, time, drive, z, self.options.thermal, &self.matrix);
         let voltage = tangent.state.newest().z[frame.layout.voltage()];
         if let Some(sensitivities) = &mut self.solution.sensitivities {
             for (list, d) in sensitivities.voltage_v.iter_mut().zip(voltage.d) {

@@ -7,6 +7,7 @@ use super::physics::Physics;
 use super::protocol::Drive;
 use super::scalar::Scalar;
 use super::solid::{Radial, Solid};
+use super::thermal;
 use crate::Cell;
 use crate::cell::Electrode;
 
@@ -86,6 +87,8 @@ pub(super) struct Trial {
     pub(super) z: Vec<f64>,
     /// Surface stoichiometries of the particles of each electrode.
     pub(super) x: [Vec<f64>; 2],
+    /// Temperature in K at its end.
+    pub(super) temperature: f64,
     pub(super) iterations: usize,
 }
 
@@ -98,6 +101,31 @@ pub(super) struct Convergence {
 }
 
 impl<S: Scalar> State<S> {
+    /// Temperature in K that the points predict `dt` after the newest.
+    pub(super) fn predicted_temperature(&self, dt: f64) -> S {
+        if dt == 0.0 {
+            return self.newest().temperature;
+        }
+        self.extrapolated(dt, |point| vec![point.temperature])[0]
+    }
+
+    /// Temperature at the end of a step, from the heat at its new unknowns.
+    pub(super) fn warmed(
+        &self,
+        frame: &Frame,
+        physics: &Physics<S>,
+        time: TimeDerivative,
+        surfaces: &[Vec<Surface<S>>; 2],
+        z: &[S],
+    ) -> S {
+        let last = self.newest().temperature;
+        let Some(thermal) = &frame.cell.thermal else { return last };
+        let older = self.points.get(1).map_or(last, |point| point.temperature);
+        let at = self.predicted_temperature(time.dt);
+        let heat = thermal::heat(&frame.layout, physics, surfaces, at, z);
+        thermal::warmed(thermal, time, heat, last, older)
+    }
+
     pub(super) fn newest(&self) -> &Point<S> {
         &self.points[0]
     }
@@ -262,7 +290,8 @@ impl State<f64> {
                 let (x, _) = self.stoichiometries(frame, &z);
                 let inside = |x: &f64| (0.0..=1.0).contains(x);
                 let sound = x.iter().flatten().all(inside) && z.iter().all(|z| z.is_finite());
-                return sound.then_some(Trial { z, x, iterations });
+                let temperature = self.newest().temperature;
+                return sound.then_some(Trial { z, x, temperature, iterations });
             }
         }
         None

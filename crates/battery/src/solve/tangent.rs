@@ -11,7 +11,6 @@ use super::physics::Physics;
 use super::protocol::Drive;
 use super::scalar::{Dual, Scalar};
 use super::state::{Frame, Point, State};
-use crate::Cell;
 
 /// The state with derivatives, beside the plain one.
 pub(super) struct Tangent {
@@ -35,10 +34,6 @@ impl Tangent {
         Self { state: State { solids, points: vec![point] }, factors }
     }
 
-    pub(super) fn physics(&self, cell: &Cell, temperature: Dual) -> Physics<Dual> {
-        Physics::new(cell, temperature, &self.factors)
-    }
-
     /// Differentiates a step that ended at `z`, whose matrix of slopes is factored.
     pub(super) fn advance(
         &mut self,
@@ -46,10 +41,15 @@ impl Tangent {
         time: Option<TimeDerivative>,
         drive: Drive,
         z: &[f64],
-        temperature: Dual,
+        thermal: bool,
         matrix: &Dense,
     ) {
-        let physics = self.physics(frame.cell, temperature);
+        let dt = time.map_or(0.0, |time| time.dt);
+        let mut temperature = self.state.newest().temperature;
+        if thermal {
+            temperature = self.state.predicted_temperature(dt);
+        }
+        let physics = Physics::new(frame.cell, temperature, &self.factors);
         self.state.prepare(frame, &physics, time);
         let mut z: Vec<Dual> = z.iter().map(|z| Dual::of(*z)).collect();
         let (x, _) = self.state.stoichiometries(frame, &z);
@@ -75,7 +75,11 @@ impl Tangent {
             }
         }
         // shells keep what they were solved for last: the new currents with their derivatives
-        self.state.stoichiometries(frame, &z);
-        self.state.accept(frame, time.map_or(0.0, |time| time.dt), z, temperature);
+        let (x, _) = self.state.stoichiometries(frame, &z);
+        if let Some(time) = time.filter(|_| thermal) {
+            let surfaces = frame.surfaces(&physics, &x);
+            temperature = self.state.warmed(frame, &physics, time, &surfaces, &z);
+        }
+        self.state.accept(frame, dt, z, temperature);
     }
 }

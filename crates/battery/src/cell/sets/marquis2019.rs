@@ -9,8 +9,8 @@ use crate::cell::{Cell, Electrode, Electrolyte, InitialState, Pores, Porous};
 /// The initial state is that of the paper, about half charged by its cut-offs.
 /// Source: Marquis et al. (2019); electrolyte after Capiglia et al. (1999).
 pub fn marquis2019() -> Cell {
-    let porosity = 0.3;
-    let solid = (1.0 - porosity as f64).powf(1.5);
+    let porosity = 0.3_f64;
+    let solid = (1.0 - porosity).powf(1.5);
     windowed(Cell {
         name: "Marquis2019".into(),
         source: "Marquis et al. (2019), Kokam SLPB78205130H; fits of Dualfoil".into(),
