@@ -1,4 +1,5 @@
-//! Cells and their physics.
+//! Lithium-ion cells: parameters, BPX files, and a reference solver.
+#![doc = include_str!("../README.md")]
 
 pub mod bpx;
 pub mod cell;
