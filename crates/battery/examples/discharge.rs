@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let protocol = [ProtocolStep::discharge(&cell, c_rate.parse()?)];
     let solution = simulate(&cell, model, &protocol, &options)?;
     let mut least = f64::INFINITY;
-    for _ in 0..20 {
+    for _ in 0..60 {
         let start = Instant::now();
         simulate(&cell, model, &protocol, &options)?;
         least = least.min(start.elapsed().as_secs_f64());

@@ -107,8 +107,13 @@ impl Step<'_, f64> {
                 by_density += by_ionic.iter().sum::<f64>();
             }
             matrix.add(row, current, -weight * by_density / self.physics.area);
-            for m in 0..n {
-                let slope: f64 = (0..n).map(|k| by_ionic[k] * element.b[k * n + m]).sum();
+            let mut by_j = vec![0.0; n];
+            for (by_ionic, integral) in by_ionic.iter().zip(element.b.chunks_exact(n)) {
+                for (sum, b) in by_j.iter_mut().zip(integral) {
+                    *sum += by_ionic * b;
+                }
+            }
+            for (m, slope) in by_j.into_iter().enumerate() {
                 let column = layout.j(e, layout.particle(m));
                 matrix.add(row, column, -weight * slope * electrode.surface);
             }

@@ -60,8 +60,8 @@ struct Run<'a> {
     x: [Vec<f64>; 2],
     matrix: Dense,
     solution: Solution,
-    /// What each part of the cell adds to the voltage, at the last two points.
-    parts: [[f64; 3]; 2],
+    /// Surfaces at the point before.
+    x_before: [Vec<f64>; 2],
     tangent: Option<Tangent>,
 }
 
@@ -111,6 +111,7 @@ impl<'a> Run<'a> {
         let sensitivities = options.sensitivities.then(Sensitivities::default);
         Self {
             x: starts.map(|x| vec![x; layout.particles]),
+            x_before: starts.map(|x| vec![x; layout.particles]),
             matrix: Dense::zeros(layout.unknowns()),
             state: State { solids, points: vec![first] },
             tangent,
@@ -118,7 +119,6 @@ impl<'a> Run<'a> {
             options,
             physics,
             solution: Solution { sensitivities, ..Solution::default() },
-            parts: [[0.0; 3]; 2],
         }
     }
 
@@ -301,8 +301,7 @@ impl<'a> Run<'a> {
     fn accept(&mut self, dt: f64, drive: Drive, trial: Trial) {
         self.differentiate(dt, drive, &trial);
         self.state.accept(&self.frame, dt, trial.z, trial.temperature);
-        self.x = trial.x;
-        self.parts = [self.parts[1], self.voltage_parts()];
+        self.x_before = std::mem::replace(&mut self.x, trial.x);
         let layout = &self.frame.layout;
         let newest = self.state.newest();
         let solution = &mut self.solution;
@@ -347,12 +346,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What negative electrode, positive electrode and the rest add to the voltage, V.
-    fn voltage_parts(&self) -> [f64; 3] {
+    /// What negative electrode, positive electrode and the rest add to the voltage, V, at unknowns and
+    /// surfaces.
+    fn voltage_parts(&self, z: &[f64], x: &[Vec<f64>; 2]) -> [f64; 3] {
         let layout = &self.frame.layout;
-        let z = &self.state.newest().z;
         let mut parts = [0.0; 3];
-        let surfaces = self.frame.surfaces(&self.physics, &self.x);
+        let surfaces = self.frame.surfaces(&self.physics, x);
         for (e, sign) in [(0, -1.0), (1, 1.0)] {
             for (p, s) in surfaces[e].iter().enumerate() {
                 let weight = if layout.particles == 1 { 1.0 } else { layout.electrode.w[p] };
@@ -367,7 +366,13 @@ impl<'a> Run<'a> {
 
     /// The part of the cell whose share of the last change of the voltage is largest.
     fn mechanism(&self) -> Mechanism {
-        let change: Vec<f64> = (0..3).map(|k| self.parts[1][k] - self.parts[0][k]).collect();
+        let [newest, .., before] = &self.state.points[..self.state.points.len().min(2)] else {
+            // nothing but the step of the current itself
+            return Mechanism::Electrolyte;
+        };
+        let now = self.voltage_parts(&newest.z, &self.x);
+        let then = self.voltage_parts(&before.z, &self.x_before);
+        let change: Vec<f64> = (0..3).map(|k| now[k] - then[k]).collect();
         let total: f64 = change.iter().sum();
         let share = |k: usize| change[k] * total.signum();
         if share(2) > share(0) && share(2) > share(1) {
