@@ -59,14 +59,14 @@ pub(super) struct Surface<S> {
 pub(super) fn surface<S: Scalar>(
     electrode: &Electrode,
     exchange: S,
-    warmth: S,
+    warmth: Option<S>,
     x: S,
 ) -> Surface<S> {
     let inside = x.value().clamp(MARGIN, 1.0 - MARGIN);
     let x = x.lift(inside, 1.0);
     let (mut potential, mut potential_slope) = apply(&electrode.open_circuit_potential, x);
     let mut entropic = S::of(0.0);
-    if electrode.entropic_change != Function::Constant(0.0) {
+    if let Some(warmth) = warmth.filter(|_| electrode.entropic_change != Function::Constant(0.0)) {
         let slope;
         (entropic, slope) = apply(&electrode.entropic_change, x);
         potential = potential + warmth * entropic;

@@ -41,8 +41,9 @@ pub(super) struct Physics<S> {
     pub(super) thermal_voltage: S,
     /// 2 (1 - t+) R T / F in V, before gradients of ln c_e.
     pub(super) diffusion_voltage: S,
-    /// Temperature over that of the open-circuit potentials, K.
-    pub(super) warmth: S,
+    /// Temperature over that of the open-circuit potentials, K; `None` where it is zero for good, so
+    /// that entropic changes need not be evaluated.
+    pub(super) warmth: Option<S>,
     /// Factors on diffusivity and conductivity of the electrolyte.
     pub(super) electrolyte_diffusivity: S,
     pub(super) electrolyte_conductivity: S,
@@ -65,7 +66,14 @@ fn activated<S: Scalar>(property: &Property, temperature: S) -> S {
 
 impl<S: Scalar> Physics<S> {
     /// The cell at a temperature in K, with factors in the order of [`Parameter::ALL`].
-    pub(super) fn new(cell: &Cell, temperature: S, factors: &[S; PARAMETERS]) -> Self {
+    ///
+    /// `thermal` where the temperature will change.
+    pub(super) fn new(
+        cell: &Cell,
+        temperature: S,
+        thermal: bool,
+        factors: &[S; PARAMETERS],
+    ) -> Self {
         let factor = |p: Parameter| factors[p as usize];
         let porous = cell.porous.as_ref();
         let electrode = |e: &Electrode, positive: bool| {
@@ -106,7 +114,8 @@ impl<S: Scalar> Physics<S> {
             electrodes: [electrode(&cell.negative, false), electrode(&cell.positive, true)],
             thermal_voltage,
             diffusion_voltage: thermal_voltage.scale(1.0 - t_plus),
-            warmth: temperature - S::of(cell.reference_temperature_k),
+            warmth: (thermal || temperature.value() != cell.reference_temperature_k)
+                .then(|| temperature - S::of(cell.reference_temperature_k)),
             electrolyte_diffusivity: warm_d * factor(Parameter::ElectrolyteDiffusivity),
             electrolyte_conductivity: warm_kappa * factor(Parameter::ElectrolyteConductivity),
             source: (1.0 - t_plus) / (FARADAY * c_e0),

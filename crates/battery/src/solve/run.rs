@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
         z[layout.voltage()] = cell.open_circuit_voltage(starts[0], starts[1]);
         z[layout.current()] = 0.0;
         let temperature = cell.initial.temperature_k;
-        let physics = Physics::new(cell, temperature, &options.multipliers.0);
+        let physics = Physics::new(cell, temperature, options.thermal, &options.multipliers.0);
         let first = Point { time: 0.0, z, temperature };
         let count = layout.particles;
         let tangent = options.sensitivities.then(|| {
@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
         if self.options.thermal {
             let temperature = self.state.predicted_temperature(dt);
             let factors = &self.options.multipliers.0;
-            self.physics = Physics::new(self.frame.cell, temperature, factors);
+            self.physics = Physics::new(self.frame.cell, temperature, true, factors);
         }
         let scale = self.reaction_scale();
         let convergence = Convergence {

@@ -49,7 +49,7 @@ impl Tangent {
         if thermal {
             temperature = self.state.predicted_temperature(dt);
         }
-        let physics = Physics::new(frame.cell, temperature, &self.factors);
+        let physics = Physics::new(frame.cell, temperature, thermal, &self.factors);
         self.state.prepare(frame, &physics, time);
         let mut z: Vec<Dual> = z.iter().map(|z| Dual::of(*z)).collect();
         let (x, _) = self.state.stoichiometries(frame, &z);
