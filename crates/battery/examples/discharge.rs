@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
     println!("{},{least}", solution.end_time_s());
-    for line in text.lines() {
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
         println!("{:.9}", solution.voltage_at(line.trim().parse()?));
     }
     eprintln!("{:?} {:?}", solution.ended, solution.work);

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use surrogate_battery::Cell;
-use surrogate_battery::cell::sets::{chen2020, ecker2015, marquis2019, named, prada2013};
+use surrogate_battery::cell::sets::{
+    chen2020, ecker2015, marquis2019, named, pinnstripes, prada2013,
+};
 use surrogate_battery::solve::{
     Control, Model, Multipliers, Options, Parameter, ProtocolStep, Solution, simulate,
 };
@@ -207,4 +209,35 @@ fn all_heat_is_in_the_temperature_or_gone() {
         .sum();
     let apart = warmed / (stored - delivered) - 1.0;
     assert!(apart.abs() < 2e-3, "{warmed} J against {} J", stored - delivered);
+}
+
+#[test]
+fn the_pinnstripes_cell_agrees_with_the_other_solver_of_this_project() {
+    // voltages of `surrogate predict` for problems/spm.toml at deg_i0_a = 1, deg_ds_c = 2, which are
+    // within microvolts of the method of lines of crates/solve
+    let known = [
+        (0.0, 4.092_173_532),
+        (450.0, 3.836_929_943),
+        (900.0, 3.678_579_695),
+        (1350.0, 3.580_429_404),
+    ];
+    let multipliers = Multipliers::default().with(Parameter::DiffusivityP, 2.0);
+    let step =
+        ProtocolStep { duration_s: Some(1350.0), ..ProtocolStep::new(Control::Current(0.0378)) };
+    for (shells, tolerance_v, bound) in [(30, 1e-3, 3e-4), (200, 1e-5, 1e-5)] {
+        let options = Options {
+            shells,
+            voltage_tolerance_v: tolerance_v,
+            modes: 24,
+            multipliers,
+            ..Options::default()
+        };
+        let solution =
+            simulate(&pinnstripes(), Model::Spm, std::slice::from_ref(&step), &options).unwrap();
+        for (t, v) in known {
+            let apart = solution.voltage_at(t) - v;
+            println!("{shells} shells, {t} s: {:.4} mV", 1e3 * apart);
+            assert!(apart.abs() < bound, "{shells} shells, {t} s: {apart:e} V");
+        }
+    }
 }

@@ -64,14 +64,54 @@ impl Dense {
             b.swap(k, self.pivots[k]);
         }
         for i in 0..n {
-            let known: f64 = (0..i).map(|j| self.a[i * n + j] * b[j]).sum();
-            b[i] -= known;
+            let row = &self.a[i * n..(i + 1) * n];
+            b[i] -= dot(&row[..i], &b[..i]);
         }
         for i in (0..n).rev() {
-            let known: f64 = (i + 1..n).map(|j| self.a[i * n + j] * b[j]).sum();
-            b[i] = (b[i] - known) / self.a[i * n + i];
+            let row = &self.a[i * n..(i + 1) * n];
+            b[i] = (b[i] - dot(&row[i + 1..], &b[i + 1..])) / row[i];
         }
     }
+
+    /// The same for `N` right-hand sides at once, `[n][N]`.
+    pub(super) fn solve_all<const N: usize>(&self, b: &mut [[f64; N]]) {
+        let n = self.n;
+        for k in 0..n {
+            b.swap(k, self.pivots[k]);
+        }
+        let reduce = |row: &mut [f64; N], known: &[[f64; N]], factors: &[f64]| {
+            for (known, factor) in known.iter().zip(factors) {
+                for (x, y) in row.iter_mut().zip(known) {
+                    *x -= factor * y;
+                }
+            }
+        };
+        for i in 0..n {
+            let (known, rest) = b.split_at_mut(i);
+            reduce(&mut rest[0], known, &self.a[i * n..i * n + i]);
+        }
+        for i in (0..n).rev() {
+            let (rest, known) = b.split_at_mut(i + 1);
+            let row = &self.a[i * n..(i + 1) * n];
+            reduce(&mut rest[i], known, &row[i + 1..]);
+            rest[i] = rest[i].map(|x| x / row[i]);
+        }
+    }
+}
+
+/// Sum of products, in four parts so that they need not wait for each other.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (mut parts, mut rest) = ([0.0; 4], 0.0);
+    let (a4, b4) = (a.chunks_exact(4), b.chunks_exact(4));
+    for (x, y) in a4.remainder().iter().zip(b4.remainder()) {
+        rest += x * y;
+    }
+    for (x, y) in a4.zip(b4) {
+        for k in 0..4 {
+            parts[k] += x[k] * y[k];
+        }
+    }
+    rest + parts.iter().sum::<f64>()
 }
 
 #[cfg(test)]
@@ -86,7 +126,14 @@ mod tests {
         let mut b: Vec<f64> =
             a.chunks(3).map(|r| r.iter().zip(x).map(|(a, x)| a * x).sum()).collect();
         assert!(m.factor());
+        let mut all: Vec<[f64; 2]> = b.iter().map(|b| [*b, -2.0 * b]).collect();
+        m.solve_all(&mut all);
         m.solve(&mut b);
+        assert!(
+            all.iter()
+                .zip(&b)
+                .all(|(all, b)| (all[0] - b).abs() + (all[1] + 2.0 * b).abs() < 1e-13)
+        );
         assert!(b.iter().zip(x).all(|(b, x)| (b - x).abs() < 1e-14), "{b:?}");
         assert!(!Dense::zeros(2).factor());
     }

@@ -55,6 +55,19 @@ pub(super) struct Surface<S> {
     pub(super) exchange_log_slope: f64,
 }
 
+impl<S: Scalar> Surface<S> {
+    /// Without derivatives.
+    pub(super) fn plain(&self) -> Surface<f64> {
+        Surface {
+            potential: self.potential.value(),
+            potential_slope: self.potential_slope,
+            entropic: self.entropic.value(),
+            exchange: self.exchange.value(),
+            exchange_log_slope: self.exchange_log_slope,
+        }
+    }
+}
+
 /// The surface of a particle at stoichiometry `x`.
 pub(super) fn surface<S: Scalar>(
     electrode: &Electrode,
@@ -100,6 +113,19 @@ pub(super) struct Transport<S> {
     pub(super) resistivity: [Vec<(S, f64)>; 3],
     /// Current densities in A m-2 at the nodes of each electrode.
     pub(super) ionic: [Vec<S>; 2],
+}
+
+impl<S: Scalar> Transport<S> {
+    /// Without derivatives.
+    pub(super) fn plain(&self) -> Transport<f64> {
+        let values =
+            |list: &[(S, f64)]| list.iter().map(|(v, slope)| (v.value(), *slope)).collect();
+        Transport {
+            diffusivity: values(&self.diffusivity),
+            resistivity: self.resistivity.each_ref().map(|list| values(list)),
+            ionic: self.ionic.each_ref().map(|list| list.iter().map(|v| v.value()).collect()),
+        }
+    }
 }
 
 impl<S: Scalar> Step<'_, S> {

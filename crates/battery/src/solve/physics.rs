@@ -34,6 +34,8 @@ pub(super) struct ElectrodePhysics<S> {
 /// The whole cell.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Physics<S> {
+    /// Whether the temperature changes.
+    pub(super) thermal: bool,
     /// Area of all electrode pairs, m2.
     pub(super) area: f64,
     pub(super) electrodes: [ElectrodePhysics<S>; 2],
@@ -110,6 +112,7 @@ impl<S: Scalar> Physics<S> {
         });
         let thermal_voltage = temperature.scale(2.0 * GAS_CONSTANT / FARADAY);
         Self {
+            thermal,
             area: cell.area_m2,
             electrodes: [electrode(&cell.negative, false), electrode(&cell.positive, true)],
             thermal_voltage,

@@ -323,8 +323,7 @@ impl<'a> Run<'a> {
         let Some(tangent) = &mut self.tangent else { return };
         let time = (dt > 0.0).then(|| self.state.derivative(dt));
         let (frame, z) = (&self.frame, &trial.z);
-        self.state.factor_at(frame, &self.physics, time, drive, z, &mut self.matrix);
-        tangent.advance(frame, time, drive, z, self.options.thermal, &self.matrix);
+        tangent.advance(frame, time, drive, z, &self.physics, &mut self.matrix);
         let voltage = tangent.state.newest().z[frame.layout.voltage()];
         if let Some(sensitivities) = &mut self.solution.sensitivities {
             for (list, d) in sensitivities.voltage_v.iter_mut().zip(voltage.d) {

@@ -217,27 +217,6 @@ impl<S: Scalar> State<S> {
 }
 
 impl State<f64> {
-    /// Factors the matrix of slopes at the solution of the step that was solved last.
-    pub(super) fn factor_at(
-        &mut self,
-        frame: &Frame,
-        physics: &Physics<f64>,
-        time: Option<TimeDerivative>,
-        drive: Drive,
-        z: &[f64],
-        matrix: &mut Dense,
-    ) -> bool {
-        let (x, gains) = self.stoichiometries(frame, z);
-        let surfaces = frame.surfaces(physics, &x);
-        let points = &self.points;
-        let older = points.get(1).unwrap_or(&points[0]);
-        let (last, older) = (&points[0].z, &older.z);
-        let step =
-            Step { cell: frame.cell, layout: &frame.layout, physics, time, last, older, drive };
-        step.jacobian(z, &surfaces, &gains, &step.transport(z), matrix);
-        matrix.factor()
-    }
-
     /// Solves a step of `dt` by Newton's method from a first guess; `dt` of zero asks for the currents
     /// and potentials that obey a new control at the same time. `None` where it does not converge.
     #[expect(
