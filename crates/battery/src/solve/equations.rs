@@ -246,7 +246,7 @@ impl<S: Scalar> Step<'_, S> {
     }
 
     /// Potential of the solid over that of the electrolyte, at the nodes of an electrode.
-    fn potential_paths(&self, e: usize, z: &[S], transport: &Transport<S>) -> Vec<S> {
+    pub(super) fn potential_paths(&self, e: usize, z: &[S], transport: &Transport<S>) -> Vec<S> {
         let (layout, element) = (self.layout, &self.layout.electrode);
         let n = element.n;
         let (psi, voltage) = (z[layout.psi()], z[layout.voltage()]);

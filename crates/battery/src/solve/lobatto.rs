@@ -8,6 +8,8 @@
 #[derive(Debug, Clone)]
 pub(super) struct Lobatto {
     pub(super) n: usize,
+    /// Places of the nodes, from 0 to 1.
+    pub(super) x: Vec<f64>,
     /// Weights of the quadrature at the nodes, sum 1.
     pub(super) w: Vec<f64>,
     /// Integration: values at nodes to integrals from 0 to the nodes, `[n, n]`.
@@ -71,7 +73,7 @@ pub(super) fn rule(n: usize) -> (Vec<f64>, Vec<f64>) {
 impl Lobatto {
     /// One node that stands for the whole layer: quantities that are the same everywhere.
     pub(super) fn point() -> Self {
-        Self { n: 1, w: vec![1.0], b: vec![0.5], points: vec![] }
+        Self { n: 1, x: vec![0.5], w: vec![1.0], b: vec![0.5], points: vec![] }
     }
 
     /// Equal elements of `nodes` nodes each, at least 2.
@@ -80,12 +82,14 @@ impl Lobatto {
         let (n, width) = (elements * p + 1, 1.0 / elements as f64);
         let (z, w) = rule(nodes);
         let (d, b) = (differentiation(&z), integration(p, &z, &w));
-        let mut layer = Self { n, w: vec![0.0; n], b: vec![0.0; n * n], points: vec![] };
+        let mut layer =
+            Self { n, x: vec![0.0; n], w: vec![0.0; n], b: vec![0.0; n * n], points: vec![] };
         for e in 0..elements {
             let first = e * p;
             for i in 0..nodes {
                 let weight = 0.5 * width * w[i];
                 layer.w[first + i] += weight;
+                layer.x[first + i] = (e as f64 + 0.5 * (z[i] + 1.0)) * width;
                 let d = d[i * nodes..(i + 1) * nodes].iter().map(|d| 2.0 * d / width).collect();
                 layer.points.push(SlopePoint { node: first + i, w: weight, first, d });
             }
@@ -153,15 +157,7 @@ mod tests {
     fn polynomials_are_differentiated_and_integrated_exactly() {
         for (elements, nodes) in [(1, 2), (1, 5), (1, 9), (3, 4), (7, 2)] {
             let layer = Lobatto::new(elements, nodes);
-            let z = rule(nodes).0;
-            let place = |k: usize| {
-                let (e, i) = if k + 1 == layer.n {
-                    (elements - 1, nodes - 1)
-                } else {
-                    (k / (nodes - 1), k % (nodes - 1))
-                };
-                (e as f64 + 0.5 * (z[i] + 1.0)) / elements as f64
-            };
+            let place = |k: usize| layer.x[k];
             let power = nodes as i32 - 1;
             let f = |k: usize| place(k).powi(power);
             for point in &layer.points {

@@ -8,6 +8,7 @@ mod checks;
 mod dense;
 mod equations;
 mod error;
+mod fields;
 mod jacobian;
 mod layout;
 mod lobatto;
@@ -26,6 +27,7 @@ mod thermal;
 mod volumes;
 
 pub use error::SolveError;
+pub use fields::{ElectrodeFields, Fields};
 pub use parameters::{Multipliers, Parameter};
 pub use protocol::{Control, ProtocolStep};
 pub use run::simulate;
@@ -76,6 +78,8 @@ pub struct Options {
     pub thermal: bool,
     /// Factors on parameters.
     pub multipliers: Multipliers,
+    /// Whether the fields inside the cell are kept at every accepted time.
+    pub fields: bool,
     /// Whether derivatives by the logarithms of the multipliers are computed. A step that ends by a
     /// voltage or a current must then be the last of its protocol.
     pub sensitivities: bool,
@@ -95,6 +99,7 @@ impl Default for Options {
             max_steps: 100_000,
             thermal: false,
             multipliers: Multipliers::default(),
+            fields: false,
             sensitivities: false,
         }
     }

@@ -1,6 +1,7 @@
 //! From start to end: steps of controlled error through a protocol, ends located in time.
 
 use super::dense::Dense;
+use super::equations::Step;
 use super::layout::Layout;
 use super::physics::Physics;
 use super::protocol::{Control, Drive, ProtocolStep};
@@ -300,6 +301,13 @@ impl<'a> Run<'a> {
     /// Accepts a step and records it.
     fn accept(&mut self, dt: f64, drive: Drive, trial: Trial) {
         self.differentiate(dt, drive, &trial);
+        if self.options.fields {
+            let last = &self.state.newest().z;
+            let (cell, layout) = (self.frame.cell, &self.frame.layout);
+            let step =
+                Step { cell, layout, physics: &self.physics, time: None, last, older: last, drive };
+            self.solution.fields.push(step.fields(&trial));
+        }
         self.state.accept(&self.frame, dt, trial.z, trial.temperature);
         self.x_before = std::mem::replace(&mut self.x, trial.x);
         let layout = &self.frame.layout;

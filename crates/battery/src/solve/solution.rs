@@ -1,7 +1,7 @@
 //! What a simulation leaves: curves, why it ended, what it took.
 
-use super::Parameter;
 use super::parameters::PARAMETERS;
+use super::{Fields, Parameter};
 
 /// What holds the cell back where a discharge (or charge) ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Solution {
     pub ended: Vec<Ended>,
     /// What it took.
     pub work: Work,
+    /// Fields inside the cell at every entry, where they were asked for.
+    pub fields: Vec<Fields>,
     /// Derivatives, where they were asked for.
     pub sensitivities: Option<Sensitivities>,
 }
