@@ -10,8 +10,10 @@ use super::physics::ElectrodePhysics;
 use super::scalar::Scalar;
 use crate::Function;
 
-/// Change of stoichiometry below which the shells are solved.
-const CONVERGED: f64 = 1e-11;
+/// Change of stoichiometry after which the shells are solved: the next one is about its square.
+const CONVERGED: f64 = 1e-7;
+/// Iterations after which the shells are given up.
+const MOST_ITERATIONS: usize = 12;
 
 /// Radii over that of the particle.
 #[derive(Debug, Clone)]
@@ -43,6 +45,34 @@ impl Shells {
 
     fn count(&self) -> usize {
         self.volumes.len()
+    }
+
+    /// Solves the tridiagonal system of the slopes of a step for one right-hand side.
+    fn solve<S: Scalar, T>(&self, time: TimeDerivative, faces: &Faces<T>, right: Vec<S>) -> Vec<S> {
+        let count = self.count();
+        let own = |i: usize| {
+            let mut own = self.volumes[i] * time.a[0] / time.dt;
+            if i > 0 {
+                own += faces.outer[i - 1];
+            }
+            if i + 1 < count {
+                own -= faces.inner[i];
+            }
+            own
+        };
+        let (mut x, mut above) = (right, vec![0.0; count]);
+        let mut pivot = own(0);
+        x[0] = x[0].scale(1.0 / pivot);
+        for i in 1..count {
+            above[i - 1] = -faces.outer[i - 1] / pivot;
+            let below = faces.inner[i - 1];
+            pivot = own(i) - below * above[i - 1];
+            x[i] = (x[i] - x[i - 1].scale(below)).scale(1.0 / pivot);
+        }
+        for i in (0..count - 1).rev() {
+            x[i] = x[i] - x[i + 1].scale(above[i]);
+        }
+        x
     }
 }
 
@@ -126,63 +156,18 @@ impl<S: Scalar> Particle<'_, S> {
         (0..count).map(at).collect()
     }
 
-    /// Solves the tridiagonal system of the slopes for one right-hand side.
-    fn linear(&self, faces: &Faces<S>, right: Vec<S>) -> Vec<S> {
-        let count = self.shells.count();
-        let own = |i: usize| {
-            let mut own = self.shells.volumes[i] * self.time.a[0] / self.time.dt;
-            if i > 0 {
-                own += faces.outer[i - 1];
-            }
-            if i + 1 < count {
-                own -= faces.inner[i];
-            }
-            own
-        };
-        let (mut x, mut above) = (right, vec![0.0; count]);
-        let mut pivot = own(0);
-        x[0] = x[0].scale(1.0 / pivot);
-        for i in 1..count {
-            above[i - 1] = -faces.outer[i - 1] / pivot;
-            let below = faces.inner[i - 1];
-            pivot = own(i) - below * above[i - 1];
-            x[i] = (x[i] - x[i - 1].scale(below)).scale(1.0 / pivot);
-        }
-        for i in (0..count - 1).rev() {
-            x[i] = x[i] - x[i + 1].scale(above[i]);
-        }
-        x
-    }
-
     /// Slopes of the deviations by the new current.
-    fn slopes(&self, faces: &Faces<S>, deviation: &[S]) -> Vec<f64> {
+    fn slopes(&self, faces: &Faces<S>) -> Vec<f64> {
         let count = self.shells.count();
         let mut right: Vec<f64> = self.shells.volumes.iter().map(|v| 3.0 * v * self.flux).collect();
         right[count - 1] -= 3.0 * self.flux;
         for f in 0..count - 1 {
-            // the mean moves the diffusivity at every face
-            let (_, slope) = apply(self.diffusivity, {
-                let middle = deviation[f].value() + deviation[f + 1].value();
-                self.mean.value() + 0.5 * middle
-            });
-            let reach = 3.0 * self.shells.faces[f + 1].powi(2) / self.shells.distances[f];
-            let step = deviation[f + 1].value() - deviation[f].value();
-            let moved = self.pace.value() * reach * slope * step * self.mean_slope;
+            // the mean moves both neighbours, and with them the diffusivity at the face
+            let moved = (faces.inner[f] + faces.outer[f]) * self.mean_slope;
             right[f] += moved;
             right[f + 1] -= moved;
         }
-        let plain = Particle::<f64> {
-            shells: self.shells,
-            diffusivity: self.diffusivity,
-            time: self.time,
-            pace: self.pace.value(),
-            mean: self.mean.value(),
-            mean_slope: self.mean_slope,
-            push: self.push.value(),
-            flux: self.flux,
-        };
-        let faces = Faces { flux: vec![], inner: faces.inner.clone(), outer: faces.outer.clone() };
-        plain.linear(&faces, right)
+        self.shells.solve(self.time, faces, right)
     }
 
     /// Surface stoichiometry, from a parabola through the outermost shell, and its slope.
@@ -243,7 +228,11 @@ impl<S: Scalar> VolumeParticles<S> {
         self.old_current.copy_from_slice(old);
         self.flux = physics.flux;
         self.pace = physics.diffusivity.scale(1.0 / (physics.radius * physics.radius));
-        self.new.copy_from_slice(&self.last);
+        // straight on from the last two points; without an older one the ratio is zero
+        let ratio = time.map_or(0.0, |time| -1.0 - time.a[1]);
+        for ((new, last), older) in self.new.iter_mut().zip(&self.last).zip(&self.older) {
+            *new = *last + (*last - *older).scale(ratio);
+        }
     }
 
     /// Mean at the new point.
@@ -277,21 +266,20 @@ impl<S: Scalar> VolumeParticles<S> {
             flux: self.flux,
         };
         let new = &mut self.new[range];
-        let mut faces = shell.faces(new);
-        for _ in 0..12 {
-            let residual = shell.residual(&faces, new, last, older);
-            let change = shell.linear(&faces, residual);
+        let mut slopes = vec![f64::NAN; count];
+        for _ in 0..MOST_ITERATIONS {
+            let faces = shell.faces(new);
+            let change = shells.solve(time, &faces, shell.residual(&faces, new, last, older));
             let mut largest: f64 = 0.0;
             for (value, change) in new.iter_mut().zip(&change) {
                 *value = *value - *change;
                 largest = largest.max(change.size());
             }
-            faces = shell.faces(new);
-            if largest < CONVERGED || !largest.is_finite() {
+            if largest < CONVERGED {
+                slopes = shell.slopes(&faces);
                 break;
             }
         }
-        let slopes = shell.slopes(&faces, new);
         let (surface, slope) = shell.surface(new, &slopes);
         self.new_surfaces[particle] = surface;
         (surface, slope)
