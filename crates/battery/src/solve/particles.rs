@@ -3,6 +3,8 @@
 //! With a constant diffusivity the radial modes are advanced exactly for a reaction current that is
 //! linear in time, so that the surface is linear in the new current and the modes need no unknowns.
 
+use std::rc::Rc;
+
 use super::modes::Modes;
 use super::physics::ElectrodePhysics;
 use super::scalar::Scalar;
@@ -10,8 +12,11 @@ use super::scalar::Scalar;
 /// Modes of all particles of an electrode, and what the step under way needs of them.
 #[derive(Debug, Clone)]
 pub(super) struct ModalParticles<S> {
+    modes: Rc<Modes>,
+    /// Diffusivity in m2 s-1 at its reference temperature.
+    diffusivity: f64,
     /// Amplitudes at the surface, `[particle, mode]`, in stoichiometry.
-    pub(super) values: Vec<S>,
+    values: Vec<S>,
     /// Factor on the value, on the old and on the new current, for each mode.
     factors: Vec<[S; 3]>,
     /// Surfaces without the new current.
@@ -44,29 +49,32 @@ fn exponentials<S: Scalar>(z: S) -> [S; 3] {
 
 impl<S: Scalar> ModalParticles<S> {
     /// Particles at rest at a stoichiometry.
-    pub(super) fn at_rest(particles: usize, modes: usize, stoichiometry: f64) -> Self {
-        let mut values = vec![S::of(0.0); particles * modes];
-        for particle in values.chunks_mut(modes) {
+    pub(super) fn at_rest(
+        modes: Rc<Modes>,
+        diffusivity: f64,
+        particles: usize,
+        stoichiometry: f64,
+    ) -> Self {
+        let count = modes.rates.len();
+        let mut values = vec![S::of(0.0); particles * count];
+        for particle in values.chunks_mut(count) {
             particle[0] = S::of(stoichiometry);
         }
         Self {
+            modes,
+            diffusivity,
             values,
-            factors: vec![[S::of(1.0), S::of(0.0), S::of(0.0)]; modes],
+            factors: vec![[S::of(1.0), S::of(0.0), S::of(0.0)]; count],
             base: vec![S::of(stoichiometry); particles],
             gain: S::of(0.0),
         }
     }
 
     /// Prepares a step of `dt` from the currents `old`.
-    pub(super) fn prepare(
-        &mut self,
-        modes: &Modes,
-        physics: &ElectrodePhysics<S>,
-        diffusivity: f64,
-        dt: f64,
-        old: &[S],
-    ) {
-        let pace = physics.diffusivity.scale(diffusivity * dt / (physics.radius * physics.radius));
+    pub(super) fn prepare(&mut self, physics: &ElectrodePhysics<S>, dt: f64, old: &[S]) {
+        let modes = &self.modes;
+        let reach = self.diffusivity * dt / (physics.radius * physics.radius);
+        let pace = physics.diffusivity.scale(reach);
         self.gain = S::of(0.0);
         for (k, factors) in self.factors.iter_mut().enumerate() {
             let [decay, all, late] = exponentials(pace.scale(modes.rates[k]));

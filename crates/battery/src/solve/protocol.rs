@@ -126,7 +126,9 @@ impl Control {
     /// The next time after `time` at which a profile has a kink; steps must not cross it.
     pub(super) fn next_kink(&self, time: f64) -> Option<f64> {
         match self {
-            Self::Profile { time_s, .. } => time_s.iter().copied().find(|t| *t > time),
+            Self::Profile { time_s, .. } => {
+                time_s.get(time_s.partition_point(|t| *t <= time)).copied()
+            }
             _ => None,
         }
     }

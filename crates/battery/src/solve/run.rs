@@ -7,7 +7,7 @@ use super::physics::Physics;
 use super::protocol::{Control, Drive, ProtocolStep};
 use super::solid::{Radial, Solid};
 use super::solution::{Ended, Mechanism, Sensitivities, Solution};
-use super::state::{Convergence, Frame, Point, State, Trial};
+use super::state::{Attempt, Convergence, Frame, Point, State, Trial};
 use super::tangent::Tangent;
 use super::{Model, Options, SolveError};
 use crate::Cell;
@@ -91,10 +91,6 @@ impl<'a> Run<'a> {
         let electrodes = [&cell.negative, &cell.positive];
         let starts = [cell.initial.stoichiometry_n, cell.initial.stoichiometry_p];
         let radials = electrodes.map(|e| Radial::new(e, options.modes, options.shells));
-        let sizes = [0, 1].map(|e| match radials[e] {
-            Radial::Modes(..) => options.modes,
-            Radial::Shells(_) => options.shells,
-        });
         let mut z = vec![1.0; layout.unknowns()];
         z[..2 * layout.particles].fill(0.0);
         z[layout.psi()] = cell.negative.open_circuit_potential.value(starts[0]);
@@ -105,10 +101,10 @@ impl<'a> Run<'a> {
         let first = Point { time: 0.0, z, temperature };
         let count = layout.particles;
         let tangent = options.sensitivities.then(|| {
-            let solids = [0, 1].map(|e| Solid::at_rest(&radials[e], count, sizes[e], starts[e]));
+            let solids = [0, 1].map(|e| Solid::at_rest(&radials[e], count, starts[e]));
             Tangent::new(&options.multipliers, solids, &first)
         });
-        let solids = [0, 1].map(|e| Solid::at_rest(&radials[e], count, sizes[e], starts[e]));
+        let solids = [0, 1].map(|e| Solid::at_rest(&radials[e], count, starts[e]));
         let sensitivities = options.sensitivities.then(Sensitivities::default);
         Self {
             x: starts.map(|x| vec![x; layout.particles]),
@@ -116,7 +112,7 @@ impl<'a> Run<'a> {
             matrix: Dense::zeros(layout.unknowns()),
             state: State { solids, points: vec![first] },
             tangent,
-            frame: Frame { cell, layout, radials },
+            frame: Frame { cell, layout },
             options,
             physics,
             solution: Solution { sensitivities, ..Solution::default() },
@@ -185,7 +181,7 @@ impl<'a> Run<'a> {
         let end = duration.map(|duration| start + duration);
         let mut dt = FIRST_STEP_S;
         loop {
-            if end.is_some_and(|end| self.now() >= end) {
+            if end.is_some_and(|end| end - self.now() < self.smallest()) {
                 return Ok(Ended::Duration);
             }
             if self.solution.work.steps >= self.options.max_steps {
@@ -214,7 +210,7 @@ impl<'a> Run<'a> {
                 refused => {
                     self.solution.work.rejected += 1;
                     dt = taken * refused.map_or(0.25, |(growth, _)| growth.clamp(0.2, 0.5));
-                    if dt < SMALLEST * self.now().max(1.0) {
+                    if dt < self.smallest() {
                         return self.stuck(dt);
                     }
                 }
@@ -224,7 +220,9 @@ impl<'a> Run<'a> {
 
     /// A step no longer than to the end and to the next kink of a profile.
     fn limited(&self, dt: f64, start: f64, end: Option<f64>, control: &Control) -> f64 {
-        let kink = control.next_kink(self.now() - start).map(|kink| start + kink);
+        // what rounding leaves before a border is no step
+        let after = self.now() + self.smallest();
+        let kink = control.next_kink(after - start).map(|kink| start + kink);
         let mut taken = dt;
         for border in [end, kink].into_iter().flatten() {
             let left = border - self.now();
@@ -233,6 +231,11 @@ impl<'a> Run<'a> {
             }
         }
         taken
+    }
+
+    /// Smallest step in s that rounding allows.
+    fn smallest(&self) -> f64 {
+        SMALLEST * self.now().max(1.0)
     }
 
     fn solve(&mut self, drive: Drive, dt: f64, guess: Vec<f64>) -> Option<Trial> {
@@ -247,16 +250,9 @@ impl<'a> Run<'a> {
             potential: (0.02 * self.options.voltage_tolerance_v).max(1e-12),
             current: scale.map(|j| (0.02 * self.options.reaction_tolerance).max(1e-11) * j),
         };
-        let mut trial = self.state.solve(
-            &self.frame,
-            &self.physics,
-            drive,
-            dt,
-            guess,
-            &self.x,
-            convergence,
-            &mut self.matrix,
-        );
+        let (physics, x_last) = (&self.physics, &self.x);
+        let attempt = Attempt { physics, drive, dt, guess, x_last, convergence };
+        let mut trial = self.state.solve(&self.frame, attempt, &mut self.matrix);
         if let Some(trial) = trial.as_mut().filter(|_| self.options.thermal && dt > 0.0) {
             let surfaces = self.frame.surfaces(&self.physics, &trial.x);
             let time = self.state.derivative(dt);

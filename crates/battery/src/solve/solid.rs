@@ -1,5 +1,7 @@
 //! Particles of an electrode of either kind.
 
+use std::rc::Rc;
+
 use super::equations::TimeDerivative;
 use super::modes::Modes;
 use super::particles::ModalParticles;
@@ -12,16 +14,16 @@ use crate::cell::Electrode;
 #[derive(Debug, Clone)]
 pub(super) enum Radial {
     /// A constant diffusivity in m2 s-1 at its reference temperature: modes.
-    Modes(Modes, f64),
+    Modes(Rc<Modes>, f64),
     /// A diffusivity that depends on stoichiometry: shells.
-    Shells(Shells),
+    Shells(Rc<Shells>),
 }
 
 impl Radial {
     pub(super) fn new(electrode: &Electrode, modes: usize, shells: usize) -> Self {
         match electrode.diffusivity.function.constant() {
-            Some(diffusivity) => Self::Modes(Modes::new(modes), diffusivity),
-            None => Self::Shells(Shells::new(shells)),
+            Some(diffusivity) => Self::Modes(Rc::new(Modes::new(modes)), diffusivity),
+            None => Self::Shells(Rc::new(Shells::new(shells))),
         }
     }
 }
@@ -34,12 +36,15 @@ pub(super) enum Solid<S> {
 }
 
 impl<S: Scalar> Solid<S> {
-    /// `count` particles at rest at a stoichiometry; `size` modes or shells.
-    pub(super) fn at_rest(radial: &Radial, count: usize, size: usize, stoichiometry: f64) -> Self {
+    /// `count` particles at rest at a stoichiometry.
+    pub(super) fn at_rest(radial: &Radial, count: usize, stoichiometry: f64) -> Self {
         match radial {
-            Radial::Modes(..) => Self::Modal(ModalParticles::at_rest(count, size, stoichiometry)),
-            Radial::Shells(_) => {
-                Self::Volumes(VolumeParticles::at_rest(count, size, stoichiometry))
+            Radial::Modes(modes, diffusivity) => {
+                let modes = Rc::clone(modes);
+                Self::Modal(ModalParticles::at_rest(modes, *diffusivity, count, stoichiometry))
+            }
+            Radial::Shells(shells) => {
+                Self::Volumes(VolumeParticles::at_rest(Rc::clone(shells), count, stoichiometry))
             }
         }
     }
@@ -47,35 +52,30 @@ impl<S: Scalar> Solid<S> {
     /// Prepares a step from the currents `old`; without `time` the particles stay as they are.
     pub(super) fn prepare(
         &mut self,
-        radial: &Radial,
         physics: &ElectrodePhysics<S>,
         time: Option<TimeDerivative>,
         old: &[S],
     ) {
-        match (self, radial) {
-            (Self::Modal(particles), Radial::Modes(modes, diffusivity)) => {
-                let dt = time.map_or(0.0, |time| time.dt);
-                particles.prepare(modes, physics, *diffusivity, dt, old);
+        match self {
+            Self::Modal(particles) => {
+                particles.prepare(physics, time.map_or(0.0, |time| time.dt), old);
             }
-            (Self::Volumes(particles), _) => particles.prepare(physics, time, old),
-            _ => {}
+            Self::Volumes(particles) => particles.prepare(physics, time, old),
         }
     }
 
     /// Surface stoichiometry of a particle for a new current, and its slope.
     pub(super) fn surface(
         &mut self,
-        radial: &Radial,
         electrode: &Electrode,
         particle: usize,
         current: S,
     ) -> (S, f64) {
-        match (self, radial) {
-            (Self::Volumes(particles), Radial::Shells(shells)) => {
-                particles.surface(shells, &electrode.diffusivity.function, particle, current)
+        match self {
+            Self::Modal(particles) => particles.surface(particle, current),
+            Self::Volumes(particles) => {
+                particles.surface(&electrode.diffusivity.function, particle, current)
             }
-            (Self::Modal(particles), _) => particles.surface(particle, current),
-            _ => (S::of(f64::NAN), f64::NAN),
         }
     }
 

@@ -6,7 +6,7 @@ use super::layout::Layout;
 use super::physics::Physics;
 use super::protocol::Drive;
 use super::scalar::Scalar;
-use super::solid::{Radial, Solid};
+use super::solid::Solid;
 use super::thermal;
 use crate::Cell;
 use crate::cell::Electrode;
@@ -38,7 +38,6 @@ pub(super) struct State<S> {
 pub(super) struct Frame<'a> {
     pub(super) cell: &'a Cell,
     pub(super) layout: Layout,
-    pub(super) radials: [Radial; 2],
 }
 
 impl Frame<'_> {
@@ -90,6 +89,19 @@ pub(super) struct Trial {
     /// Temperature in K at its end.
     pub(super) temperature: f64,
     pub(super) iterations: usize,
+}
+
+/// A step to be solved.
+pub(super) struct Attempt<'a> {
+    pub(super) physics: &'a Physics<f64>,
+    pub(super) drive: Drive,
+    /// Length in s.
+    pub(super) dt: f64,
+    /// First guess of the unknowns.
+    pub(super) guess: Vec<f64>,
+    /// Surface stoichiometries at the newest point.
+    pub(super) x_last: &'a [Vec<f64>; 2],
+    pub(super) convergence: Convergence,
 }
 
 /// When Newton's iteration is done: changes of potentials in V, of reaction currents in A m-2 for
@@ -176,7 +188,7 @@ impl<S: Scalar> State<S> {
         let old = &self.points[0].z;
         for e in 0..2 {
             let currents = Self::currents(&frame.layout, e, old);
-            self.solids[e].prepare(&frame.radials[e], &physics.electrodes[e], time, currents);
+            self.solids[e].prepare(&physics.electrodes[e], time, currents);
         }
     }
 
@@ -190,8 +202,7 @@ impl<S: Scalar> State<S> {
         for e in 0..2 {
             for p in 0..frame.layout.particles {
                 let current = z[frame.layout.j(e, p)];
-                let (radial, electrode) = (&frame.radials[e], frame.electrode(e));
-                let (x, gain) = self.solids[e].surface(radial, electrode, p, current);
+                let (x, gain) = self.solids[e].surface(frame.electrode(e), p, current);
                 all.0[e].push(x);
                 all.1[e].push(gain);
             }
@@ -219,25 +230,16 @@ impl<S: Scalar> State<S> {
 impl State<f64> {
     /// Solves a step of `dt` by Newton's method from a first guess; `dt` of zero asks for the currents
     /// and potentials that obey a new control at the same time. `None` where it does not converge.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step needs them all; a struct would be named once"
-    )]
     pub(super) fn solve(
         &mut self,
         frame: &Frame,
-        physics: &Physics<f64>,
-        drive: Drive,
-        dt: f64,
-        guess: Vec<f64>,
-        x_last: &[Vec<f64>; 2],
-        convergence: Convergence,
+        attempt: Attempt,
         matrix: &mut Dense,
     ) -> Option<Trial> {
+        let Attempt { physics, drive, dt, guess: mut z, x_last, convergence } = attempt;
         let time = (dt > 0.0).then(|| self.derivative(dt));
         self.prepare(frame, physics, time);
         let layout = &frame.layout;
-        let mut z = guess;
         self.keep_inside(frame, x_last, &mut z);
         let last = self.points[0].z.clone();
         let older = self.points.get(1).map_or_else(|| last.clone(), |point| point.z.clone());

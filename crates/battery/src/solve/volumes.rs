@@ -5,6 +5,8 @@
 //! differentiation of the step: both kinds of electrode conserve lithium against each other. The
 //! shells are solved anew for every new current, so that they add no unknowns to the step.
 
+use std::rc::Rc;
+
 use super::equations::{TimeDerivative, apply};
 use super::physics::ElectrodePhysics;
 use super::scalar::Scalar;
@@ -79,6 +81,7 @@ impl Shells {
 /// Shells of all particles of an electrode.
 #[derive(Debug, Clone)]
 pub(super) struct VolumeParticles<S> {
+    shells: Rc<Shells>,
     /// Means at the last point.
     means: Vec<S>,
     /// Deviations at the last point, the one before, and the new one, `[particle, shell]`.
@@ -201,9 +204,10 @@ impl<S: Scalar> Particle<'_, S> {
 
 impl<S: Scalar> VolumeParticles<S> {
     /// Particles at rest at a stoichiometry.
-    pub(super) fn at_rest(particles: usize, shells: usize, stoichiometry: f64) -> Self {
-        let zeros = vec![S::of(0.0); particles * shells];
+    pub(super) fn at_rest(shells: Rc<Shells>, particles: usize, stoichiometry: f64) -> Self {
+        let zeros = vec![S::of(0.0); particles * shells.count()];
         Self {
+            shells,
             means: vec![S::of(stoichiometry); particles],
             last: zeros.clone(),
             older: zeros.clone(),
@@ -246,11 +250,11 @@ impl<S: Scalar> VolumeParticles<S> {
     /// solved.
     pub(super) fn surface(
         &mut self,
-        shells: &Shells,
         diffusivity: &Function,
         particle: usize,
         current: S,
     ) -> (S, f64) {
+        let shells = &*self.shells;
         let count = shells.count();
         let Some(time) = self.time else { return (self.surfaces[particle], 0.0) };
         let range = particle * count..(particle + 1) * count;
