@@ -86,7 +86,7 @@ pub enum SolveError {
     },
     /// The electrolyte runs out in part of an electrode, and the elements cannot follow its front.
     #[error(
-        "at {time_s} s the electrolyte is depleted in part of an electrode (down to {lowest} of its \
+        "at {time_s} s the electrolyte is depleted in part of an electrode (down to {lowest:.1e} of its \
          concentration at rest); resolve the front by many linear elements, as \
          `Options::depleting()` does (electrode_elements 40, electrode_nodes 2)"
     )]

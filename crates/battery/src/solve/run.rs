@@ -22,6 +22,8 @@ const SMALLEST: f64 = 1e-10;
 const END_TOLERANCE: f64 = 1e-8;
 /// Electrolyte over that at rest below which it explains why no step is possible.
 const DEPLETED: f64 = 2e-2;
+/// Steps below this part of the time creep; so many of them in a depleted electrolyte are the end.
+const CREEPING: (f64, usize) = (1e-5, 50);
 /// Tolerance of temperature over that of voltage: cells change by about a millivolt per kelvin.
 const KELVIN_PER_VOLT: f64 = 100.0;
 /// Closeness of a surface to stoichiometry 0 or 1 that explains why no step is possible.
@@ -179,8 +181,11 @@ impl<'a> Run<'a> {
     ) -> Result<Ended, SolveError> {
         let duration = step.duration_s.or_else(|| step.control.length());
         let end = duration.map(|duration| start + duration);
-        let mut dt = FIRST_STEP_S;
+        let (mut dt, mut creeping) = (FIRST_STEP_S, 0);
         loop {
+            if creeping > CREEPING.1 {
+                return self.stuck(dt);
+            }
             if end.is_some_and(|end| end - self.now() < self.smallest()) {
                 return Ok(Ended::Duration);
             }
@@ -203,6 +208,8 @@ impl<'a> Run<'a> {
                         return Ok(self.named(*limit));
                     }
                     self.accept(taken, drive, trial);
+                    let creeps = taken < CREEPING.0 * self.now() && self.lowest_y() < DEPLETED;
+                    creeping = if creeps { creeping + 1 } else { 0 };
                     let next = taken * growth.min(GROWTH);
                     // a step that a border shortened says nothing against the longer one
                     dt = if taken < dt && growth >= 1.0 { next.max(dt) } else { next };
@@ -453,6 +460,12 @@ impl<'a> Run<'a> {
         self.accept(best.0, drive, trial);
     }
 
+    /// Least lithium in the electrolyte over that at rest.
+    fn lowest_y(&self) -> f64 {
+        let y = &self.state.newest().z[self.frame.layout.first_y()..];
+        y.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
     /// No step is possible: the end where a surface is saturated, an error elsewhere.
     fn stuck(&self, step_s: f64) -> Result<Ended, SolveError> {
         let room = |e: usize| {
@@ -460,8 +473,7 @@ impl<'a> Run<'a> {
             self.x[e].iter().map(closest).fold(f64::INFINITY, f64::min)
         };
         let (n, p) = (room(0), room(1));
-        let y = &self.state.newest().z[self.frame.layout.first_y()..];
-        let lowest = y.iter().copied().fold(f64::INFINITY, f64::min);
+        let lowest = self.lowest_y();
         if lowest < DEPLETED {
             if self.options.electrode_nodes > 2 {
                 return Err(SolveError::Depleted { time_s: self.now(), lowest });
