@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use surrogate_battery::bpx::{BpxError, BpxWarning, UserDefined, import};
-use surrogate_battery::{Expression, Function};
+use surrogate_battery::cell::sets::chen2020;
+use surrogate_battery::cell::{Electrode, FARADAY, Pores, Property};
+use surrogate_battery::solve::{Model, Options, ProtocolStep, simulate};
+use surrogate_battery::{Cell, Expression, Function};
 
 /// A cell of invented values, version 1.
 fn file() -> Value {
@@ -297,5 +300,73 @@ proptest! {
     fn printed_numbers_are_read_to_the_bit(number in prop::num::f64::NORMAL) {
         let value = Expression::parse(&format!("{number:e}")).unwrap().value(0.0);
         prop_assert_eq!(value.to_bits(), number.to_bits());
+    }
+}
+
+/// The built-in cell Chen2020 in the words of BPX 1.1.
+fn chen2020_as_bpx() -> Value {
+    let electrode = |e: &Electrode, pores: Pores, conductivity: f64, positive: bool| {
+        let Function::Expression(ocp) = &e.open_circuit_potential else { panic!() };
+        let (low, high) = if positive {
+            (e.stoichiometry_full, e.stoichiometry_empty)
+        } else {
+            (e.stoichiometry_empty, e.stoichiometry_full)
+        };
+        json!({
+            "Particle radius [m]": e.particle_radius_m, "Thickness [m]": e.thickness_m,
+            "Diffusivity [m2.s-1]": e.diffusivity.function.constant(),
+            "OCP [V]": ocp.source(), "Conductivity [S.m-1]": conductivity,
+            "Surface area per unit volume [m-1]": e.specific_surface_per_m(),
+            "Porosity": pores.porosity, "Transport efficiency": pores.transport_efficiency,
+            "Reaction rate constant [mol.m-2.s-1]": e.exchange_current.density_a_m2 / FARADAY,
+            "Reaction rate constant activation energy [J.mol-1]":
+                e.exchange_current.activation_energy_j_mol,
+            "Minimum stoichiometry": low, "Maximum stoichiometry": high,
+            "Maximum concentration [mol.m-3]": e.maximum_concentration_mol_m3
+        })
+    };
+    let cell = chen2020();
+    let porous = cell.porous.as_ref().unwrap();
+    let formula = |property: &Property| match &property.function {
+        Function::Expression(expression) => expression.source().to_string(),
+        _ => panic!(),
+    };
+    let mut file = file();
+    let parameters = file["Parameterisation"].as_object_mut().unwrap();
+    parameters["Cell"]["Electrode area [m2]"] = json!(cell.area_m2);
+    let pairs = "Number of electrode pairs connected in parallel to make a cell";
+    parameters["Cell"][pairs] = json!(1);
+    parameters["Electrolyte"] = json!({
+        "Cation transference number": porous.electrolyte.transference_number,
+        "Conductivity [S.m-1]": formula(&porous.electrolyte.conductivity),
+        "Diffusivity [m2.s-1]": formula(&porous.electrolyte.diffusivity)
+    });
+    parameters["Negative electrode"] =
+        electrode(&cell.negative, porous.pores_n, porous.conductivity_n_s_m, false);
+    parameters["Positive electrode"] =
+        electrode(&cell.positive, porous.pores_p, porous.conductivity_p_s_m, true);
+    parameters["Separator"] = json!({
+        "Thickness [m]": porous.separator_thickness_m, "Porosity": porous.pores_s.porosity,
+        "Transport efficiency": porous.pores_s.transport_efficiency
+    });
+    file["State"]["Initial conditions"] = json!({
+        "Initial state-of-charge": 1, "Initial temperature [K]": 310.0,
+        "Initial electrolyte concentration [mol.m-3]": 1000
+    });
+    file
+}
+
+#[test]
+fn a_built_in_cell_written_as_bpx_discharges_the_same() {
+    let read = import(&chen2020_as_bpx().to_string()).unwrap().cell;
+    let built_in = chen2020().at_state_of_charge(1.0).unwrap().at_temperature(310.0);
+    let solve = |cell: &Cell| {
+        let protocol = [ProtocolStep::discharge(cell, 1.0)];
+        simulate(cell, Model::P2d, &protocol, &Options::default()).unwrap()
+    };
+    let (a, b) = (solve(&read), solve(&built_in));
+    assert_eq!(a.time_s.len(), b.time_s.len());
+    for (a, b) in a.voltage_v.iter().zip(&b.voltage_v) {
+        assert!((a - b).abs() < 1e-9, "{a} V against {b} V");
     }
 }
