@@ -3,7 +3,8 @@
 
 use surrogate_battery::cell::sets::chen2020;
 use surrogate_battery::cell::{FARADAY, GAS_CONSTANT};
-use surrogate_battery::solve::{Model, Options, ProtocolStep, simulate};
+use surrogate_battery::solve::{Control, Model, Options, ProtocolStep, radii, simulate};
+use surrogate_battery::{Expression, Function};
 
 #[test]
 fn kinetics_hold_between_the_fields() {
@@ -71,4 +72,36 @@ fn in_the_electrolyte_potential_and_concentration_carry_the_whole_current_throug
     let after = fields.positive.electrolyte_potential_v[0];
     let apart = (after - before) - (diffusion - ohmic);
     assert!(apart.abs() < 1e-6, "{apart:e} V of {} V", after - before);
+}
+
+#[test]
+fn particles_under_a_constant_current_settle_to_a_parabola() {
+    // x(r) = mean - G (r^2 / 2 - 3 / 10), G = j R / (F D c_max), once R^2 / D is long past
+    let plain = chen2020();
+    let mut shells = chen2020();
+    // the same diffusivity, written so that it seems to depend on stoichiometry
+    let written = Expression::parse("3.3e-14 + 0 * x").unwrap();
+    shells.negative.diffusivity.function = Function::Expression(written);
+    let current_a = 0.1;
+    for (cell, bound) in [(plain, 1e-9), (shells, 2e-6)] {
+        let step = ProtocolStep {
+            duration_s: Some(20_000.0),
+            ..ProtocolStep::new(Control::Current(current_a))
+        };
+        let options = Options { fields: true, shells: 60, ..Options::default() };
+        let solution = simulate(&cell, Model::Spm, &[step], &options).unwrap();
+        let electrode = &cell.negative;
+        let j =
+            current_a / (cell.area_m2 * electrode.specific_surface_per_m() * electrode.thickness_m);
+        let steep = j * electrode.particle_radius_m
+            / (FARADAY * 3.3e-14 * electrode.maximum_concentration_mol_m3);
+        let mean = solution.mean_stoichiometry.last().unwrap()[0];
+        let fields = &solution.fields.last().unwrap().negative;
+        for (r, x) in radii().iter().zip(fields.stoichiometry[0]) {
+            let exact = mean - steep * (r * r / 2.0 - 0.3);
+            assert!((x - exact).abs() < bound, "r {r}: {x} against {exact}");
+        }
+        let surface = fields.surface_stoichiometry[0];
+        assert!((fields.stoichiometry[0][radii().len() - 1] - surface).abs() < 1e-12);
+    }
 }

@@ -3,7 +3,17 @@
 //! The potential of the solid is zero at the negative collector, as in the equations.
 
 use super::equations::Step;
+use super::layout::Layout;
+use super::solid::Solid;
 use super::state::Trial;
+
+/// Radii at which the inside of particles is given.
+pub const RADII: usize = 21;
+
+/// These radii over that of the particle, evenly from the centre to the surface.
+pub fn radii() -> [f64; RADII] {
+    std::array::from_fn(|k| k as f64 / (RADII - 1) as f64)
+}
 
 /// Fields in an electrode, at its nodes from the negative to the positive side.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,6 +24,8 @@ pub struct ElectrodeFields {
     pub reaction_current_a_m2: Vec<f64>,
     /// Stoichiometry at the surface of the particles.
     pub surface_stoichiometry: Vec<f64>,
+    /// Stoichiometry inside the particles at [`radii`], for each node.
+    pub stoichiometry: Vec<[f64; RADII]>,
     /// Potential of the solid, V.
     pub solid_potential_v: Vec<f64>,
     /// Potential of the electrolyte, V.
@@ -32,6 +44,14 @@ pub struct Fields {
     pub electrolyte_x_m: Vec<f64>,
     /// Lithium in the electrolyte there, mol m-3.
     pub electrolyte_mol_m3: Vec<f64>,
+}
+
+impl ElectrodeFields {
+    /// Adds the inside of the particles, which have come to the end of the step.
+    pub(super) fn look_inside(&mut self, solid: &Solid<f64>, layout: &Layout) {
+        let inside = |k| radii().map(|radius| solid.profile(layout.particle(k), radius));
+        self.stoichiometry = (0..self.x_m.len()).map(inside).collect();
+    }
 }
 
 impl Step<'_, f64> {
@@ -74,6 +94,7 @@ impl Step<'_, f64> {
             x_m: nodes.x.iter().map(|x| start + x * length).collect(),
             reaction_current_a_m2: (0..nodes.n).map(|k| z[layout.j(e, particle(k))]).collect(),
             surface_stoichiometry: (0..nodes.n).map(|k| trial.x[e][particle(k)]).collect(),
+            stoichiometry: vec![],
             electrolyte_potential_v: solid.iter().zip(paths).map(|(s, path)| s - path).collect(),
             solid_potential_v: solid,
         }

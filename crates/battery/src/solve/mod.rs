@@ -27,7 +27,7 @@ mod thermal;
 mod volumes;
 
 pub use error::SolveError;
-pub use fields::{ElectrodeFields, Fields};
+pub use fields::{ElectrodeFields, Fields, RADII, radii};
 pub use parameters::{Multipliers, Parameter};
 pub use protocol::{Control, ProtocolStep};
 pub use run::simulate;

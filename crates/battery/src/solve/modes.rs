@@ -11,6 +11,9 @@ pub(super) struct Modes {
     pub(super) rates: Vec<f64>,
     /// b_k, dimensionless.
     pub(super) weights: Vec<f64>,
+    /// Coefficients of the polynomials in each mode, so that its value at the surface is 1:
+    /// `[mode, degree]`.
+    shapes: Vec<f64>,
 }
 
 /// Jacobi polynomials P^(0, 1/2) of degrees below `count` and their slopes, at `x`.
@@ -56,17 +59,42 @@ impl Modes {
             }
         }
         let (rates, vectors) = symmetric_eigen(stiffness, count);
-        let surface = |k: usize| -> f64 {
-            // every polynomial is 1 at the surface
-            (0..count).map(|i| vectors[i * count + k] / mass[i].sqrt()).sum()
-        };
-        let mut modes: Vec<(f64, f64)> =
-            (0..count).map(|k| (rates[k], surface(k).powi(2))).collect();
-        modes.sort_by(|a, b| a.0.total_cmp(&b.0));
-        modes[0] = (0.0, 3.0);
-        let (rates, weights) = modes.into_iter().unzip();
-        Self { rates, weights }
+        let mut modes: Vec<Mode> = (0..count)
+            .map(|k| {
+                let shape = |i: usize| vectors[i * count + k] / mass[i].sqrt();
+                // every polynomial is 1 at the surface
+                let surface: f64 = (0..count).map(shape).sum();
+                let shape = (0..count).map(|i| shape(i) / surface).collect();
+                Mode { rate: rates[k], weight: surface * surface, shape }
+            })
+            .collect();
+        modes.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+        // exact for the mean, so that it does not drift
+        (modes[0].rate, modes[0].weight) = (0.0, 3.0);
+        Self {
+            rates: modes.iter().map(|mode| mode.rate).collect(),
+            weights: modes.iter().map(|mode| mode.weight).collect(),
+            shapes: modes.into_iter().flat_map(|mode| mode.shape).collect(),
+        }
     }
+
+    /// Stoichiometry at a radius over that of the particle, from the amplitudes at the surface.
+    pub(super) fn profile(&self, amplitudes: &[f64], radius: f64) -> f64 {
+        let count = self.rates.len();
+        let polynomials = jacobi(count, 2.0 * radius * radius - 1.0);
+        let shape = |k: usize| -> f64 {
+            let shape = &self.shapes[k * count..(k + 1) * count];
+            shape.iter().zip(&polynomials).map(|(c, (value, _))| c * value).sum()
+        };
+        amplitudes.iter().enumerate().map(|(k, amplitude)| amplitude * shape(k)).sum()
+    }
+}
+
+/// A mode while they are sorted.
+struct Mode {
+    rate: f64,
+    weight: f64,
+    shape: Vec<f64>,
 }
 
 /// Eigenvalues and eigenvectors (columns) of a symmetric matrix, by Jacobi's rotations.

@@ -111,4 +111,12 @@ impl<S: Scalar> ModalParticles<S> {
     pub(super) fn mean(&self, particle: usize) -> S {
         self.values[particle * self.factors.len()]
     }
+
+    /// Stoichiometry in a particle at a radius over its own.
+    pub(super) fn profile(&self, particle: usize, radius: f64) -> f64 {
+        let count = self.factors.len();
+        let values = &self.values[particle * count..(particle + 1) * count];
+        let amplitudes: Vec<f64> = values.iter().map(|value| value.value()).collect();
+        self.modes.profile(&amplitudes, radius)
+    }
 }

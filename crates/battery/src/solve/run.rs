@@ -313,6 +313,10 @@ impl<'a> Run<'a> {
         }
         self.state.accept(&self.frame, dt, trial.z, trial.temperature);
         self.x_before = std::mem::replace(&mut self.x, trial.x);
+        if let Some(fields) = self.solution.fields.last_mut() {
+            fields.negative.look_inside(&self.state.solids[0], &self.frame.layout);
+            fields.positive.look_inside(&self.state.solids[1], &self.frame.layout);
+        }
         let layout = &self.frame.layout;
         let newest = self.state.newest();
         let solution = &mut self.solution;

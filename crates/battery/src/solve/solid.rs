@@ -94,4 +94,12 @@ impl<S: Scalar> Solid<S> {
             Self::Volumes(particles) => particles.mean(particle),
         }
     }
+
+    /// Stoichiometry in a particle at a radius over its own.
+    pub(super) fn profile(&self, particle: usize, radius: f64) -> f64 {
+        match self {
+            Self::Modal(particles) => particles.profile(particle, radius),
+            Self::Volumes(particles) => particles.profile(particle, radius),
+        }
+    }
 }

@@ -303,4 +303,23 @@ impl<S: Scalar> VolumeParticles<S> {
     pub(super) fn mean(&self, particle: usize) -> S {
         self.means[particle]
     }
+
+    /// Stoichiometry in a particle at a radius over its own: straight lines between the middles of
+    /// shells, and to the surface.
+    pub(super) fn profile(&self, particle: usize, radius: f64) -> f64 {
+        let (shells, count) = (&self.shells, self.shells.count());
+        let mean = self.means[particle].value();
+        let value = |k: usize| mean + self.last[particle * count + k].value();
+        let middle = |k: usize| 0.5 * (shells.faces[k] + shells.faces[k + 1]);
+        let outer = (0..count).find(|k| middle(*k) >= radius);
+        let ((r0, x0), (r1, x1)) = match outer {
+            Some(0) => return value(0),
+            Some(k) => ((middle(k - 1), value(k - 1)), (middle(k), value(k))),
+            None => {
+                let surface = self.surfaces[particle].value();
+                ((middle(count - 1), value(count - 1)), (1.0, surface))
+            }
+        };
+        x0 + (radius - r0) / (r1 - r0) * (x1 - x0)
+    }
 }
