@@ -22,7 +22,8 @@ pub enum Ended {
     LowerVoltage(Mechanism),
     /// The voltage rose to the limit.
     UpperVoltage(Mechanism),
-    /// A surface has no lithium or no room left, before the voltage reached a limit.
+    /// A surface has no lithium or no room left (to 1e-12), or the electrolyte none, before the voltage
+    /// reached a limit. It falls as a logarithm there, and would reach the limit practically at once.
     Saturated(Mechanism),
     /// The duration of the step is over.
     Duration,
