@@ -107,6 +107,12 @@ impl<S: Scalar> ModalParticles<S> {
         }
     }
 
+    /// Mean stoichiometry of a particle at the end of the step.
+    pub(super) fn new_mean(&self, particle: usize, old: S, new: S) -> S {
+        let [_, by_old, by_new] = self.factors[0];
+        self.mean(particle) + by_old * old + by_new * new
+    }
+
     /// Mean stoichiometry of a particle.
     pub(super) fn mean(&self, particle: usize) -> S {
         self.values[particle * self.factors.len()]

@@ -87,6 +87,14 @@ impl<S: Scalar> Solid<S> {
         }
     }
 
+    /// Mean stoichiometry of a particle at the end of the step, from its old and new current.
+    pub(super) fn new_mean(&self, particle: usize, old: S, new: S) -> S {
+        match self {
+            Self::Modal(particles) => particles.new_mean(particle, old, new),
+            Self::Volumes(particles) => particles.new_mean(particle, new),
+        }
+    }
+
     /// Mean stoichiometry of a particle.
     pub(super) fn mean(&self, particle: usize) -> S {
         match self {

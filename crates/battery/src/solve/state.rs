@@ -269,13 +269,25 @@ impl State<f64> {
             }
             if done {
                 let (x, _) = self.stoichiometries(frame, &z);
-                let inside = |x: &f64| (0.0..=1.0).contains(x);
-                let sound = x.iter().flatten().all(inside) && z.iter().all(|z| z.is_finite());
                 let temperature = self.newest().temperature;
+                let sound = self.is_sound(frame, &x, &z);
                 return sound.then_some(Trial { z, x, temperature, iterations });
             }
         }
         None
+    }
+
+    /// Whether all is finite, and lithium neither missing nor too much at any surface or in any particle.
+    fn is_sound(&self, frame: &Frame, x: &[Vec<f64>; 2], z: &[f64]) -> bool {
+        let layout = &frame.layout;
+        let inside = |x: f64| (0.0..=1.0).contains(&x);
+        let old = &self.newest().z;
+        let particle = |e: usize, p: usize| {
+            let q = layout.j(e, p);
+            inside(x[e][p]) && inside(self.solids[e].new_mean(p, old[q], z[q]))
+        };
+        z.iter().all(|z| z.is_finite())
+            && (0..2).all(|e| (0..layout.particles).all(|p| particle(e, p)))
     }
 
     /// Moves predicted currents so that no surface jumps close to stoichiometry 0 or 1.

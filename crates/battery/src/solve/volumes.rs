@@ -239,8 +239,8 @@ impl<S: Scalar> VolumeParticles<S> {
         }
     }
 
-    /// Mean at the new point.
-    fn new_mean(&self, particle: usize, current: S) -> S {
+    /// Mean stoichiometry of a particle at the end of the step.
+    pub(super) fn new_mean(&self, particle: usize, current: S) -> S {
         let dt = self.time.map_or(0.0, |time| time.dt);
         let passed = (self.old_current[particle] + current).scale(0.5 * dt);
         self.means[particle] - passed.scale(3.0 * self.flux)
