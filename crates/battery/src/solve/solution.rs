@@ -1,0 +1,170 @@
+//! What a simulation leaves: curves, why it ended, what it took.
+
+use super::parameters::PARAMETERS;
+use super::{Fields, Parameter};
+
+/// What holds the cell back where a discharge (or charge) ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// The negative particles run out of lithium at their surface (or of room, on charge).
+    NegativeElectrode,
+    /// The positive particles run out of room at their surface (or of lithium, on charge).
+    PositiveElectrode,
+    /// The electrolyte is depleted in an electrode, or its resistance and that of the solid grow.
+    Electrolyte,
+}
+
+/// Why the last step ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Ended {
+    /// The voltage fell to the limit; the mechanism is the part of the cell that lost most in the
+    /// last fall.
+    LowerVoltage(Mechanism),
+    /// The voltage rose to the limit.
+    UpperVoltage(Mechanism),
+    /// A surface has no lithium or no room left (to 1e-12), or the electrolyte none, before the voltage
+    /// reached a limit. It falls as a logarithm there, and would reach the limit practically at once.
+    Saturated(Mechanism),
+    /// The duration of the step is over.
+    Duration,
+    /// The current fell to its limit.
+    Current,
+}
+
+/// What a simulation took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Work {
+    /// Steps accepted.
+    pub steps: usize,
+    /// Steps refused by error control or by a failed iteration.
+    pub rejected: usize,
+    /// Newton iterations.
+    pub iterations: usize,
+}
+
+/// Derivatives by the logarithms of the multipliers, in the order of [`Parameter::ALL`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sensitivities {
+    /// Of the voltage at fixed times, V: one list for each parameter, with the entries of the curve.
+    pub voltage_v: [Vec<f64>; PARAMETERS],
+    /// Of the time in s at which the last step ended, where a voltage ended it.
+    pub end_time_s: Option<[f64; PARAMETERS]>,
+}
+
+/// A simulation. Lists have one entry for each accepted time; where a new protocol step sets in, the
+/// same time stands twice, before and after.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Solution {
+    /// Times in s.
+    pub time_s: Vec<f64>,
+    /// Voltages in V.
+    pub voltage_v: Vec<f64>,
+    /// Currents in A, positive on discharge.
+    pub current_a: Vec<f64>,
+    /// Temperatures in K.
+    pub temperature_k: Vec<f64>,
+    /// Mean stoichiometries of both electrodes, negative first.
+    pub mean_stoichiometry: Vec<[f64; 2]>,
+    /// Lithium in the electrolyte over that at the start, where it is resolved.
+    pub electrolyte_lithium: Vec<f64>,
+    /// First entry of each protocol step.
+    pub step_starts: Vec<usize>,
+    /// Why each protocol step ended.
+    pub ended: Vec<Ended>,
+    /// What it took.
+    pub work: Work,
+    /// Fields inside the cell at every entry, where they were asked for.
+    pub fields: Vec<Fields>,
+    /// Derivatives, where they were asked for.
+    pub sensitivities: Option<Sensitivities>,
+}
+
+impl Solution {
+    /// Time of the last entry, s.
+    pub fn end_time_s(&self) -> f64 {
+        self.time_s.last().copied().unwrap_or(0.0)
+    }
+
+    /// Charge that was taken out, A h: exact for currents linear over each step.
+    pub fn charge_a_h(&self) -> f64 {
+        let pairs = self.time_s.windows(2).zip(self.current_a.windows(2));
+        pairs.map(|(t, i)| 0.5 * (t[1] - t[0]) * (i[0] + i[1])).sum::<f64>() / 3600.0
+    }
+
+    /// Voltage in V at a time in s: cubic between entries of a step, the end values outside.
+    pub fn voltage_at(&self, time_s: f64) -> f64 {
+        self.interpolated(&self.voltage_v, time_s)
+    }
+
+    /// Derivative of the voltage by the logarithm of a multiplier at a time in s, V; `None` where
+    /// sensitivities were not asked for.
+    pub fn voltage_sensitivity_at(&self, parameter: Parameter, time_s: f64) -> Option<f64> {
+        let all = self.sensitivities.as_ref()?;
+        Some(self.interpolated(&all.voltage_v[parameter as usize], time_s))
+    }
+
+    /// Slope of the voltage at the last entry, V s-1, of the parabola through three.
+    pub(super) fn last_slope(&self) -> f64 {
+        let begin = self.step_starts.last().copied().unwrap_or(0);
+        let (t, v) = (&self.time_s[begin..], &self.voltage_v[begin..]);
+        let [.., t0, t1, t2] = t else { return f64::NAN };
+        let [.., v0, v1, v2] = v else { return f64::NAN };
+        let (s0, s1) = ((v1 - v0) / (t1 - t0), (v2 - v1) / (t2 - t1));
+        s1 + (s1 - s0) / (t2 - t0) * (t2 - t1)
+    }
+
+    /// Any of the lists at a time in s.
+    pub fn interpolated(&self, list: &[f64], time_s: f64) -> f64 {
+        let Some(last) = self.time_s.len().checked_sub(1) else { return f64::NAN };
+        let after = self.time_s.partition_point(|t| *t <= time_s).min(last);
+        let part = self.step_starts.partition_point(|first| *first <= after.saturating_sub(1));
+        let begin = self.step_starts[part.saturating_sub(1)];
+        let end = self.step_starts.get(part).map_or(last, |next| next - 1);
+        let (t, v) = (&self.time_s[begin..=end], &list[begin..=end]);
+        hermite(t, v, time_s)
+    }
+}
+
+/// Cubic through two neighbours with the slopes of parabolas through three.
+fn hermite(t: &[f64], v: &[f64], time: f64) -> f64 {
+    let last = t.len() - 1;
+    if last == 0 || time <= t[0] {
+        return v[0];
+    }
+    if time >= t[last] {
+        return v[last];
+    }
+    let right = t.partition_point(|a| *a <= time).min(last);
+    let left = right - 1;
+    let h = t[right] - t[left];
+    let u = (time - t[left]) / h;
+    let chord = (v[right] - v[left]) / h;
+    let slope = |k: usize| {
+        if last < 2 {
+            return chord;
+        }
+        let middle = k.clamp(1, last - 1);
+        let (h0, h1) = (t[middle] - t[middle - 1], t[middle + 1] - t[middle]);
+        let (s0, s1) = ((v[middle] - v[middle - 1]) / h0, (v[middle + 1] - v[middle]) / h1);
+        let bend = (s1 - s0) / (h0 + h1);
+        let at_middle = s0 + bend * h0;
+        at_middle + 2.0 * bend * (t[k] - t[middle])
+    };
+    let (a, b) = (slope(left) - chord, slope(right) - chord);
+    v[left] + u * (v[right] - v[left]) + h * u * (1.0 - u) * (a * (1.0 - u) - b * u)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parabolas_are_interpolated_exactly_on_uneven_points() {
+        let f = |t: f64| 4.0 - 0.3 * t + 0.02 * t * t;
+        let t = [0.0, 0.1, 0.5, 2.0, 7.0];
+        let v = t.map(f);
+        for time in [0.05, 0.3, 1.7, 6.5] {
+            assert!((hermite(&t, &v, time) - f(time)).abs() < 1e-13, "{time}");
+        }
+    }
+}
