@@ -32,4 +32,4 @@ pub use sampler::{
     Anchored, DelayedAcceptance, DelayedDraws, Ensemble, Hmc, Nuts, Options, Reference, Tempered,
     TemperedDraws,
 };
-pub use transform::Transform;
+pub use transform::{Squash, Transform};

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::density::{Fatal, LogDensity};
 use crate::error::CalibrateError;
 use crate::prior::{MultivariateNormal, Prior};
-use crate::transform::Transform;
+use crate::transform::{Squash, Transform};
 
 /// An unknown: its prior, and where it may be.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +74,13 @@ impl Parameter {
     #[must_use]
     pub fn transform(&self) -> Transform {
         self.transform
+    }
+
+    /// The same parameter with another way from the real line to its interval.
+    #[must_use]
+    pub fn squashed(mut self, squash: Squash) -> Self {
+        self.transform = self.transform.squashed(squash);
+        self
     }
 
     /// Prior probability of values up to `x`, within the box; NaN for a parameter of a joint prior.

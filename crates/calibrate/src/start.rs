@@ -106,6 +106,14 @@ pub fn starts_about<D: LogDensity + ?Sized>(
 }
 
 impl Mode {
+    /// Standard deviations of the coordinates by the curvature; `None` where it is not positive.
+    #[must_use]
+    pub fn deviations(&self) -> Option<Vec<f64>> {
+        let d = self.x.len();
+        let covariance = self.precision.as_ref()?.inverse();
+        Some((0..d).map(|k| covariance[k * d + k].sqrt()).collect())
+    }
+
     fn scattered<D: LogDensity + ?Sized>(
         &self,
         density: &D,

@@ -3,7 +3,9 @@
 use surrogate_calibrate::likelihood::{
     Curve, CurveLikelihood, CurveModel, Noise, SurrogateError, effective_share,
 };
-use surrogate_calibrate::{CalibrateError, LogDensity, MultivariateNormal, Parameter, Posterior};
+use surrogate_calibrate::{
+    CalibrateError, LogDensity, MultivariateNormal, Parameter, Posterior, Squash,
+};
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Limits, Output};
 
@@ -26,8 +28,12 @@ const ERROR_MODES: usize = 8;
 const ERROR_SEED: u64 = 20_261_122;
 /// Rounds of best parameters and shares of independent points.
 const SHARE_ROUNDS: usize = 3;
-/// Seed of the climbs to the best parameters.
-const SHARE_SEED: u64 = 20_261_123;
+/// Seed of the climbs to the best parameters, before those from which chains start.
+const CLIMB_SEED: u64 = 20_261_123;
+/// Width of the bend of coordinates at the faces of the box, in standard deviations of the posterior.
+const EDGE: f64 = 0.5;
+/// Bounds of that width, as fractions of the box.
+const EDGES: (f64, f64) = (1e-4, 0.25);
 /// Size of measured values, in ranges of the surrogate, from which their unit must be wrong.
 const WRONG_UNIT: f64 = 30.0;
 
@@ -69,6 +75,30 @@ pub struct Models<'a> {
     pub error: Option<&'a SurrogateError>,
     /// Share of each curve's points that count as independent.
     pub shares: Vec<f64>,
+}
+
+impl Models<'_> {
+    /// The same posteriors in coordinates that are straight over the width of the posterior, so that
+    /// one which leans on a face of the box is not bent there.
+    fn straightened(mut self) -> Result<Self, Failure> {
+        let modes = sampling::modes(CLIMB_SEED, &self.surrogate, &self.surrogate)?;
+        let best = modes.iter().max_by(|a, b| a.log_mass.total_cmp(&b.log_mass));
+        let Some((best, deviations)) = best.and_then(|m| Some((m, m.deviations()?))) else {
+            return Ok(self);
+        };
+        let mut parameters = self.surrogate.parameters.clone();
+        for ((parameter, u), sd) in parameters.iter_mut().zip(&best.x).zip(deviations) {
+            if let Some((_, slope)) = parameter.transform().fraction(*u) {
+                let edge = (EDGE * sd * slope).clamp(EDGES.0, EDGES.1);
+                *parameter = parameter.clone().squashed(Squash::Straight { edge });
+            }
+        }
+        if let Ok(full) = &mut self.full {
+            full.parameters.clone_from(&parameters);
+        }
+        self.surrogate.parameters = parameters;
+        Ok(self)
+    }
 }
 
 impl Sides {
@@ -196,7 +226,9 @@ impl Prepared {
             }
             Err(why) => Err(why.as_str()),
         };
-        Ok(Models { surrogate, full, unknowns, scatter, limits, error: error.as_ref(), shares })
+        let models =
+            Models { surrogate, full, unknowns, scatter, limits, error: error.as_ref(), shares };
+        models.straightened()
     }
 
     /// Shares of independent points of each curve, by the residuals at the best parameters, which in
@@ -210,7 +242,7 @@ impl Prepared {
         let mut shares = vec![1.0; data.len()];
         for _ in 0..SHARE_ROUNDS {
             let posterior = self.posterior(plain.clone().with_shares(shares.clone())?)?;
-            let best = sampling::modes(SHARE_SEED, &posterior, &posterior)?.swap_remove(0);
+            let best = sampling::modes(CLIMB_SEED, &posterior, &posterior)?.swap_remove(0);
             let x = posterior.parameters_at(&best.x);
             let predicted = values_of(model, &x[..model.parameters()])?.remove(0);
             let mut start = 0;
