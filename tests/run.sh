@@ -20,6 +20,11 @@ else
     echo "skipped: rustfmt is not installed (rustup component add rustfmt)"
 fi
 
+# a test leaves a posterior there, for ArviZ to read
+SURROGATE_KEEP_POSTERIOR=$(mktemp)
+export SURROGATE_KEEP_POSTERIOR
+trap 'rm -f "$SURROGATE_KEEP_POSTERIOR"' EXIT
+
 step "tests"
 cargo test --workspace --release --locked
 
@@ -34,10 +39,7 @@ notebooks/check.sh
 step "posterior files in ArviZ"
 venv=${VENV:-target/notebooks-venv}
 if "$venv/bin/python" -c "import arviz, h5netcdf, netCDF4" 2>/dev/null; then
-    file=$(mktemp)
-    SURROGATE_KEEP_POSTERIOR=$file cargo test --release --locked --quiet -p surrogate-run inference
-    "$venv/bin/python" crates/run/tests/read_posterior.py "$file"
-    rm -f "$file"
+    "$venv/bin/python" crates/run/tests/read_posterior.py "$SURROGATE_KEEP_POSTERIOR"
 else
     echo "skipped: the packages of notebooks/requirements.txt are not installed"
 fi
