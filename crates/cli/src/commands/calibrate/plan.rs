@@ -290,6 +290,35 @@ mod tests {
         assert!(table.priors.contains_key("D"));
     }
 
+    fn problem(calibrate: &str) -> Problem {
+        let text = format!(
+            "title = \"t\"\n[coordinates]\nt = \"0 .. 1\"\n[parameters]\nc_rate = {{ range = \"0.5 .. 2\" }}\n\
+             [fields.u]\n[[equations]]\nequation = \"d(u, t) = -c_rate*u\"\n{calibrate}"
+        );
+        let nothing = |_: &str| Err(std::io::ErrorKind::NotFound.into());
+        surrogate_problem::load_text("test.toml", &text, &[], &nothing).unwrap()
+    }
+
+    #[test]
+    fn the_table_of_a_problem_is_checked_and_stands_behind_the_file() {
+        let good = problem("[calibrate]\nnoise = \"2 mV\"\ncurrent = { c_rate = \"5000 mA\" }\n");
+        check(&good).unwrap();
+        let own = Table::parse("[calibrate]\nnoise = \"1 mV\"\n").unwrap().unwrap();
+        let table = own.or(Table::of_problem(&good).unwrap());
+        assert_eq!(table.noise.as_deref(), Some("1 mV"));
+        assert_eq!(currents(&table.current, &good).unwrap()["c_rate"], 5.0);
+        for (wrong, words) in [
+            ("[calibrate.current]\nrate = \"5 A\"\n", "names `rate`"),
+            ("[calibrate.current]\nc_rate = \"5 V\"\n", "is no positive current"),
+            ("[calibrate]\nparameters = [\"D\"]\n", "names `D`"),
+            ("[[calibrate.curves]]\nfile = \"a.csv\"\n", "holds no [[calibrate.curves]]"),
+            ("[[calibrate.predict]]\nfile = \"a.csv\"\n", "holds no [[calibrate.curves]]"),
+        ] {
+            let error = check(&problem(wrong)).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
     #[test]
     fn a_key_that_means_nothing_is_refused_with_its_line() {
         let error = Table::parse("[calibrate]\nnoise = \"2 mV\"\nsigma = 3\n").err().unwrap();
