@@ -3,11 +3,12 @@
 use surrogate_engine::{Model, Predictor, Region};
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Place, ReferenceKind, Unit};
-use surrogate_solve::{Options, SolveError, Solver};
+use surrogate_solve::SolveError;
 use surrogate_symbolic::{Node, SymbolId};
 
 use crate::failure::Failure;
 use crate::places::time_coordinate;
+use crate::reference::Reference;
 
 /// A reference whose squared deviation from its mean is below this fraction of its square is
 /// constant.
@@ -104,17 +105,18 @@ pub struct Errors {
     pub predicted: Vec<f64>,
 }
 
-/// Times at which curves are compared: dense at the start, uniform after it.
-pub fn comparison_times(problem: &Problem) -> Vec<f64> {
+/// Times at which curves are compared: dense at the start, uniform after it, up to the end of the
+/// experiment where it is known.
+pub fn comparison_times(problem: &Problem, end: Option<f64>) -> Vec<f64> {
     let Some(t) = time_coordinate(problem) else {
         return Vec::new();
     };
     let c = &problem.coordinates[t];
-    let length = c.upper - c.lower;
+    let length = end.map_or(c.upper, |end| end.min(c.upper)) - c.lower;
     let mut out: Vec<f64> =
         (0..24).map(|k| c.lower + length * 1e-6 * 10f64.powf(f64::from(k) * 0.2)).collect();
     out.extend((0..=100).map(|k| c.lower + length * f64::from(k) / 100.0));
-    out.retain(|&x| x <= c.upper);
+    out.retain(|&x| x <= c.lower + length);
     out.sort_by(f64::total_cmp);
     out.dedup_by(|a, b| (*a - *b).abs() < 1e-9 * length);
     out
@@ -137,13 +139,13 @@ pub fn truth(problem: &Problem, n: usize, seed: u64, fine: bool) -> Result<Truth
         ReferenceKind::Exact(list) => exact(problem, list, n, seed),
         ReferenceKind::File(tables) => Ok(from_files(problem, tables)),
         ReferenceKind::None => Ok(nothing("the problem file names none")),
-        ReferenceKind::Automatic => match solver(problem, fine) {
+        ReferenceKind::Automatic => match Reference::of(problem, fine) {
             // rounding can spoil high derivatives on the finer mesh
-            Ok(fine_solver) if fine => solved(problem, &fine_solver, n, seed, true)
-                .or_else(|_| solved(problem, &solver(problem, false)?, n, seed, false)),
+            Ok(finer) if fine => solved(problem, &finer, n, seed, true)
+                .or_else(|_| solved(problem, &Reference::of(problem, false)?, n, seed, false)),
             Ok(solver) => solved(problem, &solver, n, seed, false),
-            Err(SolveError::Unsupported { reason, .. }) => Ok(nothing(&reason.to_string())),
-            Err(other) => Err(other.into()),
+            Err(Failure::Solve(SolveError::Unsupported { reason, .. })) => Ok(nothing(&reason)),
+            Err(other) => Err(other),
         },
     }
 }
@@ -159,30 +161,17 @@ pub fn nothing(reason: &str) -> Truth {
     }
 }
 
-/// The reference solver of a problem.
-pub fn solver(problem: &Problem, fine: bool) -> Result<Solver, SolveError> {
-    let default =
-        Options { cells: problem.reference.cells, tolerance: problem.reference.tolerance };
-    let solver = Solver::prepare(problem, default)?;
-    if !fine {
-        return Ok(solver);
-    }
-    let (cells, tolerance) = solver.resolution();
-    let finer = Options { cells: Some(cells * 3), tolerance: Some((tolerance * 1e-3).max(1e-11)) };
-    Solver::prepare(problem, finer)
-}
-
 fn solved(
     problem: &Problem,
-    solver: &Solver,
+    solver: &Reference,
     n: usize,
     seed: u64,
     fine: bool,
 ) -> Result<Truth, Failure> {
-    let times = comparison_times(problem);
     let parameters = parameter_points(problem, n, seed);
     let mut targets = solver_targets(problem);
     for (group, point) in parameters.iter().enumerate() {
+        let times = comparison_times(problem, solver.end(point)?);
         let solution = solver.solve(point, &times)?;
         let before_end = problem.points_before_end(&solution.outputs, times.len());
         if before_end == 0 && !times.is_empty() {
@@ -198,6 +187,7 @@ fn solved(
             }
         }
     }
+    let times = comparison_times(problem, solver.end(&parameters[0])?);
     let first = solver.solve(&parameters[0], &times)?;
     let before_end = problem.points_before_end(&first.outputs, times.len());
     let estimate = solver.estimate_error(&parameters[0], &times[..before_end])?;
@@ -206,9 +196,8 @@ fn solved(
     let values = estimate.outputs.iter().chain(&estimate.fields);
     let own_error = names.cloned().zip(values.copied()).collect();
     targets.retain(|t| !t.reference.is_empty());
-    let (cells, tolerance) = solver.resolution();
     let kind = if fine { "finer than the default" } else { "default" };
-    let how = format!("reference solver, {cells} cells, tolerance {tolerance:.0e} ({kind})");
+    let how = format!("{} ({kind})", solver.how());
     Ok(Truth { kind: "solver", how, parameters, targets, own_error })
 }
 
@@ -290,7 +279,7 @@ fn add_profiles(
         if coordinates.len() > 1 && i % stride != stride - 1 {
             continue;
         }
-        for (&place, &value) in solution.places.iter().zip(row) {
+        for (&place, &value) in solution.places.iter().zip(row).filter(|(_, v)| !v.is_nan()) {
             for (column, &p) in target.points.iter_mut().zip(point) {
                 column.push(p);
             }

@@ -11,10 +11,10 @@
 use surrogate_engine::Model;
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Measurements, Place, Role, Unit};
-use surrogate_solve::{SolveError, Solver};
 
 use crate::compare;
 use crate::failure::Failure;
+use crate::reference::{Reference, ReferenceError};
 
 /// Relative step of the differences.
 const STEP: f64 = 1e-3;
@@ -130,15 +130,15 @@ fn deviations(columns: &[Vec<f64>]) -> Vec<f64> {
 /// The reference solution at the measured places, table by table; `None` where something else than
 /// a field was measured or the solver has no solution.
 fn predicted(problem: &Problem) -> Option<Vec<Vec<f64>>> {
-    let solver = compare::solver(problem, false).ok()?;
+    let solver = Reference::of(problem, false).ok()?;
     problem.data.iter().map(|table| predicted_table(problem, &solver, table).ok()?).collect()
 }
 
 fn predicted_table(
     problem: &Problem,
-    solver: &Solver,
+    solver: &Reference,
     table: &Measurements,
-) -> Result<Option<Vec<f64>>, SolveError> {
+) -> Result<Option<Vec<f64>>, ReferenceError> {
     let mut graph = problem.graph.clone();
     let field =
         problem.fields.iter().position(|f| graph.function_value(f.function) == table.observed);

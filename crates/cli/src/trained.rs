@@ -22,9 +22,12 @@ pub struct Loaded {
     pub files: BTreeMap<String, String>,
 }
 
-/// Loads a problem file with overrides.
-pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
+/// The text of a file named on the command line.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read_input(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|e| {
         Failure::helped(
             format!(
                 "cannot read the problem file {}: {}",
@@ -33,7 +36,12 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
             ),
             "give the path of a TOML file, such as problems/spm.toml",
         )
-    })?;
+    })
+}
+
+/// Loads a problem file with overrides.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
+    let text = read_input(path)?;
     let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
     read(&path.to_string_lossy(), text, overrides, &|name| {
         std::fs::read_to_string(folder.join(name))
@@ -47,11 +55,18 @@ fn read(
     source: &dyn Fn(&str) -> io::Result<String>,
 ) -> Result<Loaded, Failure> {
     let files = RefCell::new(BTreeMap::new());
-    let problem = surrogate_problem::load_text(name, &text, overrides, &|path: &str| {
+    let read_file = |path: &str| {
         let text = source(path)?;
         files.borrow_mut().insert(path.to_string(), text.clone());
         Ok(text)
-    })?;
+    };
+    let problem = surrogate_problem::load_with_cells(
+        name,
+        &text,
+        overrides,
+        &read_file,
+        &crate::cell::physics,
+    )?;
     Ok(Loaded { problem, text, files: files.into_inner() })
 }
 

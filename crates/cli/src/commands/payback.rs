@@ -10,6 +10,7 @@ use surrogate_run::RunDirectory;
 use surrogate_run::schema::Payback;
 
 use crate::failure::Failure;
+use crate::reference::Reference;
 use crate::{compare, energy, places};
 
 /// Batches of calls, whose spread gives the uncertainty.
@@ -69,7 +70,7 @@ pub fn payback(
     let Some(t) = places::time_coordinate(problem) else {
         return Ok(None);
     };
-    let Ok(solver) = compare::solver(problem, false) else {
+    let Ok(solver) = Reference::of(problem, false) else {
         return Ok(None);
     };
     let curve = |o: &&Output| o.coordinates.iter().all(|&k| k == t);
@@ -84,7 +85,7 @@ pub fn payback(
     let mut solves = 0;
     let solve = measure(meter, "payback.solve", &mut || {
         solves += 1;
-        solver.solve(&points[(solves - 1) % points.len()], &times).ok().map(|_| 1)
+        solver.curves(&points[(solves - 1) % points.len()], &times).ok().map(|_| 1)
     });
     let Some(solve) = solve else {
         return Ok(None);
@@ -102,9 +103,7 @@ pub fn payback(
     let Some(predict) = predict else {
         return Ok(None);
     };
-    let (cells, tolerance) = solver.resolution();
-    let words =
-        format!("reference solver, {cells} cells, tolerance {tolerance:.0e}, {CURVE} times");
+    let words = format!("{}, {CURVE} times", solver.how());
     let payback = payback_of(words, curve_words(output), &solve, &predict, &meter.report());
     surrogate_run::write_json(&run.file("payback.json"), &payback)?;
     Ok(Some(payback))

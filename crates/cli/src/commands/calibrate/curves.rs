@@ -11,13 +11,13 @@ use surrogate_calibrate::likelihood::CurveModel;
 use surrogate_engine::CurvePredictor;
 use surrogate_problem::Problem;
 use surrogate_problem::model::Output;
-use surrogate_solve::Solver;
 use surrogate_symbolic::SymbolId;
 
 use super::experiment::Experiment;
 use super::unknowns::Unknowns;
 use crate::failure::Failure;
 use crate::places::{parameter_positions, time_coordinate};
+use crate::reference::Reference;
 use crate::trained::Trained;
 
 /// Earliest time at which the surrogate is asked, as a share of its range: at the beginning itself
@@ -152,7 +152,7 @@ impl CurveModel for SurrogateCurves {
 
 /// Curves of the reference solver, without derivatives.
 pub struct SolverCurves {
-    solver: Solver,
+    solver: Reference,
     output: usize,
     curves: Vec<(Vec<Source>, Vec<f64>)>,
     unknowns: usize,
@@ -161,7 +161,7 @@ pub struct SolverCurves {
 impl SolverCurves {
     /// From a prepared solver and the position of the output.
     pub fn new(
-        solver: Solver,
+        solver: Reference,
         problem: &Problem,
         output: usize,
         unknowns: &Unknowns,
@@ -178,8 +178,8 @@ impl SolverCurves {
         for (sources, times) in &self.curves {
             let point: Vec<f64> = sources.iter().map(|s| value(*s, x)).collect();
             let slot = &mut values[start..][..times.len()];
-            match self.solver.solve(&point, times) {
-                Ok(solution) => slot.copy_from_slice(&solution.outputs[self.output]),
+            match self.solver.curves(&point, times) {
+                Ok(outputs) => slot.copy_from_slice(&outputs[self.output]),
                 Err(_) => slot.fill(f64::NAN),
             }
             start += times.len();

@@ -1,0 +1,222 @@
+//! The reference solver of a cell, for a problem with `[cell]`.
+
+use surrogate_battery::Cell;
+use surrogate_battery::solve::{
+    ElectrodeFields, Fields, Model, Multipliers, Options, ProtocolStep, Resolution, Solution,
+    SolveError, simulate,
+};
+use surrogate_problem::Problem;
+use surrogate_solve::FieldSolution;
+
+use super::physics::{self, Dial, Quantity};
+use crate::failure::Failure;
+
+/// A cell and what varies of it. Deterministic; threads may share it.
+#[derive(Clone, Debug)]
+pub struct CellSolver {
+    cell: Cell,
+    model: Model,
+    options: Options,
+    /// What the parameters of the problem set, in its order.
+    dials: Vec<Dial>,
+    /// Fields of the problem, in its order.
+    fields: Vec<Quantity>,
+    /// Output by position in the fields.
+    outputs: Vec<Option<usize>>,
+}
+
+/// A discharge at some parameters.
+pub struct Discharge {
+    solution: Solution,
+    cutoff_v: f64,
+}
+
+impl Discharge {
+    /// Voltages at times in s. After the end they lie below the cut-off.
+    pub fn voltages(&self, times: &[f64]) -> Vec<f64> {
+        times.iter().map(|t| self.solution.continued_voltage_at(*t, self.cutoff_v)).collect()
+    }
+
+    /// Time of its end, s.
+    pub fn end_time_s(&self) -> f64 {
+        self.solution.end_time_s()
+    }
+
+    /// Whether the electrolyte was depleted, so that a coarser resolution answered.
+    pub fn depleted(&self) -> bool {
+        self.solution.resolution == Resolution::Depleting
+    }
+}
+
+impl CellSolver {
+    /// The solver of a problem; nothing if it has no cell.
+    ///
+    /// # Errors
+    /// A table that cannot mean a cell, which loading the file would have told.
+    pub fn of(problem: &Problem, fine: bool) -> Result<Option<Self>, Failure> {
+        let Some(table) = &problem.cell else { return Ok(None) };
+        let told = |mistakes: Vec<surrogate_problem::cell::CellMistake>| {
+            let words: Vec<String> = mistakes.into_iter().map(|m| m.message).collect();
+            Failure::user(words.join("\n"))
+        };
+        let (cell, _) = physics::cell(table).map_err(told)?;
+        let model = physics::model(table.model);
+        let dial = |name: &str| {
+            physics::dial(name, model)
+                .ok_or_else(|| Failure::Internal(format!("a cell has no parameter {name}")))
+        };
+        let field = |name: &str| {
+            physics::field(name)
+                .ok_or_else(|| Failure::Internal(format!("a cell has no field {name}")))
+        };
+        let place = |name: &str| problem.fields.iter().position(|f| f.name == name);
+        Ok(Some(Self {
+            cell,
+            model,
+            options: if fine { Options::fine() } else { Options::default() },
+            dials: problem.parameters.iter().map(|p| dial(&p.name)).collect::<Result<_, _>>()?,
+            fields: problem.fields.iter().map(|f| field(&f.name)).collect::<Result<_, _>>()?,
+            outputs: problem.outputs.iter().map(|o| place(&o.name)).collect(),
+        }))
+    }
+
+    /// Discharges at a parameter point; `fields`: what is inside the cell is kept.
+    fn discharge_with(&self, point: &[f64], fields: bool) -> Result<Discharge, SolveError> {
+        let (mut multipliers, mut c_rate) = (Multipliers::default(), 1.0);
+        for (dial, value) in self.dials.iter().zip(point) {
+            match dial {
+                Dial::CRate => c_rate = *value,
+                Dial::Factor(parameter) => multipliers = multipliers.with(*parameter, *value),
+            }
+        }
+        let options = Options { multipliers, fields, ..self.options.clone() };
+        let protocol = [ProtocolStep::discharge(&self.cell, c_rate)];
+        let solution = simulate(&self.cell, self.model, &protocol, &options)?;
+        Ok(Discharge { solution, cutoff_v: self.cell.lower_cutoff_v })
+    }
+
+    /// Discharges at a parameter point.
+    ///
+    /// # Errors
+    /// See [`simulate`].
+    pub fn discharge(&self, point: &[f64]) -> Result<Discharge, SolveError> {
+        self.discharge_with(point, false)
+    }
+
+    /// Outputs along times, SI.
+    ///
+    /// # Errors
+    /// See [`simulate`].
+    pub fn curves(&self, point: &[f64], times: &[f64]) -> Result<Vec<Vec<f64>>, SolveError> {
+        Ok(self.outputs_of(&self.discharge(point)?, times))
+    }
+
+    fn outputs_of(&self, discharge: &Discharge, times: &[f64]) -> Vec<Vec<f64>> {
+        let one = |output: &Option<usize>| match output.map(|f| self.fields[f]) {
+            Some(Quantity::Voltage) => discharge.voltages(times),
+            _ => Vec::new(),
+        };
+        self.outputs.iter().map(one).collect()
+    }
+
+    /// Outputs and fields along times, SI. Fields are NaN after the end.
+    ///
+    /// # Errors
+    /// See [`simulate`].
+    pub fn solve(
+        &self,
+        point: &[f64],
+        times: &[f64],
+    ) -> Result<surrogate_solve::Solution, SolveError> {
+        let discharge = self.discharge_with(point, true)?;
+        let field = |quantity: &Quantity| match quantity {
+            Quantity::Voltage => FieldSolution {
+                places: vec![0.0],
+                values: discharge.voltages(times).into_iter().map(|v| vec![v]).collect(),
+                kinks: Vec::new(),
+            },
+            inside => self.field(&discharge.solution, *inside, times),
+        };
+        Ok(surrogate_solve::Solution {
+            times: times.to_vec(),
+            outputs: self.outputs_of(&discharge, times),
+            fields: self.fields.iter().map(field).collect(),
+            statistics: surrogate_solve::Statistics {
+                steps: discharge.solution.work.steps,
+                rejected: discharge.solution.work.rejected,
+                ..Default::default()
+            },
+        })
+    }
+
+    /// A field inside the cell along times, node by node.
+    fn field(&self, solution: &Solution, quantity: Quantity, times: &[f64]) -> FieldSolution {
+        let first = &solution.fields[0];
+        let mut values = vec![Vec::new(); times.len()];
+        let rows: Vec<Vec<f64>> = solution.fields.iter().map(|f| self.row(f, quantity)).collect();
+        let places = self.places(first, quantity);
+        for node in 0..places.len() {
+            let track: Vec<f64> = rows.iter().map(|row| row[node]).collect();
+            for (t, out) in times.iter().zip(&mut values) {
+                let over = *t > solution.end_time_s();
+                out.push(if over { f64::NAN } else { solution.interpolated(&track, *t) });
+            }
+        }
+        let inner = |e: &ElectrodeFields, last: bool| match last {
+            true => e.x_m.last().copied(),
+            false => e.x_m.first().copied(),
+        };
+        let kinks = [inner(&first.negative, true), inner(&first.positive, false)];
+        FieldSolution { places, values, kinks: kinks.into_iter().flatten().collect() }
+    }
+
+    fn places(&self, fields: &Fields, quantity: Quantity) -> Vec<f64> {
+        match quantity {
+            Quantity::Electrolyte | Quantity::ElectrolytePotential => {
+                fields.electrolyte_x_m.clone()
+            }
+            _ => [&fields.negative.x_m[..], &fields.positive.x_m].concat(),
+        }
+    }
+
+    /// Values at the places of a quantity.
+    fn row(&self, fields: &Fields, quantity: Quantity) -> Vec<f64> {
+        let both = |of: fn(&ElectrodeFields) -> &[f64]| {
+            [of(&fields.negative), of(&fields.positive)].concat()
+        };
+        match quantity {
+            Quantity::Voltage => Vec::new(),
+            Quantity::Electrolyte => fields.electrolyte_mol_m3.clone(),
+            Quantity::ElectrolytePotential => fields.electrolyte_potential_v.clone(),
+            Quantity::SolidPotential => both(|e| &e.solid_potential_v),
+            Quantity::Reaction => both(|e| &e.reaction_current_a_m2),
+            Quantity::Surface => {
+                let most = |e: &surrogate_battery::cell::Electrode| e.maximum_concentration_mol_m3;
+                let in_n = fields.negative.surface_stoichiometry.iter();
+                let in_p = fields.positive.surface_stoichiometry.iter();
+                let (n, p) = (most(&self.cell.negative), most(&self.cell.positive));
+                in_n.map(|x| x * n).chain(in_p.map(|x| x * p)).collect()
+            }
+        }
+    }
+
+    /// What answers, in words.
+    pub fn how(&self) -> String {
+        let o = &self.options;
+        format!(
+            "{} solver of {}, {} nodes an electrode, {} modes, tolerance {:.0e} V",
+            self.model.name(),
+            self.cell.name,
+            o.electrode_elements * (o.electrode_nodes - 1) + 1,
+            o.modes,
+            o.voltage_tolerance_v
+        )
+    }
+
+    /// The same cell at the other setting: fine for default, default for fine.
+    pub fn other_setting(&self) -> Self {
+        let fine = self.options.electrode_nodes == Options::fine().electrode_nodes;
+        let options = if fine { Options::default() } else { Options::fine() };
+        Self { options, ..self.clone() }
+    }
+}
