@@ -197,7 +197,8 @@ fn solved(
     let own_error = names.cloned().zip(values.copied()).collect();
     targets.retain(|t| !t.reference.is_empty());
     let kind = if fine { "finer than the default" } else { "default" };
-    let how = format!("{} ({kind})", solver.how());
+    let note = solver.note().map_or(String::new(), |note| format!("; {note}"));
+    let how = format!("{} ({kind}){note}", solver.how());
     Ok(Truth { kind: "solver", how, parameters, targets, own_error })
 }
 

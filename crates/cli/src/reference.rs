@@ -105,6 +105,14 @@ impl Reference {
         }
     }
 
+    /// What must be said of the solutions so far.
+    pub fn note(&self) -> Option<String> {
+        match self {
+            Self::Lines(_) => None,
+            Self::Cell(solver) => solver.note(),
+        }
+    }
+
     /// What answers, in words.
     pub fn how(&self) -> String {
         match self {

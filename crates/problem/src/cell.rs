@@ -10,6 +10,7 @@ use crate::scope::Session;
 use crate::section::{Section, wrong_type};
 use crate::source::{Source, Span};
 use crate::tree::{self, Kind, Table};
+use crate::units::Dimension;
 
 /// Tables and keys at the top of a file with `[cell]`.
 const TOP: [&str; 9] = [
@@ -165,8 +166,18 @@ impl Session {
         session.declare_all(&alone);
         session.resolve_symbols(&alone);
         self.reporter = session.reporter;
-        let resolved = session.resolved_parameters.into_iter().flatten();
-        resolved.map(|p| (p.name, p.lower, p.upper)).collect()
+        let mut ranges = Vec::new();
+        for parameter in session.resolved_parameters.into_iter().flatten() {
+            if parameter.unit.dimension != Dimension::default() {
+                let (name, unit) = (&parameter.name, &parameter.unit.text);
+                let message = format!("`{name}` is in {unit}, but must have no unit");
+                let span = session.names.get(name).map_or(Span::default(), |n| n.1);
+                let help = "parameters of a cell multiply what it has";
+                self.report(Mistake::new(ErrorKind::Units, message).at(span, "").help(help));
+            }
+            ranges.push((parameter.name, parameter.lower, parameter.upper));
+        }
+        ranges
     }
 
     fn cell_table(&mut self, section: &Section<'_>, read_file: ReadFile<'_>) -> Option<CellTable> {

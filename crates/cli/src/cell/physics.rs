@@ -210,8 +210,17 @@ fn under_way(cell: &Cell, model: Model, ranges: &[CellRange]) -> Result<(), Mist
     let discharge = ProtocolStep::discharge(cell, c_rate);
     let step = ProtocolStep { duration_s: Some(UNDER_WAY_S), ..discharge };
     match simulate(cell, model, &[step], &options) {
-        Err(error @ SolveError::NothingToPutOut { .. }) => {
-            let message = format!("a cell in this box cannot begin its discharge: {error}");
+        Err(
+            error @ (SolveError::NothingToPutOut { .. } | SolveError::NoConsistentStart { .. }),
+        ) => {
+            let why = match error {
+                SolveError::NothingToPutOut { .. } => error.to_string(),
+                _ => "no voltage drives such a current".to_string(),
+            };
+            let message = format!(
+                "at {c_rate} C and the least diffusivities and exchange currents of the box the discharge is \
+                 over as it begins: {why}"
+            );
             if ranges.iter().any(|(name, ..)| name == C_RATE) {
                 let place = CellPlace::Parameter(C_RATE.to_string());
                 let help = Some("lower the upper end of its range".to_string());

@@ -1,5 +1,8 @@
 //! The reference solver of a cell, for a problem with `[cell]`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use surrogate_battery::Cell;
 use surrogate_battery::solve::{
     ElectrodeFields, Fields, Model, Multipliers, Options, ProtocolStep, Resolution, Solution,
@@ -23,6 +26,8 @@ pub struct CellSolver {
     fields: Vec<Quantity>,
     /// Output by position in the fields.
     outputs: Vec<Option<usize>>,
+    /// Discharges so far, and those of a depleted electrolyte.
+    counted: Arc<[AtomicUsize; 2]>,
 }
 
 /// A discharge at some parameters.
@@ -40,11 +45,6 @@ impl Discharge {
     /// Time of its end, s.
     pub fn end_time_s(&self) -> f64 {
         self.solution.end_time_s()
-    }
-
-    /// Whether the electrolyte was depleted, so that a coarser resolution answered.
-    pub fn depleted(&self) -> bool {
-        self.solution.resolution == Resolution::Depleting
     }
 }
 
@@ -77,6 +77,7 @@ impl CellSolver {
             dials: problem.parameters.iter().map(|p| dial(&p.name)).collect::<Result<_, _>>()?,
             fields: problem.fields.iter().map(|f| field(&f.name)).collect::<Result<_, _>>()?,
             outputs: problem.outputs.iter().map(|o| place(&o.name)).collect(),
+            counted: Arc::default(),
         }))
     }
 
@@ -92,6 +93,10 @@ impl CellSolver {
         let options = Options { multipliers, fields, ..self.options.clone() };
         let protocol = [ProtocolStep::discharge(&self.cell, c_rate)];
         let solution = simulate(&self.cell, self.model, &protocol, &options)?;
+        let depleted = solution.resolution == Resolution::Depleting;
+        for (count, more) in self.counted.iter().zip([true, depleted]) {
+            count.fetch_add(usize::from(more), Ordering::Relaxed);
+        }
         Ok(Discharge { solution, cutoff_v: self.cell.lower_cutoff_v })
     }
 
@@ -200,6 +205,17 @@ impl CellSolver {
         }
     }
 
+    /// What must be said of the discharges so far.
+    pub fn note(&self) -> Option<String> {
+        let [all, depleted] = self.counted.each_ref().map(|count| count.load(Ordering::Relaxed));
+        (depleted > 0).then(|| {
+            format!(
+                "{depleted} of {all} discharges deplete the electrolyte in part of an electrode: solved on \
+                 linear elements, their ends are known to about 1 %"
+            )
+        })
+    }
+
     /// What answers, in words.
     pub fn how(&self) -> String {
         let o = &self.options;
@@ -217,6 +233,6 @@ impl CellSolver {
     pub fn other_setting(&self) -> Self {
         let fine = self.options.electrode_nodes == Options::fine().electrode_nodes;
         let options = if fine { Options::default() } else { Options::fine() };
-        Self { options, ..self.clone() }
+        Self { options, counted: Arc::default(), ..self.clone() }
     }
 }

@@ -9,7 +9,7 @@ use crate::args::Check;
 use crate::cell::{Checked, check_bpx};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
-use crate::trained::{Loaded, load, read_input};
+use crate::trained::{load, read_input};
 
 /// Checks each file; all errors of all files are printed.
 pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
@@ -55,27 +55,24 @@ fn check(path: &Path, arguments: &Check) -> Result<Checked, Failure> {
         }
         return check_bpx(path, &read_input(path)?);
     }
-    let (model, loaded) = load(path, &arguments.set).and_then(checked)?;
-    let problem = &loaded.problem;
-    let text = match arguments.resolved {
-        true => problem.resolved.clone(),
-        false => summary(problem, &model),
-    };
+    let problem = load(path, &arguments.set)?.problem;
+    calibrate::plan::check(&problem)?;
     let mut warnings = problem.warnings.clone();
-    warnings.extend(surrogate_engine::undetermined(problem));
-    warnings.extend(surrogate_engine::collapsible_parameters(problem)?);
+    let understood = if problem.cell.is_some() {
+        problem.summary()
+    } else {
+        let model = Model::new(&problem)?;
+        warnings.extend(surrogate_engine::undetermined(&problem));
+        warnings.extend(surrogate_engine::collapsible_parameters(&problem)?);
+        summary(&problem, &model)
+    };
+    let text = if arguments.resolved { problem.resolved } else { understood };
     Ok(Checked { text, warnings })
 }
 
 /// Whether a file is JSON by its name.
 fn is_bpx(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"))
-}
-
-/// A problem with its networks, and a sound table `[calibrate]`.
-fn checked(loaded: Loaded) -> Result<(Model, Loaded), Failure> {
-    calibrate::plan::check(&loaded.problem)?;
-    Ok((Model::new(&loaded.problem)?, loaded))
 }
 
 /// What the file says, and what is made of it.

@@ -38,6 +38,7 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     left_out(problem, &solver).iter().for_each(|w| terminal.warn(w));
     let noise = arguments.noise.as_deref().map(|text| Noise::read(text, arguments.seed, problem));
     let (table, ended) = tabulate(problem, &solver, &grid, noise.transpose()?)?;
+    solver.note().iter().for_each(|note| terminal.warn(note));
     grid.say_ended(ended, terminal);
     grid.write(&table, &arguments.places, terminal)?;
     terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));

@@ -57,6 +57,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     let device = Device::choose(&arguments.device, recorded, terminal)?;
     threads(arguments, before)?;
     let problem = &loaded.problem;
+    refuse_cell(problem)?;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
     surrogate_engine::undetermined(problem).iter().for_each(|w| terminal.warn(w));
     if arguments.dry_run {
@@ -157,6 +158,17 @@ fn threads(arguments: &Train, before: Option<&Manifest>) -> Result<(), Failure> 
         .num_threads(count)
         .build_global()
         .map_err(|e| Failure::Internal(format!("cannot start threads: {e}")))
+}
+
+/// Cells can be solved, not yet trained.
+fn refuse_cell(problem: &Problem) -> Result<(), Failure> {
+    if problem.cell.is_none() {
+        return Ok(());
+    }
+    Err(Failure::helped(
+        "this version of surrogate trains no problems with [cell]",
+        "their reference solver answers: surrogate solve",
+    ))
 }
 
 /// The dense optimiser keeps a matrix of all weights by all weights.
