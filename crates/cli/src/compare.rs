@@ -1,6 +1,6 @@
 //! Errors of a surrogate against the reference of its problem.
 
-use surrogate_engine::{Model, Predictor, Region};
+use surrogate_engine::{Model, Region};
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Place, ReferenceKind, Unit};
 use surrogate_solve::SolveError;
@@ -9,6 +9,7 @@ use surrogate_symbolic::{Node, SymbolId};
 use crate::failure::Failure;
 use crate::places::time_coordinate;
 use crate::reference::Reference;
+use crate::surrogate::{Surrogate, Values};
 
 /// A reference whose squared deviation from its mean is below this fraction of its square is
 /// constant.
@@ -43,16 +44,6 @@ pub enum Quantity {
     Expression(Node),
     /// A field.
     Field(usize),
-}
-
-impl Quantity {
-    /// The expression in a model's graph.
-    pub fn node(self, problem: &Problem, model: &mut Model) -> Node {
-        match self {
-            Self::Expression(node) => node,
-            Self::Field(k) => model.form.graph.function_value(problem.fields[k].function),
-        }
-    }
 }
 
 /// Reference values at random parameter points.
@@ -372,58 +363,45 @@ pub fn from_files(problem: &Problem, tables: &[surrogate_problem::model::Measure
     Truth { kind: "file", how, parameters: vec![nominal], targets, own_error: Vec::new() }
 }
 
-/// Targets compiled for a model; weights may change between evaluations.
+/// Targets prepared for a surrogate; weights of networks may change between evaluations.
 pub struct Comparison {
-    predictors: Vec<(Predictor, Vec<Vec<f64>>)>,
+    values: Vec<Values>,
 }
 
 impl Comparison {
-    /// Compiles every target.
+    /// Prepares every target.
     pub fn new(
         problem: &Problem,
-        model: &mut Model,
-        weights: &[Vec<f64>],
+        surrogate: &mut Surrogate,
         truth: &Truth,
     ) -> Result<Self, Failure> {
-        let mut predictors = Vec::new();
-        for target in &truth.targets {
-            let node = target.value.node(problem, model);
-            let predictor = Predictor::new(model, weights, &[node], &[])?;
-            let place = |s: &SymbolId| target.symbols.iter().position(|t| t == s);
-            let columns = predictor
-                .symbols()
-                .iter()
-                .filter_map(|s| Some(target.points[place(s)?].clone()))
-                .collect();
-            predictors.push((predictor, columns));
-        }
-        Ok(Self { predictors })
+        let values = truth.targets.iter().map(|target| surrogate.values(problem, target));
+        Ok(Self { values: values.collect::<Result<_, _>>()? })
     }
 
-    /// Takes other weights of the same model.
+    /// Takes other weights of the same networks.
     pub fn set_weights(&mut self, model: &Model, weights: &[Vec<f64>]) {
-        self.predictors.iter_mut().for_each(|(p, _)| p.set_weights(&model.components, weights));
+        self.values.iter_mut().for_each(|values| values.set_weights(model, weights));
     }
 
     /// Errors on each target.
     pub fn errors(&mut self, truth: &Truth) -> Vec<Errors> {
         let mut out = Vec::new();
-        for (target, (predictor, columns)) in truth.targets.iter().zip(&mut self.predictors) {
-            let predicted = predictor.evaluate(columns, target.reference.len()).remove(0);
+        for (target, values) in truth.targets.iter().zip(&mut self.values) {
+            let predicted = values.evaluate(target.reference.len());
             out.push(differences(target, truth.parameters.len(), predicted));
         }
         out
     }
 }
 
-/// Errors of a model with given weights on each target.
+/// Errors of a surrogate on each target.
 pub fn errors(
     problem: &Problem,
-    model: &mut Model,
-    weights: &[Vec<f64>],
+    surrogate: &mut Surrogate,
     truth: &Truth,
 ) -> Result<Vec<Errors>, Failure> {
-    Ok(Comparison::new(problem, model, weights, truth)?.errors(truth))
+    Ok(Comparison::new(problem, surrogate, truth)?.errors(truth))
 }
 
 fn differences(target: &Target, groups: usize, predicted: Vec<f64>) -> Errors {

@@ -8,13 +8,13 @@
 //!
 //! Source: Seber and Wild (1989), Nonlinear Regression, section 2.1.2.
 
-use surrogate_engine::Model;
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Measurements, Place, Role, Unit};
 
 use crate::compare;
 use crate::failure::Failure;
 use crate::reference::{Reference, ReferenceError};
+use crate::surrogate::Surrogate;
 
 /// Relative step of the differences.
 const STEP: f64 = 1e-3;
@@ -46,13 +46,9 @@ impl Misfit {
 ///
 /// # Errors
 /// If what was observed cannot be predicted.
-pub fn misfits(
-    problem: &Problem,
-    model: &mut Model,
-    weights: &[Vec<f64>],
-) -> Result<Vec<Misfit>, Failure> {
+pub fn misfits(problem: &Problem, surrogate: &mut Surrogate) -> Result<Vec<Misfit>, Failure> {
     let measured = compare::from_files(problem, &problem.data);
-    let errors = compare::errors(problem, model, weights, &measured)?;
+    let errors = compare::errors(problem, surrogate, &measured)?;
     let both = problem.data.iter().zip(errors);
     Ok(both
         .map(|(d, e)| Misfit {

@@ -20,6 +20,7 @@ mod places;
 mod progress;
 mod record;
 mod reference;
+mod surrogate;
 mod terminal;
 mod trained;
 

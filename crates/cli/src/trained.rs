@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use surrogate_engine::{CurvePredictor, Model, Predictor, Region};
+use surrogate_engine::{Model, Predictor, Region};
 use surrogate_problem::Problem;
 use surrogate_run::{Checkpoint, RunDirectory, Status, runs_folder};
-use surrogate_symbolic::{Node, SymbolId};
+use surrogate_symbolic::SymbolId;
 
 use crate::failure::Failure;
+use crate::grid::Item;
+use crate::surrogate::{Curves, Networks, Surrogate};
 
 /// A problem with the texts of the files it was read from (tables, data, bases).
 pub struct Loaded {
@@ -94,10 +96,8 @@ const PLACES: usize = 3;
 pub struct Trained {
     /// Its problem.
     pub problem: Problem,
-    /// Networks and expressions.
-    pub model: Model,
-    /// Weights by component.
-    pub weights: Vec<Vec<f64>>,
+    /// What was learned.
+    pub surrogate: Surrogate,
     /// Where it lives.
     pub run: RunDirectory,
 }
@@ -119,25 +119,21 @@ impl Trained {
         })?;
         let weights = weights(&model, &checkpoint)?;
         check_fields(&checkpoint, &fingerprint(&problem, &mut model)?)?;
-        // the reference solver takes unknown scalars as they were found
-        for (component, x) in model.components.iter().zip(&weights) {
-            for &u in &component.unknowns {
-                if let Some(column) = component.unknown_columns[u] {
-                    problem.unknowns[u].initial = model.form.unknowns[u].physical_value(x[column]);
-                }
-            }
-        }
-        Ok(Self { problem, model, weights, run })
+        let networks = Networks { model, weights };
+        networks.put_unknowns(&mut problem);
+        let surrogate = Surrogate::Networks(Box::new(networks));
+        Ok(Self { problem, surrogate, run })
     }
 
-    /// Compiles expressions, and their derivatives by `by`, for prediction at fixed places.
+    /// Prepares outputs and fields, and their derivatives by parameters, at fixed places: see
+    /// [`Surrogate::curves`].
     pub fn curves(
         &mut self,
-        expressions: &[Node],
-        by: &[SymbolId],
-        places: &[(SymbolId, Vec<f64>)],
-    ) -> Result<CurvePredictor, Failure> {
-        Ok(CurvePredictor::new(&mut self.model, &self.weights, expressions, by, places)?)
+        items: &[Item],
+        by: &[usize],
+        places: &[Vec<f64>],
+    ) -> Result<Curves, Failure> {
+        self.surrogate.curves(&self.problem, items, by, places)
     }
 }
 

@@ -36,7 +36,7 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     let truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;
     drop(stage);
     let stage = meter.stage("evaluate");
-    let found = compare::errors(&trained.problem, &mut trained.model, &trained.weights, &truth)?;
+    let found = compare::errors(&trained.problem, &mut trained.surrogate, &truth)?;
     drop(stage);
     let manifest = trained.run.manifest()?;
     let goals = crate::record::goals(&trained.problem, &truth, &found);

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use surrogate_engine::{CurvePredictor, Model};
 use surrogate_meter::{EnergyReport, Meter};
 use surrogate_problem::Problem;
 use surrogate_problem::model::Output;
@@ -10,7 +9,9 @@ use surrogate_run::RunDirectory;
 use surrogate_run::schema::Payback;
 
 use crate::failure::Failure;
+use crate::grid::Item;
 use crate::reference::Reference;
+use crate::surrogate::Surrogate;
 use crate::{compare, energy, places};
 
 /// Batches of calls, whose spread gives the uncertainty.
@@ -63,8 +64,7 @@ fn measure(meter: &Meter, stage: &str, work: &mut dyn FnMut() -> Option<usize>) 
 pub fn payback(
     run: &RunDirectory,
     problem: &Problem,
-    model: &mut Model,
-    weights: &[Vec<f64>],
+    surrogate: &mut Surrogate,
     meter: &Meter,
 ) -> Result<Option<Payback>, Failure> {
     let Some(t) = places::time_coordinate(problem) else {
@@ -74,9 +74,10 @@ pub fn payback(
         return Ok(None);
     };
     let curve = |o: &&Output| o.coordinates.iter().all(|&k| k == t);
-    let Some(output) = problem.outputs.iter().find(curve) else {
+    let Some(place) = problem.outputs.iter().position(|o| curve(&o)) else {
         return Ok(None);
     };
+    let output = &problem.outputs[place];
     let c = &problem.coordinates[t];
     let step = (c.upper - c.lower) / CURVE as f64;
     let times: Vec<f64> = (1..=CURVE).map(|k| c.lower + step * k as f64).collect();
@@ -90,14 +91,12 @@ pub fn payback(
     let Some(solve) = solve else {
         return Ok(None);
     };
-    let at = [(c.symbol, times)];
-    let mut predictor = CurvePredictor::new(model, weights, &[output.value], &[], &at)?;
-    let rows: Vec<Vec<f64>> = places::parameter_positions(problem, predictor.symbols())?
-        .into_iter()
-        .map(|k| points.iter().map(|p| p[k]).collect())
-        .collect();
+    let mut at = vec![Vec::new(); problem.coordinates.len()];
+    at[t] = times;
+    let mut curves = surrogate.curves(problem, &[Item::Output(place)], &[], &at)?;
+    let rows = places::columns_of(problem, &points);
     let predict = measure(meter, "payback.predict", &mut || {
-        predictor.evaluate(&rows, points.len());
+        curves.evaluate(&rows, points.len());
         Some(points.len())
     });
     let Some(predict) = predict else {

@@ -8,6 +8,7 @@ pub mod green;
 mod opening;
 mod session;
 mod slices;
+mod trainer;
 mod verdict;
 mod watched;
 

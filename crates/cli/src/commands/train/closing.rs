@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::footprint::{self, Work};
 use crate::progress::duration;
 use crate::terminal::Terminal;
-use crate::{compare, energy, interrupts, record, trained};
+use crate::{compare, energy, interrupts, record};
 
 /// Parameter points of the comparison after training.
 const CHECK_POINTS: usize = 32;
@@ -63,7 +63,7 @@ impl Session<'_> {
             "held_out": outcome.held_out,
             "fields": self.fields,
         });
-        let best = trained::weights_checkpoint(&outcome.weights, header);
+        let best = outcome.surrogate.checkpoint(header);
         self.manifest
             .hashes
             .insert("weights".to_string(), surrogate_run::hash_hex(&best.to_bytes()));
@@ -164,14 +164,13 @@ impl Session<'_> {
         };
         let found = {
             let _stage = self.meter.stage("evaluate");
-            compare::errors(problem, &mut outcome.model, &outcome.weights, &truth)?
+            compare::errors(problem, &mut outcome.surrogate, &truth)?
         };
         let tables = self.meter.stage("tables");
         record::write(&self.run, problem, &truth, &found, Some(held_out), &mut self.manifest)?;
         drop(tables);
         errors.extend(errors_json(&truth, &found));
-        outcome.payback =
-            payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
+        outcome.payback = payback(&self.run, problem, &mut outcome.surrogate, &self.meter)?;
         outcome.unchecked = compare::unchecked(problem, &truth);
         outcome.undetermined = !surrogate_engine::undetermined(problem).is_empty();
         outcome.no_reference = truth.targets.is_empty().then_some(truth.how);

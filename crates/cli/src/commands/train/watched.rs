@@ -1,12 +1,13 @@
 //! Errors against the reference while training goes on. The loss never sees them.
 
-use surrogate_engine::{Model, Training};
+use surrogate_engine::Model;
 use surrogate_meter::Meter;
 use surrogate_problem::Problem;
 use surrogate_problem::model::ReferenceKind;
 
 use super::CHECK_SEED;
 use crate::failure::Failure;
+use crate::surrogate::Surrogate;
 use crate::{compare, record};
 
 /// Parameter points of the comparisons during training.
@@ -22,8 +23,12 @@ pub struct Watched {
 pub type WatchedError = (String, f64, String);
 
 impl Watched {
-    /// Solves at a few parameter points.
-    pub fn new(problem: &Problem, model: &mut Model, meter: &Meter) -> Result<Self, Failure> {
+    /// Solves at a few parameter points, and prepares the surrogate for them.
+    pub fn new(
+        problem: &Problem,
+        surrogate: &mut Surrogate,
+        meter: &Meter,
+    ) -> Result<Self, Failure> {
         let _stage = meter.stage("solve");
         // a solver with unknown scalars at their first guess is no reference
         let guessed = !problem.unknowns.is_empty()
@@ -37,8 +42,7 @@ impl Watched {
         if truth.targets.iter().any(|t| t.output) {
             truth.targets.retain(|t| t.output);
         }
-        let zero: Vec<Vec<f64>> = model.components.iter().map(|c| vec![0.0; c.n]).collect();
-        let comparison = compare::Comparison::new(problem, model, &zero, &truth)?;
+        let comparison = compare::Comparison::new(problem, surrogate, &truth)?;
         Ok(Self { truth, comparison })
     }
 
@@ -46,14 +50,14 @@ impl Watched {
     pub fn errors(
         &mut self,
         model: &Model,
-        training: &Training<'_>,
+        best: &[Vec<f64>],
         meter: &Meter,
     ) -> Option<Vec<WatchedError>> {
         if self.truth.targets.is_empty() {
             return None;
         }
         let _stage = meter.stage("evaluate");
-        self.comparison.set_weights(model, &training.best());
+        self.comparison.set_weights(model, best);
         let found = self.comparison.errors(&self.truth);
         let entry = |(t, e): (&compare::Target, compare::Errors)| {
             (t.name.clone(), e.rms / t.unit.factor, record::unit(&t.unit.text))
