@@ -201,7 +201,7 @@ fn a_curve_falls_on_beyond_its_end() {
 #[test]
 fn a_front_of_depletion_is_told_before_the_steps_creep() {
     // a point of the larger box of surrogates at which the default elements took 100 000 steps
-    let factors = [0.621_69, 1.608_52, 1.320_88, 2.353_27, 1.018, 1.002, 0.334_73, 0.492_55];
+    let factors = [0.621_69, 1.608_52, 1.320_88, 2.353_27, 1.018, 1.002, 0.334_73, 0.492_55, 1.0];
     let multipliers = Multipliers(factors);
     let cell = chen2020();
     let c_rate = 0.4 + 1.8 * (48.0_f64 * 0.754_877_7).fract();

@@ -28,9 +28,10 @@ mod volumes;
 
 pub use error::SolveError;
 pub use fields::{ElectrodeFields, Fields, RADII, radii};
-pub use parameters::{Multipliers, Parameter};
+pub use parameters::{Multipliers, PARAMETERS, Parameter};
 pub use protocol::{Control, ProtocolStep};
 pub use run::simulate;
+pub use scalar::{Dual, Scalar};
 pub use solution::{Ended, Mechanism, Resolution, Sensitivities, Solution, Work};
 
 /// What is resolved of a cell.

@@ -169,7 +169,7 @@ impl<'a> Run<'a> {
         let layout = &self.frame.layout;
         let mut guess = newest.z.clone();
         let wanted = match drive {
-            Drive::Current(current) => current,
+            Drive::Current(current) => self.physics.current * current,
             Drive::Power(power) => power / guess[layout.voltage()],
             Drive::Voltage(_) => guess[layout.current()],
         };
@@ -320,11 +320,12 @@ impl<'a> Run<'a> {
     /// Accepts a step and records it.
     fn accept(&mut self, dt: f64, drive: Drive, trial: Trial) {
         self.differentiate(dt, drive, &trial);
+        let last = &self.state.newest().z;
+        let (cell, layout) = (self.frame.cell, &self.frame.layout);
+        let step =
+            Step { cell, layout, physics: &self.physics, time: None, last, older: last, drive };
+        self.solution.negative_potential_v.push(step.negative_potential(&trial.z));
         if self.options.fields {
-            let last = &self.state.newest().z;
-            let (cell, layout) = (self.frame.cell, &self.frame.layout);
-            let step =
-                Step { cell, layout, physics: &self.physics, time: None, last, older: last, drive };
             self.solution.fields.push(step.fields(&trial));
         }
         self.state.accept(&self.frame, dt, trial.z, trial.temperature);
@@ -356,9 +357,16 @@ impl<'a> Run<'a> {
         let (frame, z) = (&self.frame, &trial.z);
         tangent.advance(frame, time, drive, z, &self.physics, &mut self.matrix);
         let voltage = tangent.state.newest().z[frame.layout.voltage()];
+        let negative = tangent.negative_potential(frame, drive);
         if let Some(sensitivities) = &mut self.solution.sensitivities {
-            for (list, d) in sensitivities.voltage_v.iter_mut().zip(voltage.d) {
-                list.push(d);
+            let lists = [
+                (&mut sensitivities.voltage_v, voltage),
+                (&mut sensitivities.negative_potential_v, negative),
+            ];
+            for (lists, value) in lists {
+                for (list, d) in lists.iter_mut().zip(value.d) {
+                    list.push(d);
+                }
             }
         }
     }

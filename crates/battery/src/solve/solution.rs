@@ -62,6 +62,8 @@ pub struct Work {
 pub struct Sensitivities {
     /// Of the voltage at fixed times, V: one list for each parameter, with the entries of the curve.
     pub voltage_v: [Vec<f64>; PARAMETERS],
+    /// Of the potential of the negative electrode at fixed times, V, likewise.
+    pub negative_potential_v: [Vec<f64>; PARAMETERS],
     /// Of the time in s at which the last step ended, where a voltage ended it.
     pub end_time_s: Option<[f64; PARAMETERS]>,
 }
@@ -74,6 +76,9 @@ pub struct Solution {
     pub time_s: Vec<f64>,
     /// Voltages in V.
     pub voltage_v: Vec<f64>,
+    /// Potential of the negative collector over the electrolyte in the middle of the separator in V (over
+    /// the electrolyte in SPM); that of the positive one is this plus the voltage.
+    pub negative_potential_v: Vec<f64>,
     /// Currents in A, positive on discharge.
     pub current_a: Vec<f64>,
     /// Temperatures in K.

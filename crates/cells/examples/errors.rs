@@ -1,0 +1,79 @@
+//! Errors of a surrogate of Chen2020 at fresh points: `solves sensitivities times width iterations decay seed`.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+use std::time::Instant;
+use surrogate_battery::cell::sets::chen2020;
+use surrogate_battery::solve::{Model, Parameter, Options};
+use surrogate_cells::*;
+
+fn main() {
+    let a: Vec<f64> = std::env::args().skip(1).map(|a| a.parse().unwrap()).collect();
+    let axis = |quantity, lower, upper| Axis { quantity, lower, upper, log: true };
+    let f = |p| axis(Quantity::Factor(p), 0.2, 5.0);
+    let axes = vec![
+        axis(Quantity::CRate, 0.4, 2.2),
+        f(Parameter::DiffusivityN),
+        f(Parameter::DiffusivityP),
+        f(Parameter::ExchangeCurrentN),
+        f(Parameter::ExchangeCurrentP),
+    ];
+    let problem = CellProblem::new(chen2020(), Model::P2d, axes).unwrap();
+    let settings = Settings {
+        solves: a[0] as usize,
+        sensitivities: a[1] > 0.0,
+        times: a[2] as usize,
+        width: a[3] as usize,
+        iterations: a[4] as usize,
+        decay: a[5],
+        seed: a[6] as u64,
+    };
+    let start = Instant::now();
+    let mut training = Training::new(problem.clone(), settings).unwrap();
+    let mut last = Stage::Solve;
+    loop {
+        let p = training.slice(50).unwrap();
+        if p.stage != last {
+            println!("{:?} over at {:.1} s", last, start.elapsed().as_secs_f64());
+            last = p.stage;
+        }
+        if p.stage == Stage::Done {
+            break;
+        }
+    }
+    let s = training.surrogate().unwrap();
+    let mut fine = problem.clone();
+    fine.options = Options { voltage_tolerance_v: 3e-4, reaction_tolerance: 2e-2, modes: 16, ..Options::default() };
+    // fresh random points
+    let mut state = 12345u64;
+    let mut random = || { state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); ((state >> 11) as f64) / (1u64 << 53) as f64 };
+    let (mut r95, mut whole, mut ends) = (vec![], vec![], vec![]);
+    let mut b = s.buffers();
+    for _ in 0..256 {
+        let point: Vec<f64> = problem.axes.iter().map(|a| a.at(random())).collect();
+        let Ok(sol) = fine.solve(&point, false, false) else { println!("unsolved {point:?}"); continue };
+        let end = sol.end_time_s();
+        let times: Vec<f64> = (0..=400).map(|k| end * f64::from(k) / 400.0).collect();
+        let mut v = vec![0.0; times.len()];
+        s.voltages(&point, &times, &mut b, &mut v);
+        let e: Vec<f64> = times.iter().zip(&v).map(|(t, v)| 1e3 * (v.max(2.5) - sol.voltage_at(*t))).collect();
+        let rms = |e: &[f64]| (e.iter().map(|e| e * e).sum::<f64>() / e.len() as f64).sqrt();
+        r95.push((rms(&e[..381]), point.clone()));
+        whole.push(rms(&e));
+        ends.push((s.end_time_s(&point, &mut b) / end - 1.0).abs());
+    }
+    let all = |l: &[f64]| (l.iter().map(|e| e * e).sum::<f64>() / l.len() as f64).sqrt();
+    r95.sort_by(|a, b| a.0.total_cmp(&b.0));
+    whole.sort_by(f64::total_cmp);
+    ends.sort_by(f64::total_cmp);
+    let l: Vec<f64> = r95.iter().map(|r| r.0).collect();
+    println!("first 95 %: rms {:.3} median {:.3} worst {:.3} {:.3?} mV; whole rms {:.3} median {:.3} worst {:.2}; end median {:.1e} 99 % {:.1e} worst {:.1e}", all(&l), l[128], l[l.len() - 1], r95.last().unwrap().1, all(&whole), whole[128], whole.last().unwrap(), ends[128], ends[ends.len() * 99 / 100], ends.last().unwrap());
+    let point = problem.middle();
+    let times: Vec<f64> = (0..100).map(|k| 3000.0 * f64::from(k) / 100.0).collect();
+    let mut v = vec![0.0; 100];
+    let mut by = vec![0.0; 500];
+    let t = Instant::now();
+    for _ in 0..1000 { s.voltages(&point, &times, &mut b, &mut v); }
+    let one = t.elapsed().as_secs_f64() * 1e3;
+    let t = Instant::now();
+    for _ in 0..1000 { s.gradients(&point, &times, &mut b, &mut v, &mut by); }
+    println!("curve {one:.1} us, with gradient {:.1} us, total {:.1} s", t.elapsed().as_secs_f64() * 1e3, start.elapsed().as_secs_f64());
+}
