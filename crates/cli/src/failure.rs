@@ -40,9 +40,9 @@ pub enum Failure {
     /// Reference solver.
     #[error(transparent)]
     Solve(#[from] SolveError),
-    /// Reference solver of a cell.
+    /// A cell: its solver or its surrogate.
     #[error(transparent)]
-    Cell(#[from] surrogate_battery::solve::SolveError),
+    Cell(#[from] surrogate_cells::CellsError),
     /// Run directory.
     #[error(transparent)]
     Run(#[from] RunError),

@@ -22,7 +22,7 @@ pub enum ReferenceError {
     Lines(#[from] SolveError),
     /// Of a cell.
     #[error(transparent)]
-    Cell(#[from] surrogate_battery::solve::SolveError),
+    Cell(#[from] surrogate_cells::CellsError),
 }
 
 impl Reference {

@@ -6,14 +6,17 @@ use surrogate_battery::cell::sets;
 use surrogate_battery::solve::{
     Model, Multipliers, Options, Parameter, ProtocolStep, SolveError, simulate,
 };
+use surrogate_cells::{Axis, CellProblem, Quantity as AxisQuantity};
+use surrogate_problem::Problem;
 use surrogate_problem::cell::{
     CellMistake, CellModel, CellPhysics, CellPlace, CellRange, CellSource, CellTable, unknown_name,
 };
 
 use super::summary::{model_names, models};
+use crate::failure::Failure;
 
-/// Parameter of the current, as the nominal capacity an hour.
-pub const C_RATE: &str = "c_rate";
+/// Parameter of the current.
+const C_RATE: &str = "c_rate";
 /// Time by which the slowest discharge is exceeded, as a share of it.
 const BEYOND: f64 = 0.01;
 /// Time at which the fastest discharge of the box must still be under way, s.
@@ -76,25 +79,35 @@ pub fn field(name: &str) -> Option<Quantity> {
     FIELDS.iter().find(|f| f.1 == name).map(|f| f.0)
 }
 
-/// What a parameter of a problem sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dial {
-    /// The current.
-    CRate,
-    /// A multiplier.
-    Factor(Parameter),
+/// What the parameter of a name varies; nothing if a model of a cell has no such parameter.
+pub fn axis(name: &str, model: Model) -> Option<AxisQuantity> {
+    const ELECTROLYTE: [AxisQuantity; 2] = [
+        AxisQuantity::Factor(Parameter::ElectrolyteDiffusivity),
+        AxisQuantity::Factor(Parameter::ElectrolyteConductivity),
+    ];
+    AxisQuantity::named(name).filter(|q| model != Model::Spm || !ELECTROLYTE.contains(q))
 }
 
-/// What the parameter of a name sets; nothing if a model of a cell has no such parameter.
-pub fn dial(name: &str, model: Model) -> Option<Dial> {
-    if name == C_RATE {
-        return Some(Dial::CRate);
-    }
-    let electrolyte = [Parameter::ElectrolyteDiffusivity, Parameter::ElectrolyteConductivity];
-    let known = |p: &Parameter| p.symbol() == name;
-    let parameter = Parameter::ALL.into_iter().find(known)?;
-    let moves = model != Model::Spm || !electrolyte.contains(&parameter);
-    moves.then_some(Dial::Factor(parameter))
+/// The cell of a problem over its box; nothing if it has none.
+///
+/// # Errors
+/// What loading the file would have told.
+pub fn cell_problem(problem: &Problem) -> Result<Option<CellProblem>, Failure> {
+    let Some(table) = &problem.cell else { return Ok(None) };
+    let told = |mistakes: Mistakes| {
+        let words: Vec<String> = mistakes.into_iter().map(|m| m.message).collect();
+        Failure::user(words.join("\n"))
+    };
+    let (cell, _) = cell(table).map_err(told)?;
+    let model = model(table.model);
+    let axis = |p: &surrogate_problem::model::Parameter| match axis(&p.name, model) {
+        Some(quantity) => {
+            Ok(Axis { quantity, lower: p.lower, upper: p.upper, log: p.logarithmic })
+        }
+        None => Err(Failure::Internal(format!("a cell has no parameter {}", p.name))),
+    };
+    let axes = problem.parameters.iter().map(axis).collect::<Result<_, _>>()?;
+    Ok(Some(CellProblem::new(cell, model, axes)?))
 }
 
 /// The model by the word of the file.
@@ -173,11 +186,11 @@ pub fn physics(table: &CellTable, ranges: &[CellRange]) -> Result<CellPhysics, M
 /// What is wrong with a parameter.
 fn wrong((name, lower, _): &CellRange, model: Model) -> Option<CellMistake> {
     let place = CellPlace::Parameter(name.clone());
-    if dial(name, model).is_none() {
+    if axis(name, model).is_none() {
         let mut known = vec![C_RATE];
-        let moves = |p: &&Parameter| dial(p.symbol(), model).is_some();
+        let moves = |p: &&Parameter| axis(p.symbol(), model).is_some();
         known.extend(Parameter::ALL.iter().filter(moves).map(|p| p.symbol()));
-        let message = match dial(name, Model::P2d) {
+        let message = match axis(name, Model::P2d) {
             Some(_) => {
                 format!("`{name}` changes nothing in {}: its electrolyte is frozen", model.name())
             }
@@ -200,9 +213,9 @@ fn under_way(cell: &Cell, model: Model, ranges: &[CellRange]) -> Result<(), Mist
     let mut multipliers = Multipliers::default();
     let mut c_rate = 1.0;
     for (name, lower, upper) in ranges {
-        match dial(name, model) {
-            Some(Dial::CRate) => c_rate = *upper,
-            Some(Dial::Factor(parameter)) => multipliers = multipliers.with(parameter, *lower),
+        match axis(name, model) {
+            Some(AxisQuantity::CRate) => c_rate = *upper,
+            Some(AxisQuantity::Factor(parameter)) => multipliers = multipliers.with(parameter, *lower),
             None => {}
         }
     }

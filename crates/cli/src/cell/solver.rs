@@ -3,25 +3,20 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use surrogate_battery::Cell;
 use surrogate_battery::solve::{
-    ElectrodeFields, Fields, Model, Multipliers, Options, ProtocolStep, Resolution, Solution,
-    SolveError, simulate,
+    ElectrodeFields, Fields, Options, Resolution, Solution,
 };
+use surrogate_cells::{CellProblem, CellsError};
 use surrogate_problem::Problem;
 use surrogate_solve::FieldSolution;
 
-use super::physics::{self, Dial, Quantity};
+use super::physics::{self, Quantity};
 use crate::failure::Failure;
 
 /// A cell and what varies of it. Deterministic; threads may share it.
 #[derive(Clone, Debug)]
 pub struct CellSolver {
-    cell: Cell,
-    model: Model,
-    options: Options,
-    /// What the parameters of the problem set, in its order.
-    dials: Vec<Dial>,
+    problem: CellProblem,
     /// Fields of the problem, in its order.
     fields: Vec<Quantity>,
     /// Output by position in the fields.
@@ -54,27 +49,17 @@ impl CellSolver {
     /// # Errors
     /// A table that cannot mean a cell, which loading the file would have told.
     pub fn of(problem: &Problem, fine: bool) -> Result<Option<Self>, Failure> {
-        let Some(table) = &problem.cell else { return Ok(None) };
-        let told = |mistakes: Vec<surrogate_problem::cell::CellMistake>| {
-            let words: Vec<String> = mistakes.into_iter().map(|m| m.message).collect();
-            Failure::user(words.join("\n"))
-        };
-        let (cell, _) = physics::cell(table).map_err(told)?;
-        let model = physics::model(table.model);
-        let dial = |name: &str| {
-            physics::dial(name, model)
-                .ok_or_else(|| Failure::Internal(format!("a cell has no parameter {name}")))
-        };
+        let Some(mut cell) = physics::cell_problem(problem)? else { return Ok(None) };
+        if fine {
+            cell.options = Options::fine();
+        }
         let field = |name: &str| {
             physics::field(name)
                 .ok_or_else(|| Failure::Internal(format!("a cell has no field {name}")))
         };
         let place = |name: &str| problem.fields.iter().position(|f| f.name == name);
         Ok(Some(Self {
-            cell,
-            model,
-            options: if fine { Options::fine() } else { Options::default() },
-            dials: problem.parameters.iter().map(|p| dial(&p.name)).collect::<Result<_, _>>()?,
+            problem: cell,
             fields: problem.fields.iter().map(|f| field(&f.name)).collect::<Result<_, _>>()?,
             outputs: problem.outputs.iter().map(|o| place(&o.name)).collect(),
             counted: Arc::default(),
@@ -82,37 +67,28 @@ impl CellSolver {
     }
 
     /// Discharges at a parameter point; `fields`: what is inside the cell is kept.
-    fn discharge_with(&self, point: &[f64], fields: bool) -> Result<Discharge, SolveError> {
-        let (mut multipliers, mut c_rate) = (Multipliers::default(), 1.0);
-        for (dial, value) in self.dials.iter().zip(point) {
-            match dial {
-                Dial::CRate => c_rate = *value,
-                Dial::Factor(parameter) => multipliers = multipliers.with(*parameter, *value),
-            }
-        }
-        let options = Options { multipliers, fields, ..self.options.clone() };
-        let protocol = [ProtocolStep::discharge(&self.cell, c_rate)];
-        let solution = simulate(&self.cell, self.model, &protocol, &options)?;
+    fn discharge_with(&self, point: &[f64], fields: bool) -> Result<Discharge, CellsError> {
+        let solution = self.problem.solve(point, fields, false)?;
         let depleted = solution.resolution == Resolution::Depleting;
         for (count, more) in self.counted.iter().zip([true, depleted]) {
             count.fetch_add(usize::from(more), Ordering::Relaxed);
         }
-        Ok(Discharge { solution, cutoff_v: self.cell.lower_cutoff_v })
+        Ok(Discharge { solution, cutoff_v: self.problem.cell.lower_cutoff_v })
     }
 
     /// Discharges at a parameter point.
     ///
     /// # Errors
-    /// See [`simulate`].
-    pub fn discharge(&self, point: &[f64]) -> Result<Discharge, SolveError> {
+    /// See [`CellProblem::solve`].
+    pub fn discharge(&self, point: &[f64]) -> Result<Discharge, CellsError> {
         self.discharge_with(point, false)
     }
 
     /// Outputs along times, SI.
     ///
     /// # Errors
-    /// See [`simulate`].
-    pub fn curves(&self, point: &[f64], times: &[f64]) -> Result<Vec<Vec<f64>>, SolveError> {
+    /// See [`CellProblem::solve`].
+    pub fn curves(&self, point: &[f64], times: &[f64]) -> Result<Vec<Vec<f64>>, CellsError> {
         Ok(self.outputs_of(&self.discharge(point)?, times))
     }
 
@@ -127,12 +103,12 @@ impl CellSolver {
     /// Outputs and fields along times, SI. Fields are NaN after the end.
     ///
     /// # Errors
-    /// See [`simulate`].
+    /// See [`CellProblem::solve`].
     pub fn solve(
         &self,
         point: &[f64],
         times: &[f64],
-    ) -> Result<surrogate_solve::Solution, SolveError> {
+    ) -> Result<surrogate_solve::Solution, CellsError> {
         let discharge = self.discharge_with(point, true)?;
         let field = |quantity: &Quantity| match quantity {
             Quantity::Voltage => FieldSolution {
@@ -199,7 +175,7 @@ impl CellSolver {
                 let most = |e: &surrogate_battery::cell::Electrode| e.maximum_concentration_mol_m3;
                 let in_n = fields.negative.surface_stoichiometry.iter();
                 let in_p = fields.positive.surface_stoichiometry.iter();
-                let (n, p) = (most(&self.cell.negative), most(&self.cell.positive));
+                let (n, p) = (most(&self.problem.cell.negative), most(&self.problem.cell.positive));
                 in_n.map(|x| x * n).chain(in_p.map(|x| x * p)).collect()
             }
         }
@@ -218,11 +194,11 @@ impl CellSolver {
 
     /// What answers, in words.
     pub fn how(&self) -> String {
-        let o = &self.options;
+        let o = &self.problem.options;
         format!(
             "{} solver of {}, {} nodes an electrode, {} modes, tolerance {:.0e} V",
-            self.model.name(),
-            self.cell.name,
+            self.problem.model.name(),
+            self.problem.cell.name,
             o.electrode_elements * (o.electrode_nodes - 1) + 1,
             o.modes,
             o.voltage_tolerance_v
@@ -231,8 +207,9 @@ impl CellSolver {
 
     /// The same cell at the other setting: fine for default, default for fine.
     pub fn other_setting(&self) -> Self {
-        let fine = self.options.electrode_nodes == Options::fine().electrode_nodes;
-        let options = if fine { Options::default() } else { Options::fine() };
-        Self { options, counted: Arc::default(), ..self.clone() }
+        let mut other = Self { counted: Arc::default(), ..self.clone() };
+        let fine = other.problem.options == Options::fine();
+        other.problem.options = if fine { Options::default() } else { Options::fine() };
+        other
     }
 }
