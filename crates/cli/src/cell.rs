@@ -3,7 +3,9 @@
 mod physics;
 mod solver;
 mod summary;
+mod surrogate;
 
-pub use physics::physics;
+pub use physics::{cell_problem, physics};
 pub use solver::CellSolver;
 pub use summary::{Checked, check_bpx};
+pub use surrogate::{CellCurves, CellNetworks, CellValues};

@@ -7,6 +7,7 @@ use surrogate_solve::SolveError;
 use surrogate_symbolic::{Node, SymbolId};
 
 use crate::failure::Failure;
+use crate::grid::Item;
 use crate::places::time_coordinate;
 use crate::reference::Reference;
 use crate::surrogate::{Surrogate, Values};
@@ -46,6 +47,16 @@ pub enum Quantity {
     Field(usize),
 }
 
+/// The output or field that a target is of; nothing for another expression.
+pub fn item(problem: &Problem, target: &Target) -> Option<Item> {
+    match target.value {
+        Quantity::Field(k) => Some(Item::Field(k)),
+        Quantity::Expression(_) => {
+            problem.outputs.iter().position(|o| o.name == target.name).map(Item::Output)
+        }
+    }
+}
+
 /// Reference values at random parameter points.
 pub struct Truth {
     /// `solver`, `exact`, `file`, `none`.
@@ -58,6 +69,20 @@ pub struct Truth {
     pub targets: Vec<Target>,
     /// Error of the reference itself by target name, SI, where it is known.
     pub own_error: Vec<(String, f64)>,
+}
+
+impl Truth {
+    /// Drops what a surrogate does not give, and fields that are outputs as well.
+    pub fn keep_given(&mut self, problem: &Problem, surrogate: &Surrogate) {
+        if problem.cell.is_none() {
+            return;
+        }
+        let output = |name: &str| problem.outputs.iter().any(|o| o.name == name);
+        self.targets.retain(|t| {
+            let given = item(problem, t).is_some_and(|item| surrogate.gives(problem, item));
+            given && (t.output || !output(&t.name))
+        });
+    }
 }
 
 /// Names of fields that no target covers.

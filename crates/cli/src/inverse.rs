@@ -42,6 +42,14 @@ impl Misfit {
     }
 }
 
+/// Why the conditions of a file may not determine its solution; a cell states its own.
+pub fn undetermined(problem: &Problem) -> Vec<String> {
+    match problem.cell {
+        Some(_) => Vec::new(),
+        None => surrogate_engine::undetermined(problem),
+    }
+}
+
 /// Misfit of every table of measurements.
 ///
 /// # Errors

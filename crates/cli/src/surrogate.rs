@@ -7,6 +7,7 @@ use surrogate_problem::Problem;
 use surrogate_run::Checkpoint;
 use surrogate_symbolic::{Node, SymbolId};
 
+use crate::cell::{CellCurves, CellNetworks, CellValues};
 use crate::compare::{Quantity, Target};
 use crate::failure::Failure;
 use crate::grid::Item;
@@ -17,6 +18,8 @@ use crate::trained::weights_checkpoint;
 pub enum Surrogate {
     /// Networks under the equations of a file.
     Networks(Box<Networks>),
+    /// That of a cell.
+    Cell(Box<CellNetworks>),
 }
 
 /// Networks of fields.
@@ -42,6 +45,15 @@ impl Surrogate {
     ) -> Result<Curves, Failure> {
         match self {
             Self::Networks(networks) => networks.curves(problem, items, by, places),
+            Self::Cell(cell) => Ok(Curves::Cell(Box::new(cell.curves(problem, items, by, places)?))),
+        }
+    }
+
+    /// Whether it gives an output or a field.
+    pub fn gives(&self, problem: &Problem, item: Item) -> bool {
+        match self {
+            Self::Networks(_) => true,
+            Self::Cell(cell) => cell.gives(problem, item),
         }
     }
 
@@ -52,6 +64,7 @@ impl Surrogate {
     pub fn values(&mut self, problem: &Problem, target: &Target) -> Result<Values, Failure> {
         match self {
             Self::Networks(networks) => networks.values(problem, target),
+            Self::Cell(cell) => Ok(Values::Cell(Box::new(cell.values(problem, target)?))),
         }
     }
 
@@ -59,6 +72,7 @@ impl Surrogate {
     pub fn checkpoint(&self, header: serde_json::Value) -> Checkpoint {
         match self {
             Self::Networks(networks) => weights_checkpoint(&networks.weights, header),
+            Self::Cell(cell) => Checkpoint { header, blobs: cell.state(), words: Vec::new() },
         }
     }
 }
@@ -126,6 +140,8 @@ pub enum Curves {
         /// Parameters that it reads, by position.
         rows: Vec<usize>,
     },
+    /// Of a cell.
+    Cell(Box<CellCurves>),
 }
 
 impl Curves {
@@ -133,6 +149,7 @@ impl Curves {
     pub fn points(&self) -> usize {
         match self {
             Self::Networks { predictor, .. } => predictor.points(),
+            Self::Cell(curves) => curves.points(),
         }
     }
 
@@ -144,6 +161,7 @@ impl Curves {
                 let own: Vec<Vec<f64>> = rows.iter().map(|&k| columns[k].clone()).collect();
                 predictor.evaluate(&own, count)
             }
+            Self::Cell(curves) => curves.evaluate(columns, count),
         }
     }
 }
@@ -157,6 +175,8 @@ pub enum Values {
         /// The points, by its symbols.
         columns: Vec<Vec<f64>>,
     },
+    /// Of a cell.
+    Cell(Box<CellValues>),
 }
 
 impl Values {
@@ -164,6 +184,7 @@ impl Values {
     pub fn set_weights(&mut self, model: &Model, weights: &[Vec<f64>]) {
         match self {
             Self::Networks { predictor, .. } => predictor.set_weights(&model.components, weights),
+            Self::Cell(_) => {}
         }
     }
 
@@ -171,6 +192,7 @@ impl Values {
     pub fn evaluate(&mut self, count: usize) -> Vec<f64> {
         match self {
             Self::Networks { predictor, columns } => predictor.evaluate(columns, count).remove(0),
+            Self::Cell(values) => values.evaluate(),
         }
     }
 }

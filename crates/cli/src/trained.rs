@@ -10,6 +10,7 @@ use surrogate_problem::Problem;
 use surrogate_run::{Checkpoint, RunDirectory, Status, runs_folder};
 use surrogate_symbolic::SymbolId;
 
+use crate::cell::{CellNetworks, cell_problem};
 use crate::failure::Failure;
 use crate::grid::Item;
 use crate::surrogate::{Curves, Networks, Surrogate};
@@ -112,11 +113,16 @@ impl Trained {
     pub fn open(text: &str) -> Result<Self, Failure> {
         let run = find(text)?;
         let mut problem = load_run(&run)?.problem;
-        let mut model = Model::new(&problem)?;
         let checkpoint = run.checkpoint("best").map_err(|error| match error {
             surrogate_run::RunError::Missing { .. } => no_weights(&run),
             other => other.into(),
         })?;
+        if let Some(cell) = cell_problem(&problem)? {
+            let networks = CellNetworks::restore(cell, &checkpoint.blobs)?;
+            let surrogate = Surrogate::Cell(Box::new(networks));
+            return Ok(Self { problem, surrogate, run });
+        }
+        let mut model = Model::new(&problem)?;
         let weights = weights(&model, &checkpoint)?;
         check_fields(&checkpoint, &fingerprint(&problem, &mut model)?)?;
         let networks = Networks { model, weights };

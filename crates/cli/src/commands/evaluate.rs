@@ -33,7 +33,8 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     electricity.check()?;
     let meter = arguments.counters.meter()?;
     let stage = meter.stage("solve");
-    let truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;
+    let mut truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;
+    truth.keep_given(&trained.problem, &trained.surrogate);
     drop(stage);
     let stage = meter.stage("evaluate");
     let found = compare::errors(&trained.problem, &mut trained.surrogate, &truth)?;

@@ -21,7 +21,9 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     electricity.check()?;
     let grid = Grid::read(&trained.problem, &arguments.places)?;
     let all = vec![true; trained.problem.outputs.len()];
-    let quantities = Quantities::of(&trained.problem, &grid, all);
+    let mut quantities = Quantities::of(&trained.problem, &grid, all);
+    let (problem, surrogate) = (&trained.problem, &trained.surrogate);
+    quantities.items.retain(|item| surrogate.gives(problem, *item));
     quantities.needed(&trained.problem)?;
     let coordinates = 0..trained.problem.coordinates.len();
     let places: Vec<Vec<f64>> = coordinates.map(|k| grid.column(k).to_vec()).collect();

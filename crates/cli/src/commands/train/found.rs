@@ -24,7 +24,7 @@ pub fn with_found(run: &RunDirectory, outcome: &Outcome) -> Result<Option<Proble
             networks.put_unknowns(&mut problem);
             Ok(Some(problem))
         }
-        Surrogate::Networks(_) => Ok(None),
+        Surrogate::Networks(_) | Surrogate::Cell(_) => Ok(None),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
+use surrogate_cells::{CellProblem, Settings};
 use surrogate_engine::{Event, Model, Training};
 use surrogate_meter::footprint::CarbonRate;
 use surrogate_meter::{Meter, peak_memory_bytes};
@@ -13,12 +14,14 @@ use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
 
 use super::Limits;
 use super::accounts::Accounts;
+use super::cells::CellTrainer;
 use super::foresight::Foresight;
 use super::green::Green;
 use super::opening::Opened;
 use super::slices::{Slices, Stopwatch, Why};
 use super::trainer::{NetworkTrainer, Trainer};
 use super::watched::Watched;
+use crate::cell::CellNetworks;
 use crate::device::Device;
 use crate::electricity::Electricity;
 use crate::energy;
@@ -27,6 +30,14 @@ use crate::progress::Progress;
 use crate::surrogate::{Networks, Surrogate};
 use crate::terminal::Terminal;
 use crate::trained::{check_fields, fingerprint};
+
+/// What is to be trained.
+pub enum Prepared {
+    /// Networks under the equations of a file.
+    Networks(Box<Model>),
+    /// The surrogate of a cell.
+    Cell(Box<CellProblem>, Settings),
+}
 
 /// How training ended.
 pub struct Outcome {
@@ -158,21 +169,49 @@ impl<'a> Session<'a> {
     pub fn train(
         &mut self,
         problem: &Problem,
+        prepared: Prepared,
+        limits: &Limits,
+    ) -> Result<Outcome, Failure> {
+        match prepared {
+            Prepared::Networks(model) => self.train_networks(problem, *model, limits),
+            Prepared::Cell(cell, settings) => {
+                let mut trainer = CellTrainer::new(problem, *cell, settings, &self.meter)?;
+                let ended = self.follow(&mut trainer, limits)?;
+                let surrogate = trainer.surrogate().ok_or_else(|| self.nothing_learned())?;
+                let surrogate = Surrogate::Cell(Box::new(CellNetworks::new(surrogate)));
+                Ok(ended.outcome(problem, surrogate))
+            }
+        }
+    }
+
+    /// Training ended before there was anything to predict with.
+    fn nothing_learned(&self) -> Failure {
+        Failure::helped(
+            "training was stopped before both networks had begun: there is nothing to predict with yet",
+            format!("surrogate train --resume {}", self.run.path().display()),
+        )
+    }
+
+    fn train_networks(
+        &mut self,
+        problem: &Problem,
         model: Model,
         limits: &Limits,
     ) -> Result<Outcome, Failure> {
         let weights = model.components.iter().map(|c| vec![0.0; c.n]).collect();
         let mut surrogate = Surrogate::Networks(Box::new(Networks { model, weights }));
         let watched = Watched::new(problem, &mut surrogate, &self.meter)?;
-        let Surrogate::Networks(mut networks) = surrogate;
         let prepare = self.meter.stage("sample");
+        let Surrogate::Networks(mut networks) = surrogate else {
+            return Err(Failure::Internal("networks became something else".to_string()));
+        };
         self.fields = fingerprint(problem, &mut networks.model)?;
         let make_loss = self.device.make_loss();
         let model = &networks.model;
         let training = Training::new(problem, model).with_loss(&*make_loss);
-        let mut trainer = NetworkTrainer::new(model, training, watched);
+        let mut trainer = NetworkTrainer::new(problem, model, training, watched);
         drop(prepare);
-        let ended = self.follow(problem, &mut trainer, limits)?;
+        let ended = self.follow(&mut trainer, limits)?;
         let weights = trainer.best();
         drop(trainer);
         networks.weights = weights;
@@ -182,7 +221,6 @@ impl<'a> Session<'a> {
     /// Trains in slices from the last checkpoint, or from the start.
     fn follow(
         &mut self,
-        problem: &Problem,
         trainer: &mut dyn Trainer,
         limits: &Limits,
     ) -> Result<Ended, Failure> {
@@ -196,7 +234,7 @@ impl<'a> Session<'a> {
         }
         self.manifest.weights = Some(trainer.weights() as u64);
         self.save(trainer, false)?;
-        let (why, complete) = self.iterate(problem, trainer, limits)?;
+        let (why, complete) = self.iterate(trainer, limits)?;
         let reason = if complete { trainer.ending() } else { why.words().to_string() };
         let status = match why {
             Why::Interrupted if !complete => Status::Interrupted,
@@ -218,13 +256,13 @@ impl<'a> Session<'a> {
     /// Trains in slices between checkpoints; says why it stopped and whether nothing is left to do.
     fn iterate(
         &mut self,
-        problem: &Problem,
         trainer: &mut dyn Trainer,
         limits: &Limits,
     ) -> Result<(Why, bool), Failure> {
         let progress = Progress::new(self.terminal, trainer.planned());
         let accounts = (&self.meter, self.carbon);
-        let foresight = foresight(problem, trainer);
+        let (stages, parts) = trainer.plan();
+        let foresight = Foresight::new(stages, parts);
         let mut slices = Slices::new(accounts, limits, foresight, progress, &self.run)?;
         if let Some(green) = &mut self.green {
             green.begin(&self.meter);
@@ -286,13 +324,4 @@ impl<'a> Session<'a> {
         last.header["energy"] = energy::to_json(&self.meter.report());
         Ok(self.run.write_checkpoint("last", &last)?)
     }
-}
-
-/// For the stages of the file, or the one of the plan where it has none.
-fn foresight(problem: &Problem, trainer: &dyn Trainer) -> Foresight {
-    let mut stages: Vec<usize> = problem.train.stages.iter().map(|s| s.iterations).collect();
-    if stages.is_empty() {
-        stages.push(trainer.planned() / trainer.parts().max(1));
-    }
-    Foresight::new(stages, trainer.parts())
 }

@@ -1,7 +1,8 @@
-//! What is trained in slices: networks under the equations of a file.
+//! What is trained in slices; networks under the equations of a file.
 
 use surrogate_engine::{Component, Control, Ending, Event, Model, Training};
 use surrogate_meter::Meter;
+use surrogate_problem::Problem;
 
 use super::slices::cut_note;
 use super::watched::{Watched, WatchedError};
@@ -30,11 +31,15 @@ pub trait Trainer {
     /// Iterations so far.
     fn iterations(&self) -> usize;
 
-    /// Most iterations, in all.
-    fn planned(&self) -> usize;
+    /// Most iterations of each stage, and how many parts go through all of them.
+    fn plan(&self) -> (Vec<usize>, usize);
 
-    /// Parts that learn one after the other, each in all stages.
-    fn parts(&self) -> usize;
+    /// Most iterations, in all.
+    fn planned(&self) -> usize {
+        let (stages, parts) = self.plan();
+        let one = stages.iter().fold(0usize, |sum, n| sum.saturating_add(*n));
+        one.saturating_mul(parts)
+    }
 
     /// Numbers that are learned.
     fn weights(&self) -> usize;
@@ -57,12 +62,20 @@ pub struct NetworkTrainer<'a> {
     model: &'a Model,
     training: Training<'a>,
     watched: Watched,
+    /// Iterations of the stages of the file.
+    stages: Vec<usize>,
 }
 
 impl<'a> NetworkTrainer<'a> {
     /// Before the first step.
-    pub fn new(model: &'a Model, training: Training<'a>, watched: Watched) -> Self {
-        Self { model, training, watched }
+    pub fn new(
+        problem: &Problem,
+        model: &'a Model,
+        training: Training<'a>,
+        watched: Watched,
+    ) -> Self {
+        let stages = problem.train.stages.iter().map(|s| s.iterations).collect();
+        Self { model, training, watched, stages }
     }
 
     /// Best weights so far, by component.
@@ -88,14 +101,16 @@ impl Trainer for NetworkTrainer<'_> {
         self.training.iterations()
     }
 
-    fn planned(&self) -> usize {
-        self.training.planned()
-    }
-
-    fn parts(&self) -> usize {
+    fn plan(&self) -> (Vec<usize>, usize) {
         // components with nothing to train end at once
         let trains = |c: &&Component| c.n > 0 && !c.blocks.is_empty();
-        self.model.components.iter().filter(trains).count()
+        let parts = self.model.components.iter().filter(trains).count();
+        let one = self.training.planned() / self.model.components.len().max(1);
+        (if self.stages.is_empty() { vec![one] } else { self.stages.clone() }, parts)
+    }
+
+    fn planned(&self) -> usize {
+        self.training.planned()
     }
 
     fn weights(&self) -> usize {

@@ -1,0 +1,180 @@
+//! Training of the surrogate of a cell: runs of its solver, then networks.
+
+use surrogate_cells::{CellProblem, CellSurrogate, Progress, Settings, Stage, Training};
+use surrogate_engine::{Control, Ending, Event};
+use surrogate_meter::Meter;
+use surrogate_problem::Problem;
+use surrogate_problem::model::Optimizer;
+
+use super::trainer::{Arrays, Trainer};
+use super::watched::{self, WatchedError};
+use crate::cell::CellNetworks;
+use crate::compare::{self, Truth};
+use crate::failure::Failure;
+use crate::surrogate::Surrogate;
+
+/// Solver runs between two looks at the clock.
+const RUNS: usize = 16;
+/// Iterations between two looks at the clock.
+const ITERATIONS: usize = 10;
+/// Solver runs where the file names no number.
+const SOLVES: usize = 1000;
+
+/// How a problem is trained.
+///
+/// # Errors
+/// A table `[train]` that means nothing for a cell.
+pub fn settings(problem: &Problem) -> Result<Settings, Failure> {
+    let mut settings = Settings {
+        solves: SOLVES,
+        sensitivities: true,
+        times: 24,
+        width: 24,
+        iterations: 2000,
+        decay: 0.0,
+        seed: problem.train.seed,
+    };
+    if let Some(solves) = problem.cell.as_ref().and_then(|cell| cell.solves) {
+        settings.solves = solves;
+    }
+    let help = "stages = [{ optimizer = \"ssbroyden\", iterations = 2000 }]: iterations of each network";
+    match problem.train.stages.as_slice() {
+        [] => {}
+        [only] if only.optimizer == Optimizer::SsBroyden && only.max_time_s.is_none() => {
+            settings.iterations = only.iterations;
+        }
+        [_] => {
+            let message = "[train] stages: networks of a cell learn by ssbroyden, for some iterations";
+            return Err(Failure::helped(message, help));
+        }
+        _ => return Err(Failure::helped("[train] stages: a cell has one", help)),
+    }
+    let train = &problem.train;
+    if train.resample_every.is_some() || train.target_loss.is_some() {
+        return Err(Failure::helped(
+            "[train]: a cell has neither resample_every nor target_loss",
+            "stages, seed and max_time are known",
+        ));
+    }
+    Ok(settings)
+}
+
+/// The surrogate of a cell while it learns.
+pub struct CellTrainer<'a> {
+    problem: &'a Problem,
+    settings: Settings,
+    training: Training,
+    truth: Truth,
+}
+
+impl<'a> CellTrainer<'a> {
+    /// Before the first solver run; solves at a few points to judge by.
+    ///
+    /// # Errors
+    /// Settings that cannot be.
+    pub fn new(
+        problem: &'a Problem,
+        cell: CellProblem,
+        settings: Settings,
+        meter: &Meter,
+    ) -> Result<Self, Failure> {
+        let truth = watched::truth(problem, meter);
+        let training = Training::new(cell, settings.clone())?;
+        Ok(Self { problem, settings, training, truth })
+    }
+
+    /// What was learned.
+    pub fn surrogate(&self) -> Option<CellSurrogate> {
+        self.training.surrogate()
+    }
+
+    /// Runs and iterations that come before a stage, and its place in the plan.
+    fn before(&self, stage: Stage) -> (usize, usize) {
+        let (solves, iterations) = (self.settings.solves, self.settings.iterations);
+        match stage {
+            Stage::Solve => (0, 0),
+            Stage::Negative => (solves, 1),
+            Stage::Positive => (solves + iterations, 2),
+            Stage::Done => (solves + 2 * iterations, 2),
+        }
+    }
+
+    fn event(&self, progress: &Progress) -> Event {
+        let (before, stage_index) = self.before(progress.stage);
+        let done = if progress.stage == Stage::Done { 0 } else { progress.done };
+        Event {
+            component: 0,
+            fields: vec!["voltage".to_string()],
+            stage: match progress.stage {
+                Stage::Solve => "solve",
+                Stage::Negative => "negative",
+                Stage::Positive | Stage::Done => "positive",
+            },
+            stage_index,
+            iteration: before + done,
+            total: before + done,
+            loss: progress.misfit_v.map_or(f64::NAN, |v| v * v),
+            held_out: None,
+            rows: Vec::new(),
+            cuts: 0,
+            ended: (progress.stage == Stage::Done).then_some(Ending::Planned),
+        }
+    }
+}
+
+impl Trainer for CellTrainer<'_> {
+    fn run(&mut self, watch: &mut dyn FnMut(&Event) -> Control) -> Result<bool, Failure> {
+        loop {
+            // the event comes before its work, so that this is booked under its stage
+            let progress = self.training.progress();
+            let done = progress.stage == Stage::Done;
+            if watch(&self.event(&progress)) == Control::Stop || done {
+                return Ok(done);
+            }
+            let amount = if progress.stage == Stage::Solve { RUNS } else { ITERATIONS };
+            self.training.slice(amount)?;
+        }
+    }
+
+    fn state(&self) -> Arrays {
+        self.training.state()
+    }
+
+    fn restore(&mut self, state: &Arrays) -> Result<(), Failure> {
+        Ok(self.training.restore(state)?)
+    }
+
+    fn iterations(&self) -> usize {
+        let progress = self.training.progress();
+        self.event(&progress).total
+    }
+
+    fn plan(&self) -> (Vec<usize>, usize) {
+        let Settings { solves, iterations, .. } = self.settings;
+        (vec![solves, iterations, iterations], 1)
+    }
+
+    fn weights(&self) -> usize {
+        self.training.weights()
+    }
+
+    fn held_out(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn errors(&mut self, meter: &Meter) -> Option<Vec<WatchedError>> {
+        let learned = CellNetworks::new(self.training.surrogate()?);
+        let _stage = meter.stage("evaluate");
+        let mut surrogate = Surrogate::Cell(Box::new(learned));
+        let found = compare::errors(self.problem, &mut surrogate, &self.truth).ok()?;
+        (!found.is_empty()).then(|| watched::words(&self.truth, &found))
+    }
+
+    fn ending(&self) -> String {
+        "all stages done".to_string()
+    }
+
+    fn note(&self) -> Option<String> {
+        None
+    }
+}
