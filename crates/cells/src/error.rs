@@ -33,7 +33,9 @@ pub enum CellsError {
         least: usize,
     },
     /// A saved state that is not of this training.
-    #[error("the saved state has no sound `{name}`: it was written by another version or for another problem")]
+    #[error(
+        "the saved state has no sound `{name}`: it was written by another version or for another problem"
+    )]
     State {
         /// Name of the entry.
         name: String,

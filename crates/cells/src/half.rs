@@ -15,9 +15,11 @@ use surrogate_battery::solve::{PARAMETERS, Parameter, Scalar};
 use crate::particle::Excess;
 
 /// Closest approach of the surface to empty or full, stoichiometry.
-const CLOSEST: f64 = 1e-6;
+const CLOSEST: f64 = 1e-10;
+/// The same in the logarithm that networks see.
+const CLOSEST_SEEN: f64 = 1e-8;
 /// Fall of the potential beyond that, V per stoichiometry: what comes after the end is below any cut-off.
-const CLIFF: f64 = 1e4;
+const CLIFF: f64 = 1e6;
 /// Time constants of the electrolyte are multiples of its slowest relaxation.
 const RELAXATIONS: [f64; 2] = [2.0, 10.0];
 /// The same in s where the cell has no electrolyte.
@@ -136,7 +138,7 @@ impl Half {
         let features = [
             (mean - S::of(0.5)).scale(4.0),
             (surface - S::of(0.5)).scale(4.0),
-            (room + S::of(CLOSEST)).ln().scale(0.25) + S::of(1.0),
+            (room + S::of(CLOSEST_SEEN)).ln().scale(0.15) + S::of(1.0),
             relaxed(RELAXATIONS[0]),
             relaxed(RELAXATIONS[1]),
         ];

@@ -9,9 +9,12 @@ use crate::regression::{Points, streams};
 use crate::sample::Curve;
 
 /// Slope of a potential, V per whole discharge, from which an error counts as one in time.
-const STEEP: f64 = 10.0;
+const STEEP: f64 = 100.0;
 /// Weight of a derivative against that of the value.
 const DERIVATIVE: f64 = 0.3;
+
+/// Derivative of a potential by a place, V, from which it says little: the potential falls there.
+const LARGE: f64 = 0.2;
 
 /// Potential of an electrode: closed form plus `shift + scale N(places, features)`.
 #[derive(Debug, Clone)]
@@ -81,8 +84,11 @@ pub(crate) fn data(
             let weight = 1.0 / (1.0 + steep * steep).sqrt();
             out.weights.push(weight);
             for (p, stretch) in &directions {
-                out.targets.push((entry.by[*p][electrode] - closed.d[*p]) * stretch / scale);
-                out.weights.push(DERIVATIVE * weight * weight);
+                let missing = (entry.by[*p][electrode] - closed.d[*p]) * stretch;
+                let size =
+                    (entry.by[*p][electrode] * stretch / LARGE).powi(2) + (missing / LARGE).powi(2);
+                out.targets.push(missing / scale);
+                out.weights.push(DERIVATIVE * weight * weight / (1.0 + size));
             }
         }
     }

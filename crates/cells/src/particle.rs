@@ -86,7 +86,8 @@ fn root(k: usize) -> f64 {
 fn short(y: f64) -> [f64; 2] {
     // e^{y^2} (1 + erf y) - 1 = 2y/sqrt(pi) + y^2 + 4y^3/(3 sqrt(pi)) + y^4/2 + 8y^5/(15 sqrt(pi)) + y^6/6 + …
     let c = 2.0 / std::f64::consts::PI.sqrt();
-    let powers = [c, 1.0, 2.0 * c / 3.0, 0.5, 4.0 * c / 15.0, 1.0 / 6.0, 8.0 * c / 105.0, 1.0 / 24.0];
+    let powers =
+        [c, 1.0, 2.0 * c / 3.0, 0.5, 4.0 * c / 15.0, 1.0 / 6.0, 8.0 * c / 105.0, 1.0 / 24.0];
     let (mut h, mut slope, mut power) = (0.0, 0.0, 1.0);
     for (k, coefficient) in powers.iter().enumerate() {
         slope += (k + 1) as f64 * coefficient * power;

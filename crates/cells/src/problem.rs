@@ -139,6 +139,11 @@ impl CellProblem {
         (c_rate, multipliers)
     }
 
+    /// Places of a point on the axes, each between -1 and 1.
+    pub(crate) fn places(&self, point: &[f64]) -> Vec<f64> {
+        self.axes.iter().zip(point).map(|(axis, value)| axis.place(*value)).collect()
+    }
+
     /// The factors of a point with their derivatives; that of the current is the C-rate.
     pub(crate) fn factors<S: Factor>(&self, point: &[f64]) -> [S; PARAMETERS] {
         let (c_rate, multipliers) = self.conditions(point);

@@ -35,7 +35,12 @@ pub(crate) struct Curve {
 /// Points of the box by a scrambled Sobol sequence, from the `first` on.
 ///
 /// Source: Burley (2020), Practical hash-based Owen scrambling, J. Computer Graphics Techniques 9.
-pub(crate) fn points(problem: &CellProblem, first: usize, count: usize, seed: u32) -> Vec<Vec<f64>> {
+pub(crate) fn points(
+    problem: &CellProblem,
+    first: usize,
+    count: usize,
+    seed: u32,
+) -> Vec<Vec<f64>> {
     let coordinate = |k: usize, axis: usize| {
         f64::from(sobol_burley::sample((first + k) as u32, axis as u32, seed))
     };

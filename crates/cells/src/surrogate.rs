@@ -113,8 +113,7 @@ impl CellSurrogate {
         let (c_rate, _) = self.problem.conditions(point);
         // beyond the lithium of either electrode
         let longest = 1.02 * self.longest(point, c_rate);
-        let times: Vec<f64> =
-            (1..=SEARCH).map(|k| longest * k as f64 / SEARCH as f64).collect();
+        let times: Vec<f64> = (1..=SEARCH).map(|k| longest * k as f64 / SEARCH as f64).collect();
         let mut voltages = vec![0.0; SEARCH];
         self.voltages(point, &times, buffers, &mut voltages);
         let Some(first) = voltages.iter().position(|v| !(*v > limit)) else { return longest };

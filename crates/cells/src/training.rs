@@ -1,18 +1,27 @@
 //! Training in slices: solver runs, then one network after the other.
 
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use surrogate_engine::optimize::{Objective, Optimizer, SsBroyden, Step};
+use surrogate_engine::optimize::{Optimizer, SsBroyden, Step};
 
+use crate::CellsError;
 use crate::half::Half;
 use crate::network::{self, HalfNetwork};
 use crate::problem::CellProblem;
-use crate::regression::Regression;
+use crate::regression::{Points, Regression};
 use crate::sample::{self, Curve};
 use crate::surrogate::{CellSurrogate, halves};
-use crate::CellsError;
+
+/// A probe has this part of the iterations.
+const PROBE: usize = 4;
+/// Candidates for each aimed run.
+const CANDIDATES: usize = 16;
+/// Misses that are averaged at a candidate.
+const NEIGHBOURS: usize = 6;
+/// Part of the mean miss that every place counts at least.
+const LEAST_MISS: f64 = 0.3;
 
 /// How training is done.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,11 +42,15 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// What a slice of training works on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a slice of training works on, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Solver runs.
-    Solve,
+    /// Solver runs spread evenly over the box.
+    Spread,
+    /// Short training on half of them, which shows by the other half where the box is difficult.
+    Probe,
+    /// Solver runs where it is.
+    Aimed,
     /// The network of the negative electrode.
     Negative,
     /// The network of the positive electrode.
@@ -64,9 +77,12 @@ pub struct Training {
     problem: CellProblem,
     settings: Settings,
     halves: [Half; 2],
+    stage: Stage,
     curves: Vec<Curve>,
     failures: Vec<String>,
-    asked: usize,
+    /// Points of the stage in hand that are still to be solved, last first.
+    ahead: Vec<Vec<f64>>,
+    /// Networks of the stage in hand that are done.
     networks: Vec<HalfNetwork>,
     /// The network in work.
     current: Option<Work>,
@@ -85,17 +101,20 @@ impl Training {
     /// # Errors
     /// Too few solver runs.
     pub fn new(problem: CellProblem, settings: Settings) -> Result<Self, CellsError> {
-        const LEAST: usize = 10;
+        const LEAST: usize = 20;
         if settings.solves < LEAST {
             return Err(CellsError::TooFewSolves { solves: settings.solves, least: LEAST });
         }
+        let mut ahead = sample::points(&problem, 0, spread_runs(&settings), settings.seed as u32);
+        ahead.reverse();
         Ok(Self {
             halves: halves(&problem),
             problem,
             settings,
+            stage: Stage::Spread,
             curves: vec![],
             failures: vec![],
-            asked: 0,
+            ahead,
             networks: vec![],
             current: None,
         })
@@ -103,14 +122,18 @@ impl Training {
 
     /// Where it stands.
     pub fn progress(&self) -> Progress {
-        let stage = if self.asked < self.settings.solves {
-            Stage::Solve
-        } else {
-            [Stage::Negative, Stage::Positive, Stage::Done][self.networks.len()]
-        };
+        let stage = self.stage;
+        let iterations = self.current.as_ref().map_or(0, |w| w.iterations);
+        let of = self.iterations();
+        let runs = spread_runs(&self.settings);
         let (done, of) = match stage {
-            Stage::Solve => (self.asked, self.settings.solves),
-            _ => (self.current.as_ref().map_or(0, |w| w.iterations), self.settings.iterations),
+            Stage::Spread => (runs - self.ahead.len(), runs),
+            Stage::Aimed => {
+                (self.settings.solves - runs - self.ahead.len(), self.settings.solves - runs)
+            }
+            Stage::Probe => (self.networks.len() * of + iterations, 2 * of),
+            Stage::Negative | Stage::Positive => (iterations, of),
+            Stage::Done => (0, 0),
         };
         let misfit_v =
             self.current.as_ref().map(|w| w.network.scale * w.optimizer.value().max(0.0).sqrt());
@@ -122,30 +145,41 @@ impl Training {
     /// # Errors
     /// A solver that fails at most points.
     pub fn slice(&mut self, amount: usize) -> Result<Progress, CellsError> {
-        match self.progress().stage {
-            Stage::Solve => self.solve(amount)?,
+        match self.stage {
+            Stage::Spread | Stage::Aimed => self.solve(amount)?,
+            Stage::Probe | Stage::Negative | Stage::Positive => self.learn(amount),
             Stage::Done => {}
-            Stage::Negative | Stage::Positive => self.learn(amount),
         }
         Ok(self.progress())
     }
 
+    /// Iterations of a network in this stage.
+    fn iterations(&self) -> usize {
+        match self.stage {
+            Stage::Probe => self.settings.iterations / PROBE,
+            _ => self.settings.iterations,
+        }
+    }
+
     fn solve(&mut self, amount: usize) -> Result<(), CellsError> {
-        let count = amount.min(self.settings.solves - self.asked);
-        let seed = self.settings.seed as u32;
-        let points = sample::points(&self.problem, self.asked, count, seed);
+        let rest = self.ahead.len().saturating_sub(amount);
+        let mut points = self.ahead.split_off(rest);
+        points.reverse();
         for result in sample::solve(&self.problem, &points, self.settings.sensitivities) {
             match result {
                 Ok(curve) => self.curves.push(curve),
                 Err(message) => self.failures.push(message),
             }
         }
-        self.asked += count;
-        if self.asked == self.settings.solves && 2 * self.failures.len() > self.asked {
-            let first = self.failures[0].clone();
-            let (failed, asked) = (self.failures.len(), self.asked);
-            return Err(CellsError::Unsolvable { failed, asked, first });
+        if !self.ahead.is_empty() {
+            return Ok(());
         }
+        let (failed, solved) = (self.failures.len(), self.curves.len());
+        if failed > solved {
+            let first = self.failures[0].clone();
+            return Err(CellsError::Unsolvable { failed, asked: failed + solved, first });
+        }
+        self.stage = if self.stage == Stage::Spread { Stage::Probe } else { Stage::Negative };
         Ok(())
     }
 
@@ -154,28 +188,48 @@ impl Training {
             Some(work) => work,
             None => self.begin(),
         };
-        let mut over = false;
+        let most = self.iterations();
+        let mut over = work.iterations >= most;
         for _ in 0..amount {
-            over = work.iterations >= self.settings.iterations
-                || work.optimizer.step(&mut work.loss) == Step::Stalled;
+            over = work.iterations >= most || work.optimizer.step(&mut work.loss) == Step::Stalled;
             if over {
                 break;
             }
             work.iterations += 1;
         }
         work.network.weights = work.optimizer.x().to_vec();
-        if over || work.iterations >= self.settings.iterations {
-            self.networks.push(work.network);
-        } else {
+        if !over && work.iterations < most {
             self.current = Some(work);
+            return;
         }
+        self.networks.push(work.network);
+        self.stage = match self.stage {
+            Stage::Negative => Stage::Positive,
+            Stage::Positive => Stage::Done,
+            Stage::Probe if self.networks.len() == 2 => {
+                self.ahead = self.aim();
+                self.networks.clear();
+                Stage::Aimed
+            }
+            other => other,
+        };
     }
 
-    fn begin(&self) -> Work {
-        let electrode = self.networks.len();
-        let half = &self.halves[electrode];
-        let curves: Vec<&Curve> = self.curves.iter().collect();
-        let mut random = ChaCha8Rng::seed_from_u64(self.settings.seed + electrode as u64);
+    /// Curves that the stage learns from; a probe leaves every second one to judge by.
+    fn lessons(&self) -> Vec<&Curve> {
+        let every = if self.stage == Stage::Probe { 2 } else { 1 };
+        self.curves.iter().step_by(every).collect()
+    }
+
+    /// Data of an electrode at random times of curves.
+    fn data(
+        &self,
+        electrode: usize,
+        curves: &[&Curve],
+        spread: (f64, f64),
+        directions: bool,
+    ) -> Points {
+        let mut random = self.random(2 + electrode as u64);
         let chosen: Vec<Vec<usize>> = curves
             .iter()
             .map(|curve| {
@@ -185,25 +239,71 @@ impl Training {
                 all
             })
             .collect();
-        let (shift, scale) = network::spread(&self.problem, half, electrode, &curves);
+        let half = &self.halves[electrode];
+        network::data(&self.problem, half, electrode, curves, &chosen, spread, directions)
+    }
+
+    fn random(&self, stream: u64) -> ChaCha8Rng {
+        let mut random = ChaCha8Rng::seed_from_u64(self.settings.seed);
+        random.set_stream(stream);
+        random
+    }
+
+    fn begin(&self) -> Work {
+        let electrode = self.networks.len();
+        let curves = self.lessons();
+        let spread = network::spread(&self.problem, &self.halves[electrode], electrode, &curves);
         let sensitivities = self.settings.sensitivities;
-        let points = network::data(
-            &self.problem,
-            half,
-            electrode,
-            &curves,
-            &chosen,
-            (shift, scale),
-            sensitivities,
-        );
+        let points = self.data(electrode, &curves, spread, sensitivities);
         let axes = self.problem.axes.len();
         let mlp = network::mlp(axes, self.settings.width);
         let directions = if sensitivities { axes } else { 0 };
         let mut loss = Regression::new(&mlp, directions, &points, self.settings.decay);
+        let mut random = self.random(electrode as u64);
         let weights = mlp.glorot(&mut || StandardNormal.sample(&mut random));
         let optimizer = SsBroyden::new(weights.clone(), &mut loss);
-        debug_assert_eq!(loss.n(), weights.len());
+        let (shift, scale) = spread;
         Work { network: HalfNetwork { mlp, weights, shift, scale }, loss, optimizer, iterations: 0 }
+    }
+
+    /// Points for more runs, more of them where the probe misses curves that it has not seen.
+    fn aim(&self) -> Vec<Vec<f64>> {
+        let unseen: Vec<&Curve> = self.curves.iter().skip(1).step_by(2).collect();
+        let misses: Vec<(Vec<f64>, f64)> = unseen
+            .iter()
+            .map(|curve| (self.problem.places(&curve.point), self.miss(curve)))
+            .collect();
+        let mean = misses.iter().map(|(_, m)| m).sum::<f64>() / misses.len().max(1) as f64;
+        let first = spread_runs(&self.settings);
+        let wanted = self.settings.solves - first;
+        let candidates =
+            sample::points(&self.problem, first, CANDIDATES * wanted, self.settings.seed as u32);
+        let mut random = self.random(4);
+        // drawn without replacement, with chances in proportion to what is missed nearby
+        // (Efraimidis and Spirakis 2006, Information Processing Letters 97, 181)
+        let mut keyed: Vec<(f64, Vec<f64>)> = candidates
+            .into_iter()
+            .map(|point| {
+                let u: f64 = random.random();
+                let near = nearby(&misses, &self.problem.places(&point));
+                (-(1.0 - u).ln() / (near + LEAST_MISS * mean), point)
+            })
+            .collect();
+        keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
+        keyed.truncate(wanted);
+        keyed.into_iter().rev().map(|(_, point)| point).collect()
+    }
+
+    /// Root mean square by which the probe misses a curve, V.
+    fn miss(&self, curve: &Curve) -> f64 {
+        let mut sum = 0.0;
+        for (electrode, network) in self.networks.iter().enumerate() {
+            let spread = (network.shift, network.scale);
+            let points = self.data(electrode, &[curve], spread, false);
+            let misfit = Regression::new(&network.mlp, 0, &points, 0.0).misfit(&network.weights);
+            sum += misfit * network.scale * network.scale;
+        }
+        sum.sqrt()
     }
 
     /// The surrogate, where all networks have begun.
@@ -213,4 +313,25 @@ impl Training {
         let networks: [HalfNetwork; 2] = networks.try_into().ok()?;
         Some(CellSurrogate::new(self.problem.clone(), networks))
     }
+}
+
+/// Runs that are spread evenly.
+fn spread_runs(settings: &Settings) -> usize {
+    settings.solves.div_ceil(2)
+}
+
+/// Mean miss of the nearest neighbours of a place, the nearer the heavier.
+fn nearby(misses: &[(Vec<f64>, f64)], place: &[f64]) -> f64 {
+    let apart = |other: &[f64]| {
+        other.iter().zip(place).map(|(a, b)| (a - b).powi(2)).sum::<f64>().max(1e-12)
+    };
+    let mut near: Vec<(f64, f64)> = misses.iter().map(|(p, m)| (apart(p), *m)).collect();
+    let count = NEIGHBOURS.min(near.len());
+    if count == 0 {
+        return 0.0;
+    }
+    near.select_nth_unstable_by(count - 1, |a, b| a.0.total_cmp(&b.0));
+    near.truncate(count);
+    let weight: f64 = near.iter().map(|(d, _)| 1.0 / d).sum();
+    near.iter().map(|(d, m)| m / d).sum::<f64>() / weight
 }
