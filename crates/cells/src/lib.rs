@@ -13,5 +13,5 @@ mod training;
 
 pub use error::CellsError;
 pub use problem::{Axis, CellProblem, Quantity};
-pub use surrogate::CellSurrogate;
-pub use training::{Progress, Settings, Stage, Training};
+pub use surrogate::{Buffers, CellSurrogate};
+pub use training::{Array, Progress, Settings, Stage, Training};

@@ -1,5 +1,7 @@
 //! The trained surrogate of a cell.
 
+mod saved;
+
 use std::sync::Arc;
 
 use surrogate_jet::Workspace;

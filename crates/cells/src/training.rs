@@ -1,5 +1,7 @@
 //! Training in slices: solver runs, then one network after the other.
 
+mod saved;
+
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,6 +15,9 @@ use crate::problem::CellProblem;
 use crate::regression::{Points, Regression};
 use crate::sample::{self, Curve};
 use crate::surrogate::{CellSurrogate, halves};
+
+pub use saved::Array;
+pub(crate) use saved::{find, unsound};
 
 /// A probe has this part of the iterations.
 const PROBE: usize = 4;

@@ -45,7 +45,9 @@ impl Surrogate {
     ) -> Result<Curves, Failure> {
         match self {
             Self::Networks(networks) => networks.curves(problem, items, by, places),
-            Self::Cell(cell) => Ok(Curves::Cell(Box::new(cell.curves(problem, items, by, places)?))),
+            Self::Cell(cell) => {
+                Ok(Curves::Cell(Box::new(cell.curves(problem, items, by, places)?)))
+            }
         }
     }
 

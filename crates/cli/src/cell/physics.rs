@@ -101,9 +101,7 @@ pub fn cell_problem(problem: &Problem) -> Result<Option<CellProblem>, Failure> {
     let (cell, _) = cell(table).map_err(told)?;
     let model = model(table.model);
     let axis = |p: &surrogate_problem::model::Parameter| match axis(&p.name, model) {
-        Some(quantity) => {
-            Ok(Axis { quantity, lower: p.lower, upper: p.upper, log: p.logarithmic })
-        }
+        Some(quantity) => Ok(Axis { quantity, lower: p.lower, upper: p.upper, log: p.logarithmic }),
         None => Err(Failure::Internal(format!("a cell has no parameter {}", p.name))),
     };
     let axes = problem.parameters.iter().map(axis).collect::<Result<_, _>>()?;
@@ -215,7 +213,9 @@ fn under_way(cell: &Cell, model: Model, ranges: &[CellRange]) -> Result<(), Mist
     for (name, lower, upper) in ranges {
         match axis(name, model) {
             Some(AxisQuantity::CRate) => c_rate = *upper,
-            Some(AxisQuantity::Factor(parameter)) => multipliers = multipliers.with(parameter, *lower),
+            Some(AxisQuantity::Factor(parameter)) => {
+                multipliers = multipliers.with(parameter, *lower)
+            }
             None => {}
         }
     }

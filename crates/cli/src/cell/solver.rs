@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use surrogate_battery::solve::{
-    ElectrodeFields, Fields, Options, Resolution, Solution,
-};
+use surrogate_battery::solve::{ElectrodeFields, Fields, Options, Resolution, Solution};
 use surrogate_cells::{CellProblem, CellsError};
 use surrogate_problem::Problem;
 use surrogate_solve::FieldSolution;

@@ -24,9 +24,9 @@ use surrogate_run::{Hardware, Manifest};
 
 use super::check::summary;
 use crate::args::Train;
+use crate::cell::cell_problem;
 use crate::device::Device;
 use crate::failure::Failure;
-use crate::cell::cell_problem;
 use crate::interrupts;
 use crate::inverse;
 use crate::progress::{duration, parse_carbon, parse_duration, parse_energy};

@@ -37,14 +37,16 @@ pub fn settings(problem: &Problem) -> Result<Settings, Failure> {
     if let Some(solves) = problem.cell.as_ref().and_then(|cell| cell.solves) {
         settings.solves = solves;
     }
-    let help = "stages = [{ optimizer = \"ssbroyden\", iterations = 2000 }]: iterations of each network";
+    let help =
+        "stages = [{ optimizer = \"ssbroyden\", iterations = 2000 }]: iterations of each network";
     match problem.train.stages.as_slice() {
         [] => {}
         [only] if only.optimizer == Optimizer::SsBroyden && only.max_time_s.is_none() => {
             settings.iterations = only.iterations;
         }
         [_] => {
-            let message = "[train] stages: networks of a cell learn by ssbroyden, for some iterations";
+            let message =
+                "[train] stages: networks of a cell learn by ssbroyden, for some iterations";
             return Err(Failure::helped(message, help));
         }
         _ => return Err(Failure::helped("[train] stages: a cell has one", help)),
@@ -62,7 +64,6 @@ pub fn settings(problem: &Problem) -> Result<Settings, Failure> {
 /// The surrogate of a cell while it learns.
 pub struct CellTrainer<'a> {
     problem: &'a Problem,
-    settings: Settings,
     training: Training,
     truth: Truth,
 }
@@ -79,8 +80,8 @@ impl<'a> CellTrainer<'a> {
         meter: &Meter,
     ) -> Result<Self, Failure> {
         let truth = watched::truth(problem, meter);
-        let training = Training::new(cell, settings.clone())?;
-        Ok(Self { problem, settings, training, truth })
+        let training = Training::new(cell, settings)?;
+        Ok(Self { problem, training, truth })
     }
 
     /// What was learned.
@@ -88,31 +89,23 @@ impl<'a> CellTrainer<'a> {
         self.training.surrogate()
     }
 
-    /// Runs and iterations that come before a stage, and its place in the plan.
-    fn before(&self, stage: Stage) -> (usize, usize) {
-        let (solves, iterations) = (self.settings.solves, self.settings.iterations);
-        match stage {
-            Stage::Solve => (0, 0),
-            Stage::Negative => (solves, 1),
-            Stage::Positive => (solves + iterations, 2),
-            Stage::Done => (solves + 2 * iterations, 2),
-        }
-    }
-
     fn event(&self, progress: &Progress) -> Event {
-        let (before, stage_index) = self.before(progress.stage);
-        let done = if progress.stage == Stage::Done { 0 } else { progress.done };
+        let plan = self.training.plan();
+        let earlier = plan.iter().take_while(|(stage, _)| *stage < progress.stage);
+        let before: usize = earlier.clone().map(|(_, most)| most).sum();
+        let stage_index = earlier.count().min(plan.len() - 1);
         Event {
             component: 0,
             fields: vec!["voltage".to_string()],
             stage: match progress.stage {
-                Stage::Solve => "solve",
+                Stage::Spread | Stage::Aimed => "solve",
+                Stage::Probe => "probe",
                 Stage::Negative => "negative",
                 Stage::Positive | Stage::Done => "positive",
             },
             stage_index,
-            iteration: before + done,
-            total: before + done,
+            iteration: before + progress.done,
+            total: before + progress.done,
             loss: progress.misfit_v.map_or(f64::NAN, |v| v * v),
             held_out: None,
             rows: Vec::new(),
@@ -131,7 +124,8 @@ impl Trainer for CellTrainer<'_> {
             if watch(&self.event(&progress)) == Control::Stop || done {
                 return Ok(done);
             }
-            let amount = if progress.stage == Stage::Solve { RUNS } else { ITERATIONS };
+            let solving = matches!(progress.stage, Stage::Spread | Stage::Aimed);
+            let amount = if solving { RUNS } else { ITERATIONS };
             self.training.slice(amount)?;
         }
     }
@@ -150,8 +144,7 @@ impl Trainer for CellTrainer<'_> {
     }
 
     fn plan(&self) -> (Vec<usize>, usize) {
-        let Settings { solves, iterations, .. } = self.settings;
-        (vec![solves, iterations, iterations], 1)
+        (self.training.plan().into_iter().map(|(_, most)| most).collect(), 1)
     }
 
     fn weights(&self) -> usize {

@@ -17,8 +17,8 @@ use crate::trained;
 ///
 /// # Errors
 /// If the run cannot be read.
-pub fn with_found(run: &RunDirectory, outcome: &Outcome) -> Result<Option<Problem>, Failure> {
-    match &outcome.surrogate {
+pub fn with_found(run: &RunDirectory, surrogate: &Surrogate) -> Result<Option<Problem>, Failure> {
+    match surrogate {
         Surrogate::Networks(networks) if !networks.model.form.unknowns.is_empty() => {
             let mut problem = trained::load_run(run)?.problem;
             networks.put_unknowns(&mut problem);
@@ -35,10 +35,11 @@ pub fn with_found(run: &RunDirectory, outcome: &Outcome) -> Result<Option<Proble
 pub fn account(
     terminal: &Terminal,
     problem: &Problem,
+    surrogate: &mut Surrogate,
     outcome: &mut Outcome,
     run: &RunDirectory,
 ) -> Result<(), Failure> {
-    let misfits = inverse::misfits(problem, &mut outcome.surrogate)?;
+    let misfits = inverse::misfits(problem, surrogate)?;
     outcome.doubts.extend(misfits.iter().filter(|m| m.is_too_large()).map(doubt));
     let errors = inverse::standard_errors(problem, &misfits);
     let mut found = serde_json::Map::new();

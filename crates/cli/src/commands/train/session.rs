@@ -49,8 +49,8 @@ pub struct Outcome {
     pub held_out: Vec<f64>,
     /// Of all parts.
     pub iterations: usize,
-    /// What was trained, at its best.
-    pub surrogate: Surrogate,
+    /// What was trained, at its best; nothing where training had not come so far.
+    pub surrogate: Option<Surrogate>,
     /// Fields that no reference covers.
     pub unchecked: Vec<String>,
     /// Why what an inverse problem found should not be relied on.
@@ -75,10 +75,15 @@ struct Ended {
 }
 
 impl Ended {
-    fn outcome(self, problem: &Problem, surrogate: Surrogate) -> Outcome {
+    /// A run that learned nothing to predict with is interrupted, whatever stopped it.
+    fn outcome(self, problem: &Problem, surrogate: Option<Surrogate>) -> Outcome {
+        let (status, reason) = match surrogate {
+            Some(_) => (self.status, self.reason),
+            None => (Status::Interrupted, format!("{}, nothing to predict with yet", self.reason)),
+        };
         Outcome {
-            status: self.status,
-            reason: self.reason,
+            status,
+            reason,
             held_out: self.held_out,
             iterations: self.iterations,
             surrogate,
@@ -177,19 +182,10 @@ impl<'a> Session<'a> {
             Prepared::Cell(cell, settings) => {
                 let mut trainer = CellTrainer::new(problem, *cell, settings, &self.meter)?;
                 let ended = self.follow(&mut trainer, limits)?;
-                let surrogate = trainer.surrogate().ok_or_else(|| self.nothing_learned())?;
-                let surrogate = Surrogate::Cell(Box::new(CellNetworks::new(surrogate)));
-                Ok(ended.outcome(problem, surrogate))
+                let learned = trainer.surrogate().map(CellNetworks::new);
+                Ok(ended.outcome(problem, learned.map(|cell| Surrogate::Cell(Box::new(cell)))))
             }
         }
-    }
-
-    /// Training ended before there was anything to predict with.
-    fn nothing_learned(&self) -> Failure {
-        Failure::helped(
-            "training was stopped before both networks had begun: there is nothing to predict with yet",
-            format!("surrogate train --resume {}", self.run.path().display()),
-        )
     }
 
     fn train_networks(
@@ -215,15 +211,11 @@ impl<'a> Session<'a> {
         let weights = trainer.best();
         drop(trainer);
         networks.weights = weights;
-        Ok(ended.outcome(problem, Surrogate::Networks(networks)))
+        Ok(ended.outcome(problem, Some(Surrogate::Networks(networks))))
     }
 
     /// Trains in slices from the last checkpoint, or from the start.
-    fn follow(
-        &mut self,
-        trainer: &mut dyn Trainer,
-        limits: &Limits,
-    ) -> Result<Ended, Failure> {
+    fn follow(&mut self, trainer: &mut dyn Trainer, limits: &Limits) -> Result<Ended, Failure> {
         if let Some(saved) = self.saved.take() {
             check_fields(&saved, &self.fields)?;
             trainer.restore(&saved.blobs)?;
