@@ -108,6 +108,27 @@ fn places<S: Scalar>(problem: &CellProblem, point: &[f64], factors: &[S; PARAMET
 }
 
 impl HalfNetwork {
+    /// As named arrays.
+    pub(crate) fn arrays(&self, name: &str) -> Vec<(String, Vec<f64>)> {
+        let width = self.mlp.hidden[0] as f64;
+        vec![
+            (format!("{name} weights"), self.weights.clone()),
+            (format!("{name} form"), vec![width, self.shift, self.scale]),
+        ]
+    }
+
+    /// From named arrays.
+    pub(crate) fn read(axes: usize, name: &str, arrays: &[(String, Vec<f64>)]) -> Option<Self> {
+        let find = |what: &str| {
+            let name = format!("{name} {what}");
+            arrays.iter().find(|(n, _)| *n == name).map(|(_, values)| values)
+        };
+        let [width, shift, scale] = *find("form")?.as_slice() else { return None };
+        let mlp = mlp(axes, width as usize);
+        let weights = find("weights").filter(|w| w.len() == mlp.n_weights())?.clone();
+        Some(Self { mlp, weights, shift, scale })
+    }
+
     /// Potentials at times in s, V, into `out`.
     pub(crate) fn values(
         &self,

@@ -91,3 +91,52 @@ fn entry(solution: &Solution, k: usize, end: f64) -> Entry {
         by,
     }
 }
+
+/// Mechanisms by their number in saved curves.
+const MECHANISMS: [Mechanism; 3] =
+    [Mechanism::NegativeElectrode, Mechanism::PositiveElectrode, Mechanism::Electrolyte];
+
+impl Curve {
+    /// Appends the curve to a list of numbers.
+    pub(crate) fn write(&self, out: &mut Vec<f64>) {
+        out.extend(&self.point);
+        let mechanism = MECHANISMS.iter().position(|m| Some(*m) == self.mechanism);
+        let by = self.entries.first().map_or(0, |entry| entry.by.len());
+        out.extend([
+            self.end,
+            mechanism.map_or(-1.0, |m| m as f64),
+            self.entries.len() as f64,
+            by as f64,
+        ]);
+        for entry in &self.entries {
+            out.push(entry.time);
+            out.extend(entry.potentials.iter().chain(&entry.slopes));
+            out.extend(entry.by.as_flattened());
+        }
+    }
+}
+
+/// Curves from a list of numbers.
+pub(crate) fn read(mut list: &[f64], axes: usize) -> Option<Vec<Curve>> {
+    let mut curves = vec![];
+    while !list.is_empty() {
+        let (point, rest) = list.split_at_checked(axes)?;
+        let ([end, mechanism, entries, by], rest) = rest.split_first_chunk::<4>()?;
+        let per = 5 + 2 * *by as usize;
+        let (entries, rest) = rest.split_at_checked((*entries as usize).checked_mul(per)?)?;
+        let entry = |e: &[f64]| Entry {
+            time: e[0],
+            potentials: [e[1], e[2]],
+            slopes: [e[3], e[4]],
+            by: e[5..].as_chunks::<2>().0.to_vec(),
+        };
+        curves.push(Curve {
+            point: point.to_vec(),
+            end: *end,
+            mechanism: MECHANISMS.get(*mechanism as usize).copied().filter(|_| *mechanism >= 0.0),
+            entries: entries.chunks(per).map(entry).collect(),
+        });
+        list = rest;
+    }
+    Some(curves)
+}

@@ -1,15 +1,15 @@
 //! The trained surrogate of a cell.
 
-mod saved;
-
 use std::sync::Arc;
 
 use surrogate_jet::Workspace;
 
+use crate::CellsError;
 use crate::half::Half;
 use crate::network::HalfNetwork;
 use crate::particle::Excess;
 use crate::problem::CellProblem;
+use crate::training::Array;
 
 /// Times at which the end of a curve is looked for at first.
 const SEARCH: usize = 96;
@@ -40,6 +40,26 @@ pub(crate) fn halves(problem: &CellProblem) -> [Half; 2] {
 impl CellSurrogate {
     pub(crate) fn new(problem: CellProblem, networks: [HalfNetwork; 2]) -> Self {
         Self { halves: halves(&problem), problem, networks }
+    }
+
+    /// Its weights, as named arrays.
+    pub fn arrays(&self) -> Vec<Array> {
+        let [n, p] = &self.networks;
+        [n.arrays("negative"), p.arrays("positive")].concat()
+    }
+
+    /// The surrogate of a problem from its weights.
+    ///
+    /// # Errors
+    /// [`CellsError::State`] where they are not those of such a surrogate.
+    pub fn from_arrays(problem: CellProblem, arrays: &[Array]) -> Result<Self, CellsError> {
+        let axes = problem.axes.len();
+        let read = |name: &str| {
+            HalfNetwork::read(axes, name, arrays)
+                .ok_or_else(|| CellsError::State { name: format!("{name} weights") })
+        };
+        let networks = [read("negative")?, read("positive")?];
+        Ok(Self::new(problem, networks))
     }
 
     /// What it is a surrogate of.

@@ -1,7 +1,5 @@
 //! Training in slices: solver runs, then one network after the other.
 
-mod saved;
-
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,9 +14,8 @@ use crate::regression::{Points, Regression};
 use crate::sample::{self, Curve};
 use crate::surrogate::{CellSurrogate, halves};
 
-pub use saved::Array;
-pub(crate) use saved::{find, unsound};
-
+/// Most solver runs that come with derivatives by default.
+const FEW: usize = 600;
 /// A probe has this part of the iterations.
 const PROBE: usize = 4;
 /// Candidates for each aimed run.
@@ -47,6 +44,22 @@ pub struct Settings {
     pub seed: u64,
 }
 
+impl Settings {
+    /// What served best for a number of solver runs: few runs come with derivatives.
+    pub fn for_solves(solves: usize, seed: u64) -> Self {
+        let few = solves <= FEW;
+        Self {
+            solves,
+            sensitivities: few,
+            times: if few { 64 } else { 32 },
+            width: 32,
+            iterations: if few { 1200 } else { 2000 },
+            decay: 1e-8,
+            seed,
+        }
+    }
+}
+
 /// What a slice of training works on, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -63,6 +76,32 @@ pub enum Stage {
     /// Nothing is left.
     Done,
 }
+
+impl Stage {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Spread, Self::Probe, Self::Aimed, Self::Negative, Self::Positive, Self::Done];
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Spread => "solver runs over the box",
+            Self::Probe => "probe",
+            Self::Aimed => "solver runs where it is difficult",
+            Self::Negative => "negative electrode",
+            Self::Positive => "positive electrode",
+            Self::Done => "done",
+        }
+    }
+
+    /// Whether it runs the solver.
+    pub fn solves(self) -> bool {
+        matches!(self, Self::Spread | Self::Aimed)
+    }
+}
+
+/// A named list of numbers.
+pub type Array = (String, Vec<f64>);
 
 /// Where training stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,7 +123,9 @@ pub struct Training {
     halves: [Half; 2],
     stage: Stage,
     curves: Vec<Curve>,
-    failures: Vec<String>,
+    failures: usize,
+    /// What the solver said when it failed first since the start of this process.
+    first_failure: Option<String>,
     /// Points of the stage in hand that are still to be solved, last first.
     ahead: Vec<Vec<f64>>,
     /// Networks of the stage in hand that are done.
@@ -118,7 +159,8 @@ impl Training {
             settings,
             stage: Stage::Spread,
             curves: vec![],
-            failures: vec![],
+            failures: 0,
+            first_failure: None,
             ahead,
             networks: vec![],
             current: None,
@@ -143,6 +185,19 @@ impl Training {
         let misfit_v =
             self.current.as_ref().map(|w| w.network.scale * w.optimizer.value().max(0.0).sqrt());
         Progress { stage, done, of, misfit_v }
+    }
+
+    /// Most runs or iterations of each stage but the last, in order.
+    pub fn plan(&self) -> Vec<(Stage, usize)> {
+        let (runs, iterations) = (spread_runs(&self.settings), self.settings.iterations);
+        let aimed = self.settings.solves - runs;
+        let most = [runs, 2 * (iterations / PROBE), aimed, iterations, iterations];
+        Stage::ALL.into_iter().zip(most).collect()
+    }
+
+    /// Weights of both networks together.
+    pub fn weights(&self) -> usize {
+        2 * network::mlp(self.problem.axes.len(), self.settings.width).n_weights()
     }
 
     /// Does some work: at most `amount` runs or iterations.
@@ -173,15 +228,18 @@ impl Training {
         for result in sample::solve(&self.problem, &points, self.settings.sensitivities) {
             match result {
                 Ok(curve) => self.curves.push(curve),
-                Err(message) => self.failures.push(message),
+                Err(message) => {
+                    self.failures += 1;
+                    self.first_failure.get_or_insert(message);
+                }
             }
         }
         if !self.ahead.is_empty() {
             return Ok(());
         }
-        let (failed, solved) = (self.failures.len(), self.curves.len());
+        let (failed, solved) = (self.failures, self.curves.len());
         if failed > solved {
-            let first = self.failures[0].clone();
+            let first = self.first_failure.clone().unwrap_or_default();
             return Err(CellsError::Unsolvable { failed, asked: failed + solved, first });
         }
         self.stage = if self.stage == Stage::Spread { Stage::Probe } else { Stage::Negative };
@@ -309,6 +367,69 @@ impl Training {
             sum += misfit * network.scale * network.scale;
         }
         sum.sqrt()
+    }
+
+    /// Runs of the solver so far, and how many of them failed.
+    pub fn runs(&self) -> (usize, usize) {
+        (self.curves.len() + self.failures, self.failures)
+    }
+
+    /// Everything needed to go on to the same bits, as named arrays.
+    pub fn state(&self) -> Vec<Array> {
+        let mut curves = vec![];
+        self.curves.iter().for_each(|curve| curve.write(&mut curves));
+        let mut out = vec![
+            ("stage".to_string(), vec![f64::from(self.stage as u8), self.failures as f64]),
+            ("curves".to_string(), curves),
+            ("ahead".to_string(), self.ahead.concat()),
+        ];
+        for (k, network) in self.networks.iter().enumerate() {
+            out.extend(network.arrays(&format!("network {k}")));
+        }
+        if let Some(work) = &self.current {
+            out.extend(work.network.arrays("current"));
+            out.push(("iterations".to_string(), vec![work.iterations as f64]));
+            let optimizer = work.optimizer.state().into_iter();
+            out.extend(optimizer.map(|(name, values)| (format!("optimizer {name}"), values)));
+        }
+        out
+    }
+
+    /// Takes up a training that was saved, with the problem and settings it had.
+    ///
+    /// # Errors
+    /// [`CellsError::State`] where an array is missing or makes no sense.
+    pub fn restore(
+        problem: CellProblem,
+        settings: Settings,
+        state: &[Array],
+    ) -> Result<Self, CellsError> {
+        let wrong = |name: &str| CellsError::State { name: name.to_string() };
+        let find = |name: &str| state.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice());
+        let get = |name: &str| find(name).ok_or_else(|| wrong(name));
+        let mut training = Self::new(problem, settings)?;
+        let [stage, failures] = *get("stage")? else { return Err(wrong("stage")) };
+        let known = Stage::ALL.into_iter().find(|s| f64::from(*s as u8) == stage);
+        training.stage = known.ok_or_else(|| wrong("stage"))?;
+        training.failures = failures as usize;
+        let axes = training.problem.axes.len();
+        training.curves = sample::read(get("curves")?, axes).ok_or_else(|| wrong("curves"))?;
+        training.ahead = get("ahead")?.chunks(axes.max(1)).map(<[f64]>::to_vec).collect();
+        training.networks =
+            (0..2).map_while(|k| HalfNetwork::read(axes, &format!("network {k}"), state)).collect();
+        if let Some([iterations]) = find("iterations") {
+            let mut work = training.begin();
+            work.network =
+                HalfNetwork::read(axes, "current", state).ok_or_else(|| wrong("current"))?;
+            work.iterations = *iterations as usize;
+            let named = |(name, values): &Array| {
+                Some((name.strip_prefix("optimizer ")?.to_string(), values.clone()))
+            };
+            let saved: Vec<Array> = state.iter().filter_map(named).collect();
+            work.optimizer.restore(&saved).map_err(|name| wrong(&name))?;
+            training.current = Some(work);
+        }
+        Ok(training)
     }
 
     /// The surrogate, where all networks have begun.

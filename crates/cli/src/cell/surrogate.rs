@@ -23,7 +23,7 @@ impl CellNetworks {
 
     /// Named arrays that [`Self::restore`] reads.
     pub fn state(&self) -> Vec<(String, Vec<f64>)> {
-        self.surrogate.state()
+        self.surrogate.arrays()
     }
 
     /// From the named arrays of a checkpoint.
@@ -31,7 +31,7 @@ impl CellNetworks {
     /// # Errors
     /// Arrays of another surrogate.
     pub fn restore(cell: CellProblem, state: &[(String, Vec<f64>)]) -> Result<Self, Failure> {
-        Ok(Self::new(CellSurrogate::restore(cell, state)?))
+        Ok(Self::new(CellSurrogate::from_arrays(cell, state)?))
     }
 
     /// Whether it gives an output or a field.

@@ -25,18 +25,8 @@ const SOLVES: usize = 1000;
 /// # Errors
 /// A table `[train]` that means nothing for a cell.
 pub fn settings(problem: &Problem) -> Result<Settings, Failure> {
-    let mut settings = Settings {
-        solves: SOLVES,
-        sensitivities: true,
-        times: 24,
-        width: 24,
-        iterations: 2000,
-        decay: 0.0,
-        seed: problem.train.seed,
-    };
-    if let Some(solves) = problem.cell.as_ref().and_then(|cell| cell.solves) {
-        settings.solves = solves;
-    }
+    let solves = problem.cell.as_ref().and_then(|cell| cell.solves).unwrap_or(SOLVES);
+    let mut settings = Settings::for_solves(solves, problem.train.seed);
     let help =
         "stages = [{ optimizer = \"ssbroyden\", iterations = 2000 }]: iterations of each network";
     match problem.train.stages.as_slice() {
@@ -64,6 +54,8 @@ pub fn settings(problem: &Problem) -> Result<Settings, Failure> {
 /// The surrogate of a cell while it learns.
 pub struct CellTrainer<'a> {
     problem: &'a Problem,
+    cell: CellProblem,
+    settings: Settings,
     training: Training,
     truth: Truth,
 }
@@ -80,8 +72,8 @@ impl<'a> CellTrainer<'a> {
         meter: &Meter,
     ) -> Result<Self, Failure> {
         let truth = watched::truth(problem, meter);
-        let training = Training::new(cell, settings)?;
-        Ok(Self { problem, training, truth })
+        let training = Training::new(cell.clone(), settings.clone())?;
+        Ok(Self { problem, cell, settings, training, truth })
     }
 
     /// What was learned.
@@ -124,8 +116,7 @@ impl Trainer for CellTrainer<'_> {
             if watch(&self.event(&progress)) == Control::Stop || done {
                 return Ok(done);
             }
-            let solving = matches!(progress.stage, Stage::Spread | Stage::Aimed);
-            let amount = if solving { RUNS } else { ITERATIONS };
+            let amount = if progress.stage.solves() { RUNS } else { ITERATIONS };
             self.training.slice(amount)?;
         }
     }
@@ -135,7 +126,8 @@ impl Trainer for CellTrainer<'_> {
     }
 
     fn restore(&mut self, state: &Arrays) -> Result<(), Failure> {
-        Ok(self.training.restore(state)?)
+        self.training = Training::restore(self.cell.clone(), self.settings.clone(), state)?;
+        Ok(())
     }
 
     fn iterations(&self) -> usize {
