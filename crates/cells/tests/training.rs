@@ -3,7 +3,9 @@
 
 use surrogate_battery::cell::sets::chen2020;
 use surrogate_battery::solve::{Model, Parameter};
-use surrogate_cells::{Axis, CellProblem, CellSurrogate, CellsError, Quantity, Settings, Stage, Training};
+use surrogate_cells::{
+    Axis, CellProblem, CellSurrogate, CellsError, Quantity, Settings, Stage, Training,
+};
 
 fn problem(model: Model) -> CellProblem {
     let axis = |quantity, lower, upper| Axis { quantity, lower, upper, log: true };

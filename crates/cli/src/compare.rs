@@ -1,15 +1,16 @@
 //! Errors of a surrogate against the reference of its problem.
 
+use rayon::prelude::*;
 use surrogate_engine::{Model, Region};
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Place, ReferenceKind, Unit};
-use surrogate_solve::SolveError;
+use surrogate_solve::{Solution, SolveError};
 use surrogate_symbolic::{Node, SymbolId};
 
 use crate::failure::Failure;
 use crate::grid::Item;
 use crate::places::time_coordinate;
-use crate::reference::Reference;
+use crate::reference::{Reference, ReferenceError};
 use crate::surrogate::{Surrogate, Values};
 
 /// A reference whose squared deviation from its mean is below this fraction of its square is
@@ -186,21 +187,16 @@ fn solved(
 ) -> Result<Truth, Failure> {
     let parameters = parameter_points(problem, n, seed);
     let mut targets = solver_targets(problem);
-    for (group, point) in parameters.iter().enumerate() {
+    let solve = |point: &Vec<f64>| -> Result<(Vec<f64>, Solution), ReferenceError> {
         let times = comparison_times(problem, solver.end(point)?);
         let solution = solver.solve(point, &times)?;
-        let before_end = problem.points_before_end(&solution.outputs, times.len());
-        if before_end == 0 && !times.is_empty() {
-            continue;
-        }
-        let times = &times[..before_end];
-        for (k, target) in targets.iter_mut().enumerate() {
-            if target.output {
-                add_curve(problem, target, group, point, times, &solution.outputs[k]);
-            } else {
-                let f = k - problem.outputs.len();
-                add_profiles(problem, target, f, group, point, times, &solution.fields[f]);
-            }
+        Ok((times, solution))
+    };
+    for (batch, points) in parameters.chunks(solver.at_once()).enumerate() {
+        let solved: Vec<_> = points.par_iter().map(solve).collect::<Result<_, _>>()?;
+        for (k, (point, (times, solution))) in points.iter().zip(&solved).enumerate() {
+            let group = batch * solver.at_once() + k;
+            add_solution(problem, &mut targets, group, point, times, solution);
         }
     }
     let times = comparison_times(problem, solver.end(&parameters[0])?);
@@ -216,6 +212,30 @@ fn solved(
     let note = solver.note().map_or(String::new(), |note| format!("; {note}"));
     let how = format!("{} ({kind}){note}", solver.how());
     Ok(Truth { kind: "solver", how, parameters, targets, own_error })
+}
+
+/// Adds a solution to all targets, up to the end of the experiment.
+fn add_solution(
+    problem: &Problem,
+    targets: &mut [Target],
+    group: usize,
+    point: &[f64],
+    times: &[f64],
+    solution: &Solution,
+) {
+    let before_end = problem.points_before_end(&solution.outputs, times.len());
+    if before_end == 0 && !times.is_empty() {
+        return;
+    }
+    let times = &times[..before_end];
+    for (k, target) in targets.iter_mut().enumerate() {
+        if target.output {
+            add_curve(problem, target, group, point, times, &solution.outputs[k]);
+        } else {
+            let f = k - problem.outputs.len();
+            add_profiles(problem, target, f, group, point, times, &solution.fields[f]);
+        }
+    }
 }
 
 fn solver_targets(problem: &Problem) -> Vec<Target> {

@@ -79,6 +79,14 @@ impl Reference {
         })
     }
 
+    /// Solutions that are worked out at the same time.
+    pub fn at_once(&self) -> usize {
+        match self {
+            Self::Lines(_) => 1,
+            Self::Cell(_) => 64,
+        }
+    }
+
     /// Outputs that a solution leaves empty, with the reason.
     pub fn missing_outputs(&self) -> Vec<(usize, &str)> {
         match self {

@@ -36,11 +36,12 @@ impl CellNetworks {
 
     /// Whether it gives an output or a field.
     pub fn gives(&self, problem: &Problem, item: Item) -> bool {
-        let name = match item {
-            Item::Output(o) => &problem.outputs[o].name,
-            Item::Field(f) => &problem.fields[f].name,
-        };
-        physics::field(name) == Some(Quantity::Voltage)
+        physics::field(item.name(problem)) == Some(Quantity::Voltage)
+    }
+
+    /// Time in s at which the discharge ends at a parameter point.
+    pub fn end_time_s(&self, point: &[f64]) -> f64 {
+        self.surrogate.end_time_s(point, &mut self.surrogate.buffers())
     }
 
     fn check(&self, problem: &Problem, items: &[Item]) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use surrogate_engine::Model;
 
-use super::calibrate;
+use super::{calibrate, train};
 use crate::args::Check;
 use crate::cell::{Checked, check_bpx};
 use crate::failure::Failure;
@@ -59,6 +59,7 @@ fn check(path: &Path, arguments: &Check) -> Result<Checked, Failure> {
     calibrate::plan::check(&problem)?;
     let mut warnings = problem.warnings.clone();
     let understood = if problem.cell.is_some() {
+        train::prepare(&problem)?;
         problem.summary()
     } else {
         let model = Model::new(&problem)?;

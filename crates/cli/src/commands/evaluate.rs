@@ -7,10 +7,12 @@ use surrogate_problem::Problem;
 use super::payback::curve_words;
 use super::train::errors_json;
 use crate::args::Evaluate;
+use crate::cell::Ends;
 use crate::compare;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
+use crate::surrogate::Surrogate;
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 
@@ -59,6 +61,8 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
             u = t.unit.text
         ));
     }
+    let ends = ends(&trained, &truth, &found)?;
+    ends.iter().for_each(|ends| terminal.say(ends.words()));
     terminal.say(format!("reference: {} ({})", truth.kind, truth.how));
     say_cost(&trained, truth.parameters.len(), meter, &electricity, terminal)?;
     let own: Map<String, Value> = truth
@@ -79,10 +83,25 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
         "errors": if truth.targets.iter().any(|t| t.output) { pick(true) } else { pick(false) },
         "fields": pick(false),
         "worst": worst(&trained.problem, &truth, &found),
+        "discharge": ends.map(|ends| ends.json()),
         "points": truth.parameters.len(),
         "reference": { "kind": truth.kind, "how": truth.how, "own_error": own },
     }));
     Ok(0)
+}
+
+/// How the curves of a cell end, and what they are before it.
+fn ends(
+    trained: &Trained,
+    truth: &compare::Truth,
+    found: &[compare::Errors],
+) -> Result<Option<Ends>, Failure> {
+    match (&trained.surrogate, truth.targets.iter().zip(found).find(|(t, _)| t.output)) {
+        (Surrogate::Cell(cell), Some(voltage)) => {
+            Ends::new(&trained.problem, cell, &truth.parameters, voltage)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The parameter point with the largest error of the first output.

@@ -7,7 +7,7 @@ use crate::args::Predict;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
-use crate::grid::{Grid, Quantities};
+use crate::grid::{Grid, Item, Quantities};
 use crate::places::{columns_of, outside};
 use crate::terminal::Terminal;
 use crate::trained::Trained;
@@ -23,8 +23,16 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let all = vec![true; trained.problem.outputs.len()];
     let mut quantities = Quantities::of(&trained.problem, &grid, all);
     let (problem, surrogate) = (&trained.problem, &trained.surrogate);
-    quantities.items.retain(|item| surrogate.gives(problem, *item));
-    quantities.needed(&trained.problem)?;
+    let asked = std::mem::take(&mut quantities.items);
+    let (given, missing): (Vec<Item>, Vec<Item>) =
+        asked.into_iter().partition(|item| surrogate.gives(problem, *item));
+    quantities.items = given;
+    quantities.needed(problem)?;
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|item| item.name(problem)).collect();
+        let names = names.join(", ");
+        terminal.warn(format!("left out: this surrogate gives no {names}; surrogate solve does"));
+    }
     let coordinates = 0..trained.problem.coordinates.len();
     let places: Vec<Vec<f64>> = coordinates.map(|k| grid.column(k).to_vec()).collect();
     let mut curves = trained.curves(&quantities.items, &[], &places)?;

@@ -36,7 +36,8 @@ use crate::trained::{self, Loaded};
 use accounts::Accounts;
 pub use closing::errors_json;
 use opening::Resumed;
-use session::{Prepared, Session};
+pub use session::Prepared;
+use session::Session;
 
 /// Seed of the parameter points of comparisons.
 const CHECK_SEED: u64 = 20_261_121;
@@ -166,9 +167,13 @@ fn threads(arguments: &Train, before: Option<&Manifest>) -> Result<(), Failure> 
 }
 
 /// What is to be trained; what is wrong with it shows here.
-fn prepare(problem: &Problem) -> Result<Prepared, Failure> {
+///
+/// # Errors
+/// A problem that cannot be trained.
+pub fn prepare(problem: &Problem) -> Result<Prepared, Failure> {
     if let Some(cell) = cell_problem(problem)? {
-        return Ok(Prepared::Cell(Box::new(cell), cells::settings(problem)?));
+        let settings = cells::settings(problem, &cell)?;
+        return Ok(Prepared::Cell(Box::new(cell), settings));
     }
     let model = Model::new(problem)?;
     refuse_too_large(problem, &model)?;

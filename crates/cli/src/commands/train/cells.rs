@@ -1,6 +1,8 @@
 //! Training of the surrogate of a cell: runs of its solver, then networks.
 
-use surrogate_cells::{CellProblem, CellSurrogate, Progress, Settings, Stage, Training};
+use surrogate_cells::{
+    CellProblem, CellSurrogate, CellsError, Progress, Settings, Stage, Training,
+};
 use surrogate_engine::{Control, Ending, Event};
 use surrogate_meter::Meter;
 use surrogate_problem::Problem;
@@ -23,8 +25,8 @@ const SOLVES: usize = 1000;
 /// How a problem is trained.
 ///
 /// # Errors
-/// A table `[train]` that means nothing for a cell.
-pub fn settings(problem: &Problem) -> Result<Settings, Failure> {
+/// Tables `[train]` and `[data]` that mean nothing for a cell.
+pub fn settings(problem: &Problem, cell: &CellProblem) -> Result<Settings, Failure> {
     let solves = problem.cell.as_ref().and_then(|cell| cell.solves).unwrap_or(SOLVES);
     let mut settings = Settings::for_solves(solves, problem.train.seed);
     let help =
@@ -48,6 +50,13 @@ pub fn settings(problem: &Problem) -> Result<Settings, Failure> {
             "stages, seed and max_time are known",
         ));
     }
+    Training::new(cell.clone(), settings.clone()).map_err(|error| match error {
+        CellsError::TooFewSolves { .. } => Failure::helped(
+            format!("[data] solves: {error}"),
+            "leave it out, and training takes as many as it wants",
+        ),
+        other => other.into(),
+    })?;
     Ok(settings)
 }
 
