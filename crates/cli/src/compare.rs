@@ -10,7 +10,7 @@ use surrogate_symbolic::{Node, SymbolId};
 use crate::failure::Failure;
 use crate::grid::Item;
 use crate::places::time_coordinate;
-use crate::reference::{Reference, ReferenceError};
+use crate::reference::{Reference, ToEnd};
 use crate::surrogate::{Surrogate, Values};
 
 /// A reference whose squared deviation from its mean is below this fraction of its square is
@@ -70,6 +70,8 @@ pub struct Truth {
     pub targets: Vec<Target>,
     /// Error of the reference itself by target name, SI, where it is known.
     pub own_error: Vec<(String, f64)>,
+    /// Ends of the experiment by parameter point, SI; empty where they are not known.
+    pub ends: Vec<f64>,
 }
 
 impl Truth {
@@ -175,6 +177,7 @@ pub fn nothing(reason: &str) -> Truth {
         parameters: Vec::new(),
         targets: Vec::new(),
         own_error: Vec::new(),
+        ends: Vec::new(),
     }
 }
 
@@ -187,21 +190,20 @@ fn solved(
 ) -> Result<Truth, Failure> {
     let parameters = parameter_points(problem, n, seed);
     let mut targets = solver_targets(problem);
-    let solve = |point: &Vec<f64>| -> Result<(Vec<f64>, Solution), ReferenceError> {
-        let times = comparison_times(problem, solver.end(point)?);
-        let solution = solver.solve(point, &times)?;
-        Ok((times, solution))
-    };
+    let times = |end| comparison_times(problem, end);
+    let solve = |point: &Vec<f64>| solver.solve_to_end(point, &times);
+    let mut ends = Vec::new();
     for (batch, points) in parameters.chunks(solver.at_once()).enumerate() {
-        let solved: Vec<_> = points.par_iter().map(solve).collect::<Result<_, _>>()?;
-        for (k, (point, (times, solution))) in points.iter().zip(&solved).enumerate() {
+        let solved: Vec<ToEnd> = points.par_iter().map(solve).collect::<Result<_, _>>()?;
+        for (k, (point, run)) in points.iter().zip(&solved).enumerate() {
             let group = batch * solver.at_once() + k;
-            add_solution(problem, &mut targets, group, point, times, solution);
+            add_solution(problem, &mut targets, group, point, &run.times, &run.solution);
+            ends.extend(run.end);
         }
     }
-    let times = comparison_times(problem, solver.end(&parameters[0])?);
-    let first = solver.solve(&parameters[0], &times)?;
-    let before_end = problem.points_before_end(&first.outputs, times.len());
+    let first = solve(&parameters[0])?;
+    let times = first.times;
+    let before_end = problem.points_before_end(&first.solution.outputs, times.len());
     let estimate = solver.estimate_error(&parameters[0], &times[..before_end])?;
     let names =
         problem.outputs.iter().map(|o| &o.name).chain(problem.fields.iter().map(|f| &f.name));
@@ -211,7 +213,7 @@ fn solved(
     let kind = if fine { "finer than the default" } else { "default" };
     let note = solver.note().map_or(String::new(), |note| format!("; {note}"));
     let how = format!("{} ({kind}){note}", solver.how());
-    Ok(Truth { kind: "solver", how, parameters, targets, own_error })
+    Ok(Truth { kind: "solver", how, parameters, targets, own_error, ends })
 }
 
 /// Adds a solution to all targets, up to the end of the experiment.
@@ -367,7 +369,7 @@ fn exact(
         targets.push(target);
     }
     let how = "exact expressions of the problem file".to_string();
-    Ok(Truth { kind: "exact", how, parameters, targets, own_error: Vec::new() })
+    Ok(Truth { kind: "exact", how, parameters, targets, own_error: Vec::new(), ends: Vec::new() })
 }
 
 /// Tables of values by place, as targets.
@@ -405,7 +407,14 @@ pub fn from_files(problem: &Problem, tables: &[surrogate_problem::model::Measure
     }
     let files: Vec<&str> = tables.iter().map(|t| t.file.as_str()).collect();
     let how = format!("file {}", files.join(", "));
-    Truth { kind: "file", how, parameters: vec![nominal], targets, own_error: Vec::new() }
+    Truth {
+        kind: "file",
+        how,
+        parameters: vec![nominal],
+        targets,
+        own_error: Vec::new(),
+        ends: Vec::new(),
+    }
 }
 
 /// Targets prepared for a surrogate; weights of networks may change between evaluations.

@@ -14,6 +14,16 @@ pub enum Reference {
     Cell(Box<CellSolver>),
 }
 
+/// A solution up to the end of the experiment.
+pub struct ToEnd {
+    /// The solution.
+    pub solution: Solution,
+    /// Its times, SI.
+    pub times: Vec<f64>,
+    /// The end, SI, where it is known.
+    pub end: Option<f64>,
+}
+
 /// Why there is no reference solution.
 #[derive(Debug, thiserror::Error)]
 pub enum ReferenceError {
@@ -68,15 +78,23 @@ impl Reference {
         })
     }
 
-    /// Time at which the experiment ends, where the solver knows it.
+    /// Outputs and fields at a parameter point, along `times` up to the end of the experiment where
+    /// the solver knows it.
     ///
     /// # Errors
     /// Where the solver finds no solution.
-    pub fn end(&self, point: &[f64]) -> Result<Option<f64>, ReferenceError> {
-        Ok(match self {
-            Self::Lines(_) => None,
-            Self::Cell(solver) => Some(solver.discharge(point)?.end_time_s()),
-        })
+    pub fn solve_to_end(
+        &self,
+        point: &[f64],
+        times: &dyn Fn(Option<f64>) -> Vec<f64>,
+    ) -> Result<ToEnd, ReferenceError> {
+        match self {
+            Self::Lines(solver) => {
+                let times = times(None);
+                Ok(ToEnd { solution: solver.solve(point, &times)?, times, end: None })
+            }
+            Self::Cell(solver) => Ok(solver.solve_to_end(point, times)?),
+        }
     }
 
     /// Solutions that are worked out at the same time.

@@ -1,13 +1,10 @@
 //! What a user of curves asks besides their error: most of the curve, the worst curve, and its end.
 
-use rayon::prelude::*;
 use serde_json::{Value, json};
 use surrogate_problem::Problem;
 
-use super::{CellNetworks, CellSolver};
-use crate::compare::{Errors, Target};
-use crate::failure::Failure;
-use crate::places::time_coordinate;
+use super::CellNetworks;
+use crate::compare::{Errors, Target, Truth};
 
 /// Part of a discharge before its steep end.
 const MOST: f64 = 0.95;
@@ -25,25 +22,19 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Measures a surrogate at the points of a comparison. `errors` are those of the voltage, `target`.
-    ///
-    /// # Errors
-    /// A solver that fails.
+    /// Measures a surrogate at the points of a comparison, `errors` being those of the voltage
+    /// `target`; nothing where there are none.
     pub fn new(
         problem: &Problem,
         cell: &CellNetworks,
-        points: &[Vec<f64>],
+        truth: &Truth,
         (target, errors): (&Target, &Errors),
-    ) -> Result<Option<Self>, Failure> {
-        let (Some(solver), Some(_)) = (CellSolver::of(problem, true)?, time_coordinate(problem))
-        else {
-            return Ok(None);
-        };
-        let times = &target.points[problem.parameters.len()];
-        let mut last = vec![0.0_f64; points.len()];
-        for (t, g) in times.iter().zip(&target.group) {
-            last[*g] = last[*g].max(*t);
+    ) -> Option<Self> {
+        let (points, last) = (&truth.parameters, &truth.ends);
+        if points.is_empty() || points.len() != last.len() {
+            return None;
         }
+        let times = &target.points[problem.parameters.len()];
         let (mut squares, mut counts) = (vec![0.0; points.len()], vec![0.0; points.len()]);
         let compared =
             errors.predicted.iter().zip(&target.reference).zip(times.iter().zip(&target.group));
@@ -54,19 +45,17 @@ impl Ends {
             }
         }
         let worst = squares.iter().zip(&counts).map(|(s, n): (&f64, &f64)| s / n);
-        let ends = points.par_iter().map(|point| -> Result<f64, Failure> {
-            Ok((cell.end_time_s(point) / solver.discharge(point)?.end_time_s() - 1.0).abs())
-        });
-        let mut ends = ends.collect::<Result<Vec<f64>, Failure>>()?;
+        let late = |(point, end): (&Vec<f64>, &f64)| (cell.end_time_s(point) / end - 1.0).abs();
+        let mut ends: Vec<f64> = points.iter().zip(last).map(late).collect();
         ends.sort_by(f64::total_cmp);
         let at =
             |part: f64| ends[((part * ends.len() as f64).ceil() as usize).clamp(1, ends.len()) - 1];
-        Ok(Some(Self {
+        Some(Self {
             rms_v: (squares.iter().sum::<f64>() / counts.iter().sum::<f64>()).sqrt(),
             worst_v: worst.fold(0.0, f64::max).sqrt(),
             end_median: at(0.5),
             end_most: at(0.99),
-        }))
+        })
     }
 
     /// For people.

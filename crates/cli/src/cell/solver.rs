@@ -10,6 +10,7 @@ use surrogate_solve::FieldSolution;
 
 use super::physics::{self, Quantity};
 use crate::failure::Failure;
+use crate::reference::ToEnd;
 
 /// A cell and what varies of it. Deterministic; threads may share it.
 #[derive(Clone, Debug)]
@@ -33,11 +34,6 @@ impl Discharge {
     /// Voltages at times in s. After the end they lie below the cut-off.
     pub fn voltages(&self, times: &[f64]) -> Vec<f64> {
         times.iter().map(|t| self.solution.continued_voltage_at(*t, self.cutoff_v)).collect()
-    }
-
-    /// Time of its end, s.
-    pub fn end_time_s(&self) -> f64 {
-        self.solution.end_time_s()
     }
 }
 
@@ -107,7 +103,25 @@ impl CellSolver {
         point: &[f64],
         times: &[f64],
     ) -> Result<surrogate_solve::Solution, CellsError> {
+        Ok(self.solution(&self.discharge_with(point, true)?, times))
+    }
+
+    /// The same along times that depend on the end of the discharge; the times, and that end.
+    ///
+    /// # Errors
+    /// See [`CellProblem::solve`].
+    pub fn solve_to_end(
+        &self,
+        point: &[f64],
+        times: &dyn Fn(Option<f64>) -> Vec<f64>,
+    ) -> Result<ToEnd, CellsError> {
         let discharge = self.discharge_with(point, true)?;
+        let end = discharge.solution.end_time_s();
+        let times = times(Some(end));
+        Ok(ToEnd { solution: self.solution(&discharge, &times), times, end: Some(end) })
+    }
+
+    fn solution(&self, discharge: &Discharge, times: &[f64]) -> surrogate_solve::Solution {
         let field = |quantity: &Quantity| match quantity {
             Quantity::Voltage => FieldSolution {
                 places: vec![0.0],
@@ -116,16 +130,16 @@ impl CellSolver {
             },
             inside => self.field(&discharge.solution, *inside, times),
         };
-        Ok(surrogate_solve::Solution {
+        surrogate_solve::Solution {
             times: times.to_vec(),
-            outputs: self.outputs_of(&discharge, times),
+            outputs: self.outputs_of(discharge, times),
             fields: self.fields.iter().map(field).collect(),
             statistics: surrogate_solve::Statistics {
                 steps: discharge.solution.work.steps,
                 rejected: discharge.solution.work.rejected,
                 ..Default::default()
             },
-        })
+        }
     }
 
     /// A field inside the cell along times, node by node.

@@ -61,7 +61,7 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
             u = t.unit.text
         ));
     }
-    let ends = ends(&trained, &truth, &found)?;
+    let ends = ends(&trained, &truth, &found);
     ends.iter().for_each(|ends| terminal.say(ends.words()));
     terminal.say(format!("reference: {} ({})", truth.kind, truth.how));
     say_cost(&trained, truth.parameters.len(), meter, &electricity, terminal)?;
@@ -91,16 +91,10 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
 }
 
 /// How the curves of a cell end, and what they are before it.
-fn ends(
-    trained: &Trained,
-    truth: &compare::Truth,
-    found: &[compare::Errors],
-) -> Result<Option<Ends>, Failure> {
+fn ends(trained: &Trained, truth: &compare::Truth, found: &[compare::Errors]) -> Option<Ends> {
     match (&trained.surrogate, truth.targets.iter().zip(found).find(|(t, _)| t.output)) {
-        (Surrogate::Cell(cell), Some(voltage)) => {
-            Ends::new(&trained.problem, cell, &truth.parameters, voltage)
-        }
-        _ => Ok(None),
+        (Surrogate::Cell(cell), Some(voltage)) => Ends::new(&trained.problem, cell, truth, voltage),
+        _ => None,
     }
 }
 
