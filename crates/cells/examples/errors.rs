@@ -58,6 +58,7 @@ fn main() {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         ((state >> 11) as f64) / (1u64 << 53) as f64
     };
+    let mut fields = [(0.0, 0.0); 7];
     let (mut r95, mut whole, mut ends) = (vec![], vec![], vec![]);
     let mut b = s.buffers();
     for _ in 0..256 {
@@ -73,6 +74,39 @@ fn main() {
         let e: Vec<f64> =
             times.iter().zip(&v).map(|(t, v)| 1e3 * (v.max(2.5) - sol.voltage_at(*t))).collect();
         let rms = |e: &[f64]| (e.iter().map(|e| e * e).sum::<f64>() / e.len() as f64).sqrt();
+        if r95.len() < 64 {
+            let sol = problem.solve(&point, true, false).unwrap();
+            let picked: Vec<usize> = (1..sol.time_s.len()).step_by(5).collect();
+            let ts: Vec<f64> = picked.iter().map(|k| sol.time_s[*k]).collect();
+            let all = s.fields(&point, &ts, &mut b).unwrap();
+            for (k, f) in picked.iter().zip(&all) {
+                let truth = &sol.fields[*k];
+                let mut add = |q: usize, a: f64, b: f64| {
+                    fields[q].0 += (a - b).powi(2);
+                    fields[q].1 += b * b;
+                };
+                for (x, c) in truth.electrolyte_x_m.iter().zip(&truth.electrolyte_mol_m3) {
+                    add(0, f.at(Field::Electrolyte, *x), *c);
+                }
+                for (which, e) in [(0, &truth.negative), (1, &truth.positive)] {
+                    for i in 0..8 {
+                        // just inside the electrode
+                        let x = e.x_m[i]
+                            + if i == 7 && which == 0 {
+                                -1e-12
+                            } else if i == 0 && which == 1 {
+                                1e-12
+                            } else {
+                                0.0
+                            };
+                        add(1, f.at(Field::ElectrolytePotential, x), e.electrolyte_potential_v[i]);
+                        add(2, f.at(Field::SolidPotential, x), e.solid_potential_v[i]);
+                        add(3 + which, f.at(Field::Reaction, x), e.reaction_current_a_m2[i]);
+                        add(5 + which, f.at(Field::Surface, x), e.surface_stoichiometry[i]);
+                    }
+                }
+            }
+        }
         r95.push((rms(&e[..381]), point.clone()));
         if rms(&e) > 4.0 {
             let pot = s.potentials(&point, &times, &mut b);
@@ -111,6 +145,10 @@ fn main() {
         ends[ends.len() * 99 / 100],
         ends.last().unwrap()
     );
+    for (name, (e, t)) in ["c_e", "phi_e", "phi_s", "j_n", "j_p", "x_n", "x_p"].iter().zip(fields) {
+        print!("{name} {:.2e}  ", (e / t as f64).sqrt());
+    }
+    println!();
     let point = problem.middle();
     let times: Vec<f64> = (0..100).map(|k| 3000.0 * f64::from(k) / 100.0).collect();
     let mut v = vec![0.0; 100];

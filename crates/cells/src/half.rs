@@ -61,8 +61,6 @@ pub(crate) struct Frame<S> {
 /// The particle at one time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Particle<S> {
-    /// Mean stoichiometry.
-    pub(crate) mean: S,
     /// Stoichiometry at the surface, unbounded.
     pub(crate) surface: S,
     /// Potential over the electrolyte, V.
@@ -98,6 +96,11 @@ impl Half {
             relaxation: relaxation(cell),
             electrode: electrode.clone(),
         }
+    }
+
+    /// Whether its diffusivity is the same at every stoichiometry.
+    pub(crate) fn constant(&self) -> bool {
+        self.electrode.diffusivity.function.constant().is_some()
     }
 
     /// The electrode at a point, from the factors of its parameters.
@@ -143,7 +146,6 @@ impl Half {
             relaxed(RELAXATIONS[1]),
         ];
         let particle = Particle {
-            mean,
             surface,
             potential: potential + cliff,
             reaction: frame.reaction,

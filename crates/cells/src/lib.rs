@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod fields;
 mod half;
 mod network;
 mod particle;
@@ -12,6 +13,7 @@ mod surrogate;
 mod training;
 
 pub use error::CellsError;
+pub use fields::{Field, FieldsAt};
 pub use problem::{Axis, CellProblem, Quantity};
 pub use surrogate::{Buffers, CellSurrogate};
 pub use training::{Array, Progress, Settings, Stage, Training};

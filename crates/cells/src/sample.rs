@@ -3,7 +3,12 @@
 use rayon::prelude::*;
 use surrogate_battery::solve::{Ended, Mechanism, PARAMETERS, Solution};
 
+use crate::fields::Nodes;
+use crate::half::Half;
 use crate::problem::CellProblem;
+
+/// Times of a run at which fields are learned.
+const FIELD_TIMES: usize = 24;
 
 /// One time of a curve.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +35,8 @@ pub(crate) struct Curve {
     pub(crate) mechanism: Option<Mechanism>,
     /// Times in order.
     pub(crate) entries: Vec<Entry>,
+    /// Fields at some times in s, as [`Nodes::vector`] has them; empty where they are not learned.
+    pub(crate) fields: Vec<(f64, Vec<f64>)>,
 }
 
 /// Points of the box by a scrambled Sobol sequence, from the `first` on.
@@ -51,24 +58,58 @@ pub(crate) fn points(
     (0..count).map(point).collect()
 }
 
+/// What is kept of a run beside its curve.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    /// Derivatives.
+    pub(crate) sensitivities: bool,
+    /// Fields, at these nodes.
+    pub(crate) fields: Option<(&'a Nodes, &'a [Half; 2])>,
+}
+
 /// Runs of the solver at points, in their order; messages where it fails.
 pub(crate) fn solve(
     problem: &CellProblem,
     points: &[Vec<f64>],
-    sensitivities: bool,
+    kept: Kept,
 ) -> Vec<Result<Curve, String>> {
-    points.par_iter().map(|point| run(problem, point, sensitivities)).collect()
+    points.par_iter().map(|point| run(problem, point, kept)).collect()
 }
 
-fn run(problem: &CellProblem, point: &[f64], sensitivities: bool) -> Result<Curve, String> {
-    let solution = problem.solve(point, false, sensitivities).map_err(|e| e.to_string())?;
+fn run(problem: &CellProblem, point: &[f64], kept: Kept) -> Result<Curve, String> {
+    let solution = problem
+        .solve(point, kept.fields.is_some(), kept.sensitivities)
+        .map_err(|e| e.to_string())?;
     let mechanism = match solution.ended.last() {
         Some(Ended::LowerVoltage(m) | Ended::UpperVoltage(m) | Ended::Saturated(m)) => Some(*m),
         _ => None,
     };
     let end = solution.end_time_s();
     let entries = (0..solution.time_s.len()).map(|k| entry(&solution, k, end)).collect();
-    Ok(Curve { point: point.to_vec(), end, mechanism, entries })
+    let fields = kept
+        .fields
+        .map_or(vec![], |(nodes, halves)| fields(problem, point, &solution, nodes, halves));
+    Ok(Curve { point: point.to_vec(), end, mechanism, entries, fields })
+}
+
+/// Fields at evenly spread entries of a run.
+fn fields(
+    problem: &CellProblem,
+    point: &[f64],
+    solution: &Solution,
+    nodes: &Nodes,
+    halves: &[Half; 2],
+) -> Vec<(f64, Vec<f64>)> {
+    let factors = problem.factors::<f64>(point);
+    let at = |k: usize| {
+        let time = solution.time_s[k];
+        let particles = halves.each_ref().map(|h| h.at(&h.frame(&factors), time).0);
+        let (voltage, negative) = (solution.voltage_v[k], solution.negative_potential_v[k]);
+        let fields = &solution.fields[k];
+        Some((time, nodes.vector(problem, fields, &particles, voltage, negative)?))
+    };
+    let count = solution.time_s.len();
+    (0..FIELD_TIMES.min(count)).filter_map(|k| at(k * count / FIELD_TIMES.min(count))).collect()
 }
 
 fn entry(solution: &Solution, k: usize, end: f64) -> Entry {
@@ -107,11 +148,17 @@ impl Curve {
             mechanism.map_or(-1.0, |m| m as f64),
             self.entries.len() as f64,
             by as f64,
+            self.fields.len() as f64,
+            self.fields.first().map_or(0, |(_, vector)| vector.len()) as f64,
         ]);
         for entry in &self.entries {
             out.push(entry.time);
             out.extend(entry.potentials.iter().chain(&entry.slopes));
             out.extend(entry.by.as_flattened());
+        }
+        for (time, vector) in &self.fields {
+            out.push(*time);
+            out.extend(vector);
         }
     }
 }
@@ -121,9 +168,12 @@ pub(crate) fn read(mut list: &[f64], axes: usize) -> Option<Vec<Curve>> {
     let mut curves = vec![];
     while !list.is_empty() {
         let (point, rest) = list.split_at_checked(axes)?;
-        let ([end, mechanism, entries, by], rest) = rest.split_first_chunk::<4>()?;
+        let ([end, mechanism, entries, by, fields, length], rest) =
+            rest.split_first_chunk::<6>()?;
         let per = 5 + 2 * *by as usize;
         let (entries, rest) = rest.split_at_checked((*entries as usize).checked_mul(per)?)?;
+        let length = 1 + *length as usize;
+        let (fields, rest) = rest.split_at_checked((*fields as usize).checked_mul(length)?)?;
         let entry = |e: &[f64]| Entry {
             time: e[0],
             potentials: [e[1], e[2]],
@@ -135,6 +185,7 @@ pub(crate) fn read(mut list: &[f64], axes: usize) -> Option<Vec<Curve>> {
             end: *end,
             mechanism: MECHANISMS.get(*mechanism as usize).copied().filter(|_| *mechanism >= 0.0),
             entries: entries.chunks(per).map(entry).collect(),
+            fields: fields.chunks(length).map(|f| (f[0], f[1..].to_vec())).collect(),
         });
         list = rest;
     }

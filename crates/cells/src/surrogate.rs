@@ -5,6 +5,7 @@ use std::sync::Arc;
 use surrogate_jet::Workspace;
 
 use crate::CellsError;
+use crate::fields::{FieldNetwork, FieldsAt, Nodes};
 use crate::half::Half;
 use crate::network::HalfNetwork;
 use crate::particle::Excess;
@@ -21,6 +22,7 @@ pub struct CellSurrogate {
     problem: CellProblem,
     halves: [Half; 2],
     networks: [HalfNetwork; 2],
+    fields: Option<(Nodes, FieldNetwork)>,
 }
 
 /// Buffers of one thread.
@@ -38,14 +40,20 @@ pub(crate) fn halves(problem: &CellProblem) -> [Half; 2] {
 }
 
 impl CellSurrogate {
-    pub(crate) fn new(problem: CellProblem, networks: [HalfNetwork; 2]) -> Self {
-        Self { halves: halves(&problem), problem, networks }
+    pub(crate) fn new(
+        problem: CellProblem,
+        networks: [HalfNetwork; 2],
+        fields: Option<FieldNetwork>,
+    ) -> Self {
+        let fields = Nodes::new(&problem).zip(fields);
+        Self { halves: halves(&problem), problem, networks, fields }
     }
 
     /// Its weights, as named arrays.
     pub fn arrays(&self) -> Vec<Array> {
         let [n, p] = &self.networks;
-        [n.arrays("negative"), p.arrays("positive")].concat()
+        let fields = self.fields.as_ref().map_or(vec![], |(_, fields)| fields.arrays());
+        [n.arrays("negative"), p.arrays("positive"), fields].concat()
     }
 
     /// The surrogate of a problem from its weights.
@@ -59,7 +67,9 @@ impl CellSurrogate {
                 .ok_or_else(|| CellsError::State { name: format!("{name} weights") })
         };
         let networks = [read("negative")?, read("positive")?];
-        Ok(Self::new(problem, networks))
+        let fields =
+            Nodes::new(&problem).and_then(|nodes| FieldNetwork::read(&nodes, axes, arrays));
+        Ok(Self::new(problem, networks, fields))
     }
 
     /// What it is a surrogate of.
@@ -127,6 +137,27 @@ impl CellSurrogate {
                 *out = p - n;
             }
         }
+    }
+
+    /// Fields across the cell at times in s; `None` where they were not learned, as for single particles.
+    pub fn fields(
+        &self,
+        point: &[f64],
+        times: &[f64],
+        buffers: &mut Buffers,
+    ) -> Option<Vec<FieldsAt<'_>>> {
+        let (nodes, network) = self.fields.as_ref()?;
+        let [n, p] = self.potentials(point, times, buffers);
+        let all = network.vectors(&self.problem, nodes, &self.halves, point, times);
+        let at = |((particles, vector), (negative, positive))| FieldsAt {
+            problem: &self.problem,
+            nodes,
+            particles,
+            vector,
+            voltage: positive - negative,
+            negative,
+        };
+        Some(all.into_iter().zip(n.iter().copied().zip(p.iter().copied())).map(at).collect())
     }
 
     /// Time in s at which the voltage first reaches the lower cut-off, to 1e-9 of the time.

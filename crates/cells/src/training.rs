@@ -7,17 +7,20 @@ use rand_distr::{Distribution, StandardNormal};
 use surrogate_engine::optimize::{Optimizer, SsBroyden, Step};
 
 use crate::CellsError;
+use crate::fields::{FieldNetwork, Nodes};
 use crate::half::Half;
 use crate::network::{self, HalfNetwork};
 use crate::problem::CellProblem;
 use crate::regression::{Points, Regression};
-use crate::sample::{self, Curve};
+use crate::sample::{self, Curve, Kept};
 use crate::surrogate::{CellSurrogate, halves};
 
 /// Most solver runs that come with derivatives by default.
 const FEW: usize = 600;
 /// A probe has this part of the iterations.
 const PROBE: usize = 4;
+/// Runs of which the fields are kept.
+const FIELD_RUNS: usize = 1000;
 /// Candidates for each aimed run.
 const CANDIDATES: usize = 16;
 /// Misses that are averaged at a candidate.
@@ -73,14 +76,23 @@ pub enum Stage {
     Negative,
     /// The network of the positive electrode.
     Positive,
+    /// The network of the fields, where the model has them.
+    Fields,
     /// Nothing is left.
     Done,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Spread, Self::Probe, Self::Aimed, Self::Negative, Self::Positive, Self::Done];
+    pub const ALL: [Self; 7] = [
+        Self::Spread,
+        Self::Probe,
+        Self::Aimed,
+        Self::Negative,
+        Self::Positive,
+        Self::Fields,
+        Self::Done,
+    ];
 
     /// In words.
     pub fn words(self) -> &'static str {
@@ -90,6 +102,7 @@ impl Stage {
             Self::Aimed => "solver runs where it is difficult",
             Self::Negative => "negative electrode",
             Self::Positive => "positive electrode",
+            Self::Fields => "fields",
             Self::Done => "done",
         }
     }
@@ -121,6 +134,7 @@ pub struct Training {
     problem: CellProblem,
     settings: Settings,
     halves: [Half; 2],
+    nodes: Option<Nodes>,
     stage: Stage,
     curves: Vec<Curve>,
     failures: usize,
@@ -132,10 +146,17 @@ pub struct Training {
     networks: Vec<HalfNetwork>,
     /// The network in work.
     current: Option<Work>,
+    fields: Option<FieldNetwork>,
+}
+
+/// What is being trained.
+enum Subject {
+    Half(HalfNetwork),
+    Fields(FieldNetwork),
 }
 
 struct Work {
-    network: HalfNetwork,
+    subject: Subject,
     loss: Regression,
     optimizer: SsBroyden,
     iterations: usize,
@@ -155,6 +176,7 @@ impl Training {
         ahead.reverse();
         Ok(Self {
             halves: halves(&problem),
+            nodes: Nodes::new(&problem),
             problem,
             settings,
             stage: Stage::Spread,
@@ -164,6 +186,7 @@ impl Training {
             ahead,
             networks: vec![],
             current: None,
+            fields: None,
         })
     }
 
@@ -179,11 +202,13 @@ impl Training {
                 (self.settings.solves - runs - self.ahead.len(), self.settings.solves - runs)
             }
             Stage::Probe => (self.networks.len() * of + iterations, 2 * of),
-            Stage::Negative | Stage::Positive => (iterations, of),
+            Stage::Negative | Stage::Positive | Stage::Fields => (iterations, of),
             Stage::Done => (0, 0),
         };
-        let misfit_v =
-            self.current.as_ref().map(|w| w.network.scale * w.optimizer.value().max(0.0).sqrt());
+        let misfit_v = self.current.as_ref().and_then(|w| match &w.subject {
+            Subject::Half(network) => Some(network.scale * w.optimizer.value().max(0.0).sqrt()),
+            Subject::Fields(_) => None,
+        });
         Progress { stage, done, of, misfit_v }
     }
 
@@ -207,7 +232,7 @@ impl Training {
     pub fn slice(&mut self, amount: usize) -> Result<Progress, CellsError> {
         match self.stage {
             Stage::Spread | Stage::Aimed => self.solve(amount)?,
-            Stage::Probe | Stage::Negative | Stage::Positive => self.learn(amount),
+            Stage::Probe | Stage::Negative | Stage::Positive | Stage::Fields => self.learn(amount),
             Stage::Done => {}
         }
         Ok(self.progress())
@@ -217,6 +242,7 @@ impl Training {
     fn iterations(&self) -> usize {
         match self.stage {
             Stage::Probe => self.settings.iterations / PROBE,
+            Stage::Fields => self.settings.iterations / 2,
             _ => self.settings.iterations,
         }
     }
@@ -225,7 +251,13 @@ impl Training {
         let rest = self.ahead.len().saturating_sub(amount);
         let mut points = self.ahead.split_off(rest);
         points.reverse();
-        for result in sample::solve(&self.problem, &points, self.settings.sensitivities) {
+        // a thousand runs tell enough of the fields
+        let fields = self.nodes.as_ref().filter(|_| self.curves.len() < FIELD_RUNS);
+        let kept = Kept {
+            sensitivities: self.settings.sensitivities,
+            fields: fields.map(|nodes| (nodes, &self.halves)),
+        };
+        for result in sample::solve(&self.problem, &points, kept) {
             match result {
                 Ok(curve) => self.curves.push(curve),
                 Err(message) => {
@@ -249,6 +281,7 @@ impl Training {
     fn learn(&mut self, amount: usize) {
         let mut work = match self.current.take() {
             Some(work) => work,
+            None if self.stage == Stage::Fields => self.begin_fields(),
             None => self.begin(),
         };
         let most = self.iterations();
@@ -260,15 +293,22 @@ impl Training {
             }
             work.iterations += 1;
         }
-        work.network.weights = work.optimizer.x().to_vec();
+        match &mut work.subject {
+            Subject::Half(network) => network.weights = work.optimizer.x().to_vec(),
+            Subject::Fields(network) => network.weights = work.optimizer.x().to_vec(),
+        }
         if !over && work.iterations < most {
             self.current = Some(work);
             return;
         }
-        self.networks.push(work.network);
+        match work.subject {
+            Subject::Half(network) => self.networks.push(network),
+            Subject::Fields(network) => self.fields = Some(network),
+        }
         self.stage = match self.stage {
             Stage::Negative => Stage::Positive,
-            Stage::Positive => Stage::Done,
+            Stage::Positive if self.curves.iter().any(|c| !c.fields.is_empty()) => Stage::Fields,
+            Stage::Positive | Stage::Fields => Stage::Done,
             Stage::Probe if self.networks.len() == 2 => {
                 self.ahead = self.aim();
                 self.networks.clear();
@@ -326,7 +366,21 @@ impl Training {
         let weights = mlp.glorot(&mut || StandardNormal.sample(&mut random));
         let optimizer = SsBroyden::new(weights.clone(), &mut loss);
         let (shift, scale) = spread;
-        Work { network: HalfNetwork { mlp, weights, shift, scale }, loss, optimizer, iterations: 0 }
+        let subject = Subject::Half(HalfNetwork { mlp, weights, shift, scale });
+        Work { subject, loss, optimizer, iterations: 0 }
+    }
+
+    fn begin_fields(&self) -> Work {
+        let curves: Vec<&Curve> = self.curves.iter().collect();
+        let nodes = self.nodes.as_ref().expect("curves have fields only where there are nodes");
+        let width = self.settings.width;
+        let (mut network, points) =
+            FieldNetwork::data(&self.problem, nodes, &self.halves, &curves, width);
+        let mut loss = Regression::new(&network.mlp, 0, &points, self.settings.decay);
+        let mut random = self.random(5);
+        network.weights = network.mlp.glorot(&mut || StandardNormal.sample(&mut random));
+        let optimizer = SsBroyden::new(network.weights.clone(), &mut loss);
+        Work { subject: Subject::Fields(network), loss, optimizer, iterations: 0 }
     }
 
     /// Points for more runs, more of them where the probe misses curves that it has not seen.
@@ -386,8 +440,14 @@ impl Training {
         for (k, network) in self.networks.iter().enumerate() {
             out.extend(network.arrays(&format!("network {k}")));
         }
+        if let Some(fields) = &self.fields {
+            out.extend(fields.arrays());
+        }
         if let Some(work) = &self.current {
-            out.extend(work.network.arrays("current"));
+            match &work.subject {
+                Subject::Half(network) => out.extend(network.arrays("current")),
+                Subject::Fields(network) => out.extend(network.arrays()),
+            }
             out.push(("iterations".to_string(), vec![work.iterations as f64]));
             let optimizer = work.optimizer.state().into_iter();
             out.extend(optimizer.map(|(name, values)| (format!("optimizer {name}"), values)));
@@ -417,10 +477,18 @@ impl Training {
         training.ahead = get("ahead")?.chunks(axes.max(1)).map(<[f64]>::to_vec).collect();
         training.networks =
             (0..2).map_while(|k| HalfNetwork::read(axes, &format!("network {k}"), state)).collect();
+        let fields = training.nodes.as_ref().and_then(|n| FieldNetwork::read(n, axes, state));
         if let Some([iterations]) = find("iterations") {
-            let mut work = training.begin();
-            work.network =
-                HalfNetwork::read(axes, "current", state).ok_or_else(|| wrong("current"))?;
+            let mut work = if training.stage == Stage::Fields {
+                let mut work = training.begin_fields();
+                work.subject = Subject::Fields(fields.ok_or_else(|| wrong("fields weights"))?);
+                work
+            } else {
+                let mut work = training.begin();
+                let network = HalfNetwork::read(axes, "current", state);
+                work.subject = Subject::Half(network.ok_or_else(|| wrong("current weights"))?);
+                work
+            };
             work.iterations = *iterations as usize;
             let named = |(name, values): &Array| {
                 Some((name.strip_prefix("optimizer ")?.to_string(), values.clone()))
@@ -428,6 +496,8 @@ impl Training {
             let saved: Vec<Array> = state.iter().filter_map(named).collect();
             work.optimizer.restore(&saved).map_err(|name| wrong(&name))?;
             training.current = Some(work);
+        } else {
+            training.fields = fields;
         }
         Ok(training)
     }
@@ -435,9 +505,14 @@ impl Training {
     /// The surrogate, where all networks have begun.
     pub fn surrogate(&self) -> Option<CellSurrogate> {
         let mut networks = self.networks.clone();
-        networks.extend(self.current.as_ref().map(|work| work.network.clone()));
+        let mut fields = self.fields.clone();
+        match self.current.as_ref().map(|work| &work.subject) {
+            Some(Subject::Half(network)) => networks.push(network.clone()),
+            Some(Subject::Fields(network)) => fields = Some(network.clone()),
+            None => {}
+        }
         let networks: [HalfNetwork; 2] = networks.try_into().ok()?;
-        Some(CellSurrogate::new(self.problem.clone(), networks))
+        Some(CellSurrogate::new(self.problem.clone(), networks, fields))
     }
 }
 

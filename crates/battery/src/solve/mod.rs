@@ -28,6 +28,7 @@ mod volumes;
 
 pub use error::SolveError;
 pub use fields::{ElectrodeFields, Fields, RADII, radii};
+pub use lobatto::rule as lobatto_rule;
 pub use parameters::{Multipliers, PARAMETERS, Parameter};
 pub use protocol::{Control, ProtocolStep};
 pub use run::simulate;
