@@ -216,11 +216,12 @@ impl Training {
     pub fn plan(&self) -> Vec<(Stage, usize)> {
         let (runs, iterations) = (spread_runs(&self.settings), self.settings.iterations);
         let aimed = self.settings.solves - runs;
-        let most = [runs, 2 * (iterations / PROBE), aimed, iterations, iterations];
+        let fields = if self.nodes.is_some() { iterations / 2 } else { 0 };
+        let most = [runs, 2 * (iterations / PROBE), aimed, iterations, iterations, fields];
         Stage::ALL.into_iter().zip(most).collect()
     }
 
-    /// Weights of both networks together.
+    /// Weights of the networks of both electrodes together.
     pub fn weights(&self) -> usize {
         2 * network::mlp(self.problem.axes.len(), self.settings.width).n_weights()
     }

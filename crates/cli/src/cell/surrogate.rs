@@ -1,7 +1,8 @@
-//! The trained surrogate of a cell: voltages along time, with their derivatives.
+//! The trained surrogate of a cell: voltages along time with their derivatives, fields across the cell.
 
-use surrogate_cells::{Buffers, CellProblem, CellSurrogate};
+use surrogate_cells::{Array, Buffers, CellProblem, CellSurrogate, Field};
 use surrogate_problem::Problem;
+use surrogate_problem::model::Role;
 
 use super::physics::{self, Quantity};
 use crate::compare::{self, Target};
@@ -22,7 +23,7 @@ impl CellNetworks {
     }
 
     /// Named arrays that [`Self::restore`] reads.
-    pub fn state(&self) -> Vec<(String, Vec<f64>)> {
+    pub fn state(&self) -> Vec<Array> {
         self.surrogate.arrays()
     }
 
@@ -30,13 +31,20 @@ impl CellNetworks {
     ///
     /// # Errors
     /// Arrays of another surrogate.
-    pub fn restore(cell: CellProblem, state: &[(String, Vec<f64>)]) -> Result<Self, Failure> {
+    pub fn restore(cell: CellProblem, state: &[Array]) -> Result<Self, Failure> {
         Ok(Self::new(CellSurrogate::from_arrays(cell, state)?))
     }
 
     /// Whether it gives an output or a field.
     pub fn gives(&self, problem: &Problem, item: Item) -> bool {
-        physics::field(item.name(problem)) == Some(Quantity::Voltage)
+        match physics::field(item.name(problem)) {
+            Some(Quantity::Voltage) => true,
+            Some(_) => {
+                let middle = self.surrogate.problem().middle();
+                self.surrogate.fields(&middle, &[0.0], &mut self.surrogate.buffers()).is_some()
+            }
+            None => false,
+        }
     }
 
     /// Time in s at which the discharge ends at a parameter point.
@@ -44,17 +52,16 @@ impl CellNetworks {
         self.surrogate.end_time_s(point, &mut self.surrogate.buffers())
     }
 
-    fn check(&self, problem: &Problem, items: &[Item]) -> Result<(), Failure> {
-        if items.iter().all(|item| self.gives(problem, *item)) {
-            return Ok(());
-        }
-        Err(Failure::Internal("the surrogate of a cell was asked for a field".to_string()))
+    fn quantity(&self, problem: &Problem, item: Option<Item>) -> Result<Quantity, Failure> {
+        let named = item.filter(|item| self.gives(problem, *item));
+        let found = named.and_then(|item| physics::field(item.name(problem)));
+        found.ok_or_else(|| Failure::Internal("the surrogate of a cell was asked for more".into()))
     }
 
-    /// Prepares curves at fixed places `[coordinate][point]`.
+    /// Prepares curves at fixed places `[coordinate][point]`; fields have no derivatives.
     ///
     /// # Errors
-    /// Anything but the voltage along time.
+    /// What it does not give.
     pub fn curves(
         &self,
         problem: &Problem,
@@ -62,48 +69,102 @@ impl CellNetworks {
         by: &[usize],
         places: &[Vec<f64>],
     ) -> Result<CellCurves, Failure> {
-        self.check(problem, items)?;
-        let times = time_coordinate(problem).map(|t| places[t].clone()).unwrap_or_default();
+        let quantities = items.iter().map(|item| self.quantity(problem, Some(*item)));
+        let quantities = quantities.collect::<Result<Vec<_>, _>>()?;
+        if !by.is_empty() && quantities.iter().any(|q| *q != Quantity::Voltage) {
+            return Err(Failure::Internal("fields of a cell have no derivatives".to_string()));
+        }
+        let column = |place: Option<usize>| place.map(|c| places[c].clone()).unwrap_or_default();
+        let space = problem.coordinates.iter().position(|c| c.role == Role::Space);
         Ok(CellCurves {
             buffers: self.surrogate.buffers(),
             surrogate: self.surrogate.clone(),
-            items: items.len(),
+            quantities,
             by: by.to_vec(),
-            times,
+            times: column(time_coordinate(problem)),
+            places: column(space),
         })
     }
 
     /// Prepares the values of a target at its points.
     ///
     /// # Errors
-    /// Anything but the voltage along time.
+    /// What it does not give.
     pub fn values(&self, problem: &Problem, target: &Target) -> Result<CellValues, Failure> {
-        self.check(problem, compare::item(problem, target).as_slice())?;
+        let quantity = self.quantity(problem, compare::item(problem, target))?;
         let parameters = problem.parameters.len();
-        let mut groups: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
-        let count = target.reference.len();
-        for i in 0..count {
-            let point: Vec<f64> = target.points[..parameters].iter().map(|c| c[i]).collect();
-            let time = target.points[parameters][i];
-            match groups.last_mut().filter(|(known, _)| *known == point) {
-                Some((_, times)) => times.push(time),
-                None => groups.push((point, vec![time])),
+        let mut groups: Vec<Group> = Vec::new();
+        for i in 0..target.reference.len() {
+            let value = |column: &Vec<f64>| column[i];
+            let point: Vec<f64> = target.points[..parameters].iter().map(value).collect();
+            if groups.last().is_none_or(|group| group.point != point) {
+                groups.push(Group { point, times: Vec::new(), places: Vec::new() });
+            }
+            if let Some(group) = groups.last_mut() {
+                group.times.push(target.points[parameters][i]);
+                group.places.extend(target.points.get(parameters + 1).map(value));
             }
         }
         let buffers = self.surrogate.buffers();
-        Ok(CellValues { surrogate: self.surrogate.clone(), buffers, groups })
+        Ok(CellValues { surrogate: self.surrogate.clone(), buffers, quantity, groups })
     }
 }
 
-/// Voltages at fixed times, for many parameter rows.
+/// Values of a quantity along times, and places for fields; not a number where there is none.
+fn along(
+    surrogate: &CellSurrogate,
+    quantity: Quantity,
+    point: &[f64],
+    (times, places): (&[f64], &[f64]),
+    buffers: &mut Buffers,
+    out: &mut [f64],
+) {
+    let field = match quantity {
+        Quantity::Voltage => {
+            surrogate.voltages(point, times, buffers, out);
+            return;
+        }
+        Quantity::Electrolyte => Field::Electrolyte,
+        Quantity::ElectrolytePotential => Field::ElectrolytePotential,
+        Quantity::SolidPotential => Field::SolidPotential,
+        Quantity::Reaction => Field::Reaction,
+        Quantity::Surface => Field::Surface,
+    };
+    let cell = &surrogate.problem().cell;
+    // runs of one time are evaluated once
+    let mut distinct: Vec<f64> = Vec::new();
+    let mut of: Vec<usize> = Vec::new();
+    for time in times {
+        if distinct.last() != Some(time) {
+            distinct.push(*time);
+        }
+        of.push(distinct.len() - 1);
+    }
+    let Some(fields) = surrogate.fields(point, &distinct, buffers) else {
+        out.fill(f64::NAN);
+        return;
+    };
+    for ((out, k), x) in out.iter_mut().zip(of).zip(places) {
+        let value = fields[k].at(field, *x);
+        *out = match field {
+            Field::Surface if *x < cell.negative.thickness_m * (1.0 + 1e-9) => {
+                value * cell.negative.maximum_concentration_mol_m3
+            }
+            Field::Surface => value * cell.positive.maximum_concentration_mol_m3,
+            _ => value,
+        };
+    }
+}
+
+/// Outputs and fields at fixed places, for many parameter rows.
 pub struct CellCurves {
     surrogate: CellSurrogate,
     buffers: Buffers,
-    /// How often the voltage was asked for.
-    items: usize,
+    quantities: Vec<Quantity>,
     /// Parameters that derivatives are taken by.
     by: Vec<usize>,
     times: Vec<f64>,
+    places: Vec<f64>,
 }
 
 impl CellCurves {
@@ -114,48 +175,72 @@ impl CellCurves {
 
     /// See [`crate::surrogate::Curves::evaluate`].
     pub fn evaluate(&mut self, columns: &[Vec<f64>], count: usize) -> Vec<Vec<f64>> {
-        let (length, axes) = (self.times.len(), columns.len());
-        let mut values = vec![0.0; count * length];
-        let mut by = vec![vec![0.0; count * length]; self.by.len()];
-        let mut slopes = vec![0.0; length * axes];
+        let point = |row: usize| columns.iter().map(|c| c[row]).collect::<Vec<f64>>();
+        if !self.by.is_empty() {
+            return self.gradients(&point, columns.len(), count);
+        }
+        let length = self.times.len();
+        let mut all = vec![vec![0.0; count * length]; self.quantities.len()];
         for row in 0..count {
-            let point: Vec<f64> = columns.iter().map(|c| c[row]).collect();
-            let out = &mut values[row * length..][..length];
-            if self.by.is_empty() {
-                self.surrogate.voltages(&point, &self.times, &mut self.buffers, out);
-                continue;
-            }
-            self.surrogate.gradients(&point, &self.times, &mut self.buffers, out, &mut slopes);
-            for (k, list) in self.by.iter().zip(&mut by) {
-                let list = &mut list[row * length..][..length];
-                for (d, slopes) in list.iter_mut().zip(slopes.chunks_exact(axes)) {
-                    *d = slopes[*k];
-                }
+            let point = point(row);
+            for (quantity, out) in self.quantities.iter().zip(&mut all) {
+                let (at, out) = ((&self.times[..], &self.places[..]), &mut out[row * length..]);
+                let out = &mut out[..length];
+                along(&self.surrogate, *quantity, &point, at, &mut self.buffers, out);
             }
         }
-        let one = [vec![values], by].concat();
-        // values of all items come before derivatives
-        let repeated = one.iter().flat_map(|list| std::iter::repeat_n(list.clone(), self.items));
-        repeated.collect()
+        all
+    }
+
+    /// Voltages, then their derivatives by each parameter asked for; as often as it was asked for.
+    fn gradients(
+        &mut self,
+        point: &dyn Fn(usize) -> Vec<f64>,
+        axes: usize,
+        count: usize,
+    ) -> Vec<Vec<f64>> {
+        let length = self.times.len();
+        let mut lists = vec![vec![0.0; count * length]; 1 + self.by.len()];
+        let mut slopes = vec![0.0; length * axes];
+        for row in 0..count {
+            let here = row * length..(row + 1) * length;
+            let out = &mut lists[0][here.clone()];
+            self.surrogate.gradients(&point(row), &self.times, &mut self.buffers, out, &mut slopes);
+            for (k, list) in self.by.iter().zip(&mut lists[1..]) {
+                let own = slopes.chunks_exact(axes).map(|slopes| slopes[*k]);
+                list[here.clone()].iter_mut().zip(own).for_each(|(d, slope)| *d = slope);
+            }
+        }
+        let asked = self.quantities.len();
+        lists.iter().flat_map(|list| std::iter::repeat_n(list.clone(), asked)).collect()
     }
 }
 
-/// Voltages at the points of a target.
+/// Points of one parameter point.
+struct Group {
+    point: Vec<f64>,
+    times: Vec<f64>,
+    /// Places across the cell, for fields.
+    places: Vec<f64>,
+}
+
+/// Values at the points of a target.
 pub struct CellValues {
     surrogate: CellSurrogate,
     buffers: Buffers,
-    /// Parameter points with their times.
-    groups: Vec<(Vec<f64>, Vec<f64>)>,
+    quantity: Quantity,
+    groups: Vec<Group>,
 }
 
 impl CellValues {
     /// The values.
     pub fn evaluate(&mut self) -> Vec<f64> {
         let mut all = Vec::new();
-        for (point, times) in &self.groups {
+        for Group { point, times, places } in &self.groups {
             let start = all.len();
             all.resize(start + times.len(), 0.0);
-            self.surrogate.voltages(point, times, &mut self.buffers, &mut all[start..]);
+            let (at, out) = ((&times[..], &places[..]), &mut all[start..]);
+            along(&self.surrogate, self.quantity, point, at, &mut self.buffers, out);
         }
         all
     }

@@ -97,12 +97,15 @@ impl<'a> CellTrainer<'a> {
         let stage_index = earlier.count().min(plan.len() - 1);
         Event {
             component: 0,
-            fields: vec!["voltage".to_string()],
+            fields: vec![
+                if progress.stage < Stage::Fields { "voltage" } else { "fields" }.to_string(),
+            ],
             stage: match progress.stage {
                 Stage::Spread | Stage::Aimed => "solve",
                 Stage::Probe => "probe",
                 Stage::Negative => "negative",
-                Stage::Positive | Stage::Done => "positive",
+                Stage::Positive => "positive",
+                Stage::Fields | Stage::Done => "fields",
             },
             stage_index,
             iteration: before + progress.done,
