@@ -8,8 +8,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use serde_json::json;
-use support::{Said, problem, surrogate};
+use serde_json::{Value, json};
+use support::{Said, command, finish, json_file, problem, signal, surrogate};
 use surrogate_battery::cell::sets::chen2020;
 use surrogate_battery::solve::{Model, Options, ProtocolStep, simulate};
 use tempfile::tempdir;
@@ -217,4 +217,160 @@ fn the_resolved_file_of_a_cell_resolves_to_itself() {
     assert!(first.contains("Marquis2019") && !first.contains("[fields"), "{first}");
     fs::write(folder.path().join("again.toml"), &first).unwrap();
     assert_eq!(first, resolve(folder.path(), "again.toml"));
+}
+
+/// A P2D problem that trains in seconds.
+fn small(folder: &Path) -> String {
+    let p2d = problem("p2d.toml");
+    let text = format!(
+        "extends = \"{p2d}\"\n[parameters]\nD_n = \"0.5 .. 2\"\n[data]\nsolves = 40\n\
+         [train]\nstages = [{{ optimizer = \"ssbroyden\", iterations = 120 }}]\n\
+         [goal]\nvoltage = {{ rms = \"20 mV\", max = \"400 mV\" }}\n"
+    );
+    fs::write(folder.join("small.toml"), text).unwrap();
+    "small.toml".to_string()
+}
+
+#[test]
+fn a_cell_is_trained_predicted_evaluated_and_reported() {
+    let folder = tempdir().unwrap();
+    let file = small(folder.path());
+    let said = surrogate(folder.path(), &["--json", "train", &file, "--name", "cell"]);
+    said.expect(0, &["goal voltage rms 2.00e-2 V: reached", "error c_e", "error phi_s"]);
+    assert_eq!(said.json()["verdict"], "good");
+    assert!(!said.stderr.contains("residual"), "a cell has no residual:\n{}", said.stderr);
+    let run = folder.path().join("runs/cell");
+    let stages = json_file(&run, "energy.json")["stages"].to_string();
+    for stage in ["train.solve", "train.probe", "train.negative", "train.positive", "train.fields"]
+    {
+        assert!(stages.contains(stage), "{stage} has no energy: {stages}");
+    }
+    let payback = json_file(&run, "payback.json");
+    assert!(payback["solver"].as_str().unwrap().starts_with("P2D solver of Chen2020"));
+    assert!(payback["energy_training_j"].as_f64().unwrap() > 0.0);
+    assert!(run.join("report.html").is_file());
+    // the table of `solve` and that of `predict` have the same rows and columns
+    let at = ["--params", "c_rate=0.8", "--times", "0:5000:26"];
+    let table = |head: &[&str]| columns(&surrogate(folder.path(), &[head, &at].concat()));
+    let (names, predicted) = table(&["predict", "cell"]);
+    let (solver_names, solved) = table(&["solve", &file]);
+    assert_eq!(names, solver_names);
+    for (p, s) in predicted.iter().zip(&solved) {
+        let close = (p[1] - s[1]).abs() < 0.05 || p[1].is_nan() || s[1].is_nan();
+        assert!(close, "{p:?} beside {s:?}");
+    }
+    assert!(predicted[0][1] > 3.9 && predicted[25][1].is_nan());
+    // at the faces of the separator the fields of the electrodes are there, inside they are not
+    fs::write(folder.path().join("x.csv"), "t,x\n500,8.52e-5\n500,9e-5\n500,9.72e-5\n").unwrap();
+    let said = surrogate(folder.path(), &["predict", "cell", "--points", "x.csv"]);
+    said.expect(0, &[]);
+    let (header, rows) = columns(&said);
+    for name in ["phi_s_V", "j_A_per_m2", "c_surf_mol_per_m3"] {
+        let k = header.iter().position(|h| h == name).unwrap();
+        assert_eq!(rows.iter().map(|r| r[k].is_nan()).collect::<Vec<_>>(), [false, true, false]);
+    }
+    let said = surrogate(folder.path(), &["--json", "evaluate", "cell", "--points", "8"]);
+    said.expect(0, &["first 95 % of each curve", "end of discharge"]);
+    let object = said.json();
+    assert!(object["errors"]["voltage"]["rmse"].as_f64().unwrap() < 0.02, "{object}");
+    assert!(object["fields"]["j"]["relative_l2"].as_f64().unwrap() < 0.5, "{object}");
+    assert!(object["discharge"]["end_of_discharge"]["relative_median"].as_f64().unwrap() < 0.02);
+}
+
+#[test]
+fn a_killed_training_of_a_cell_comes_back_to_the_same_bits() {
+    let folder = tempdir().unwrap();
+    let file = small(folder.path());
+    let train = |name: &str| ["train".to_string(), file.clone(), "--name".into(), name.into()];
+    let whole = train("whole");
+    surrogate(folder.path(), &whole.each_ref().map(String::as_str)).expect(0, &[]);
+    let weights = |name: &str| {
+        let run = folder.path().join("runs").join(name);
+        (json_file(&run, "manifest.json")["hashes"]["weights"].clone(), run)
+    };
+    for (name, how, lines) in [("killed", "KILL", 20), ("asked", "INT", 8)] {
+        let arguments = train(name);
+        let mut child =
+            command(folder.path(), &arguments.each_ref().map(String::as_str)).spawn().unwrap();
+        let metrics = folder.path().join("runs").join(name).join("metrics.jsonl");
+        let written = || fs::read_to_string(&metrics).map_or(0, |text| text.lines().count());
+        while written() < lines && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        signal(&child, how);
+        let said = finish(child);
+        if how == "INT" && said.code != Some(0) {
+            assert_eq!(said.code, Some(130), "{}", said.stderr);
+        }
+        if said.code != Some(0) {
+            surrogate(folder.path(), &["train", "--resume", name]).expect(0, &["done"]);
+        }
+        assert_eq!(weights(name).0, weights("whole").0, "{name}");
+    }
+}
+
+#[test]
+fn a_run_of_a_bpx_file_keeps_the_file() {
+    let folder = tempdir().unwrap();
+    let (json, toml) = (folder.path().join("cell.json"), folder.path().join("p.toml"));
+    fs::write(&json, bpx::file().to_string()).unwrap();
+    let table = "bpx = \"cell.json\"\nmodel = \"SPM\"";
+    let more = "[parameters]\nc_rate = \"0.5 .. 2\"\n[data]\nsolves = 20\n[train]\nstages = [{ \
+                optimizer = \"ssbroyden\", iterations = 60 }]\n";
+    fs::write(&toml, cell(table, more)).unwrap();
+    surrogate(folder.path(), &["train", "p.toml", "--name", "kept"]).expect(0, &["done"]);
+    fs::remove_file(&json).unwrap();
+    fs::remove_file(&toml).unwrap();
+    let said = surrogate(folder.path(), &["predict", "kept", "--times", "0:600:2"]);
+    said.expect(0, &[]);
+    assert!((2.8..4.2).contains(&columns(&said).1[1][1]), "{}", said.stdout);
+    surrogate(folder.path(), &["evaluate", "kept", "--points", "4"])
+        .expect(0, &["An invented cell"]);
+}
+
+#[test]
+fn settings_that_mean_nothing_for_a_cell_are_refused_before_anything_is_written() {
+    let p2d = "set = \"Chen2020\"\nmodel = \"P2D\"";
+    let more = |more: &str| cell(p2d, more);
+    refused(&more("[data]\nsolves = 3"), &["[data] solves", "too few to learn from"]);
+    let adam = "[train]\nstages = [{ optimizer = \"adam\", iterations = 3 }]";
+    refused(&more(adam), &["[train] stages", "ssbroyden"]);
+    refused(&more("[train]\ntarget_loss = 1e-3"), &["neither resample_every nor target_loss"]);
+    refused(&more("[network]\nwidth = 3"), &["no [network]"]);
+}
+
+#[test]
+fn parameters_of_a_cell_are_found_from_curves_of_its_solver() {
+    let folder = tempdir().unwrap();
+    let p2d = problem("p2d.toml");
+    let text = format!(
+        "extends = \"{p2d}\"\n[cell]\nmodel = \"SPM\"\n[data]\nsolves = 120\n[train]\n\
+         stages = [{{ optimizer = \"ssbroyden\", iterations = 400 }}]\n"
+    );
+    fs::write(folder.path().join("spm.toml"), text).unwrap();
+    surrogate(folder.path(), &["train", "spm.toml", "--name", "spm"]).expect(0, &["done"]);
+    let measured = ["solve", "spm.toml", "--params", "c_rate=1,D_n=0.7,D_p=1.8"];
+    let noise = ["--times", "0:3200:120", "--noise", "5mV", "--seed", "1", "--out", "m.csv"];
+    surrogate(folder.path(), &[&measured[..], &noise].concat()).expect(0, &[]);
+    let said = surrogate(
+        folder.path(),
+        &[
+            "--json",
+            "calibrate",
+            "spm",
+            "--parameters",
+            "D_n,D_p",
+            "--data",
+            "m.csv,c_rate=1",
+            "--draws",
+            "300",
+            "--certify",
+            "100",
+        ],
+    );
+    assert!(matches!(said.code, Some(0)), "{}", said.stderr);
+    let object: Value = said.json();
+    assert!(said.stderr.contains("draws solved"), "no certificate:\n{}", said.stderr);
+    let text = object.to_string();
+    assert!(text.contains("D_n") && text.contains("D_p"), "{text}");
 }
