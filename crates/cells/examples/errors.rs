@@ -76,7 +76,12 @@ fn main() {
         let rms = |e: &[f64]| (e.iter().map(|e| e * e).sum::<f64>() / e.len() as f64).sqrt();
         if r95.len() < 64 {
             let sol = problem.solve(&point, true, false).unwrap();
-            let picked: Vec<usize> = (1..sol.time_s.len()).step_by(5).collect();
+            let picked: Vec<usize> = (0..40)
+                .map(|k| {
+                    let t = (f64::from(k) + 0.5) / 40.0 * sol.end_time_s();
+                    sol.time_s.partition_point(|s| *s < t).min(sol.time_s.len() - 1)
+                })
+                .collect();
             let ts: Vec<f64> = picked.iter().map(|k| sol.time_s[*k]).collect();
             let all = s.fields(&point, &ts, &mut b).unwrap();
             for (k, f) in picked.iter().zip(&all) {

@@ -1,9 +1,9 @@
-//! Fields inside the cell: a network for the coefficients of the few shapes that they have.
+//! Fields inside the cell: networks for the coefficients of the few shapes that they have.
 //!
 //! At a time the fields at the nodes of the layers are one vector: reaction currents over their mean,
 //! surfaces less that of the exact particle, electrolyte over that at rest, potentials less those of the
-//! half-cells. Its principal components over the box are fixed; their coefficients are a network of the
-//! point and of what the exact particles say. What is known exactly is put in afterwards: all reaction of
+//! half-cells. Negative electrode, positive electrode and electrolyte each have their principal components over
+//! the box, whose coefficients are a network of the point and of what the exact particles say. What is known exactly is put in afterwards: all reaction of
 //! an electrode is the current, the mean surface is that of the particle where the diffusivity is
 //! constant, lithium in the electrolyte is conserved.
 
@@ -20,6 +20,8 @@ use crate::sample::Curve;
 const FEATURES_P: usize = 3;
 /// Most components.
 const COMPONENTS: usize = 24;
+/// Mean square deviation, in scales, from which vectors count less.
+const USUAL: f64 = 4.0;
 /// Part of the variance that may be left out.
 const LEFT_OUT: f64 = 1e-8;
 
@@ -98,6 +100,13 @@ impl Nodes {
             first += length;
             group
         })
+    }
+
+    /// Entries that a network gives.
+    fn entries(&self, part: usize) -> Vec<usize> {
+        let groups = self.groups();
+        let range = |group: usize| groups[group].0..groups[group].0 + groups[group].1;
+        TOGETHER[part].into_iter().flat_map(range).collect()
     }
 
     /// The vector of a solution; `None` where it has other nodes.
@@ -181,6 +190,11 @@ impl Nodes {
     }
 }
 
+/// Groups of entries that are learned together: negative electrode, positive electrode, electrolyte.
+const TOGETHER: [[usize; 3]; 3] = [[0, 2, 7], [1, 3, 8], [4, 5, 6]];
+/// Networks of the fields.
+pub(crate) const NETWORKS: usize = TOGETHER.len();
+
 /// Value at a place of the polynomial through values at nodes.
 fn polynomial(nodes: &[f64], values: &[f64], at: f64) -> f64 {
     let mut sum = 0.0;
@@ -191,12 +205,13 @@ fn polynomial(nodes: &[f64], values: &[f64], at: f64) -> f64 {
     sum
 }
 
-/// The network of the fields.
+/// A network of fields that are learned together.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldNetwork {
+    part: usize,
     pub(crate) mlp: Mlp,
     pub(crate) weights: Vec<f64>,
-    /// Mean vector.
+    /// Mean of its entries.
     mean: Vec<f64>,
     /// Components with their scales, `[component][entry]`.
     basis: Vec<f64>,
@@ -205,19 +220,22 @@ pub(crate) struct FieldNetwork {
 impl FieldNetwork {
     /// Components of the vectors of curves, and their coefficients as data.
     pub(crate) fn data(
+        part: usize,
         problem: &CellProblem,
         nodes: &Nodes,
         halves: &[Half; 2],
         curves: &[&Curve],
         width: usize,
     ) -> (Self, Points) {
-        let length = nodes.length();
-        let all: Vec<&[f64]> =
-            curves.iter().flat_map(|c| c.fields.iter().map(|(_, v)| v.as_slice())).collect();
+        let entries = nodes.entries(part);
+        let length = entries.len();
+        let own = |vector: &Vec<f64>| -> Vec<f64> { entries.iter().map(|k| vector[*k]).collect() };
+        let all: Vec<Vec<f64>> =
+            curves.iter().flat_map(|c| c.fields.iter().map(|(_, v)| own(v))).collect();
         let count = all.len().max(1) as f64;
         let mut mean = vec![0.0; length];
-        all.iter().for_each(|v| mean.iter_mut().zip(*v).for_each(|(m, v)| *m += v / count));
-        let scales = scales(nodes, &all, &mean);
+        all.iter().for_each(|v| mean.iter_mut().zip(v).for_each(|(m, v)| *m += v / count));
+        let scales = scales(nodes, part, &all, &mean);
         let mut covariance = DMatrix::<f64>::zeros(length, length);
         for vector in &all {
             let part: Vec<f64> =
@@ -245,78 +263,101 @@ impl FieldNetwork {
             let frames = frames(problem, halves, &curve.point);
             let places = problem.places(&curve.point);
             for (time, vector) in &curve.fields {
+                let vector = own(vector);
                 points.inputs.extend(inputs(halves, &frames, &places, *time).0);
+                // what happens in the last moments would outweigh the rest
+                let size: f64 =
+                    (0..length).map(|i| ((vector[i] - mean[i]) / scales[i]).powi(2)).sum();
+                let weight = 1.0 / (1.0 + size / (USUAL * length as f64)).sqrt();
                 for &k in &kept {
                     let terms = (0..length)
                         .map(|i| eigen.eigenvectors[(i, k)] * (vector[i] - mean[i]) / scales[i]);
                     points.targets.push(terms.sum());
-                    points.weights.push(1.0);
+                    points.weights.push(weight);
                 }
             }
         }
         let mlp = mlp(problem.axes.len(), width, kept.len());
-        (Self { mlp, weights: vec![], mean, basis }, points)
+        (Self { part, mlp, weights: vec![], mean, basis }, points)
     }
 
     /// As named arrays.
     pub(crate) fn arrays(&self) -> Vec<(String, Vec<f64>)> {
         let form = vec![self.mlp.hidden[0] as f64, self.mlp.outputs as f64];
+        let name = |what: &str| format!("fields {} {what}", self.part);
         vec![
-            ("fields form".to_string(), form),
-            ("fields weights".to_string(), self.weights.clone()),
-            ("fields mean".to_string(), self.mean.clone()),
-            ("fields basis".to_string(), self.basis.clone()),
+            (name("form"), form),
+            (name("weights"), self.weights.clone()),
+            (name("mean"), self.mean.clone()),
+            (name("basis"), self.basis.clone()),
         ]
     }
 
     /// From named arrays.
-    pub(crate) fn read(nodes: &Nodes, axes: usize, arrays: &[(String, Vec<f64>)]) -> Option<Self> {
-        let find = |name: &str| arrays.iter().find(|(n, _)| n == name).map(|(_, v)| v);
-        let [width, outputs] = *find("fields form")?.as_slice() else { return None };
+    pub(crate) fn read(
+        part: usize,
+        nodes: &Nodes,
+        axes: usize,
+        arrays: &[(String, Vec<f64>)],
+    ) -> Option<Self> {
+        let length = nodes.entries(part).len();
+        let find = |what: &str| {
+            let name = format!("fields {part} {what}");
+            arrays.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+        };
+        let [width, outputs] = *find("form")?.as_slice() else { return None };
         let mlp = mlp(axes, width as usize, outputs as usize);
-        let weights = find("fields weights").filter(|w| w.len() == mlp.n_weights())?.clone();
-        let mean = find("fields mean").filter(|m| m.len() == nodes.length())?.clone();
-        let basis =
-            find("fields basis").filter(|b| b.len() == nodes.length() * mlp.outputs)?.clone();
-        Some(Self { mlp, weights, mean, basis })
+        let weights = find("weights").filter(|w| w.len() == mlp.n_weights())?.clone();
+        let mean = find("mean").filter(|m| m.len() == length)?.clone();
+        let basis = find("basis").filter(|b| b.len() == length * mlp.outputs)?.clone();
+        Some(Self { part, mlp, weights, mean, basis })
     }
 
-    /// The vectors at times, `[time][entry]`.
-    pub(crate) fn vectors(
-        &self,
-        problem: &CellProblem,
-        nodes: &Nodes,
-        halves: &[Half; 2],
-        point: &[f64],
-        times: &[f64],
-    ) -> Vec<([Particle<f64>; 2], Vec<f64>)> {
+    /// Puts its entries into vectors, one for each row of inputs.
+    fn put(&self, nodes: &Nodes, inputs: &[Vec<f64>], vectors: &mut [Vec<f64>]) {
+        let entries = nodes.entries(self.part);
         let streams = streams(0);
         let tile = Workspace::default_tile(&self.mlp, &streams);
         let mut workspace = Workspace::new(&self.mlp, &streams, tile);
-        let (frames, places) = (frames(problem, halves, point), problem.places(point));
-        let constant = halves.each_ref().map(Half::constant);
-        let mut out = vec![];
-        for times in times.chunks(tile) {
+        for (inputs, vectors) in inputs.chunks(tile).zip(vectors.chunks_mut(tile)) {
             let mut block = vec![0.0; self.mlp.inputs * tile];
-            let mut particles = vec![];
-            for (lane, time) in times.iter().enumerate() {
-                let (input, both) = inputs(halves, &frames, &places, *time);
+            for (lane, input) in inputs.iter().enumerate() {
                 input.iter().enumerate().for_each(|(k, v)| block[k * tile + lane] = *v);
-                particles.push(both);
             }
             workspace.forward(&self.weights, &block);
-            for (lane, particles) in particles.into_iter().enumerate() {
-                let mut vector = self.mean.clone();
-                for (k, component) in self.basis.chunks(self.mean.len()).enumerate() {
-                    let c = workspace.output()[k * tile + lane];
-                    vector.iter_mut().zip(component).for_each(|(v, b)| *v += c * b);
+            for (lane, vector) in vectors.iter_mut().enumerate() {
+                for (i, entry) in entries.iter().enumerate() {
+                    let terms = self.basis.iter().skip(i).step_by(entries.len()).enumerate();
+                    let sum: f64 =
+                        terms.map(|(k, b)| b * workspace.output()[k * tile + lane]).sum();
+                    vector[*entry] = self.mean[i] + sum;
                 }
-                nodes.conserve(&mut vector, constant);
-                out.push((particles, vector));
             }
         }
-        out
     }
+}
+
+/// Vectors at times, with the particles there.
+pub(crate) fn vectors(
+    networks: &[FieldNetwork],
+    problem: &CellProblem,
+    nodes: &Nodes,
+    halves: &[Half; 2],
+    point: &[f64],
+    times: &[f64],
+) -> Vec<([Particle<f64>; 2], Vec<f64>)> {
+    let (frames, places) = (frames(problem, halves, point), problem.places(point));
+    let (mut all, mut particles) = (vec![], vec![]);
+    for time in times {
+        let (input, both) = inputs(halves, &frames, &places, *time);
+        all.push(input);
+        particles.push(both);
+    }
+    let mut vectors = vec![vec![0.0; nodes.length()]; times.len()];
+    networks.iter().for_each(|network| network.put(nodes, &all, &mut vectors));
+    let constant = halves.each_ref().map(Half::constant);
+    vectors.iter_mut().for_each(|vector| nodes.conserve(vector, constant));
+    particles.into_iter().zip(vectors).collect()
 }
 
 /// Fields at one time.
@@ -401,15 +442,18 @@ fn inputs(
 }
 
 /// The scale of each entry: root mean square deviation in its group.
-fn scales(nodes: &Nodes, all: &[&[f64]], mean: &[f64]) -> Vec<f64> {
-    let mut out = vec![1.0; nodes.length()];
-    for (first, length) in nodes.groups() {
+fn scales(nodes: &Nodes, part: usize, all: &[Vec<f64>], mean: &[f64]) -> Vec<f64> {
+    let mut out = vec![1.0; mean.len()];
+    let mut first = 0;
+    for group in TOGETHER[part] {
+        let length = nodes.groups()[group].1;
         let mut sum = 0.0;
         for vector in all {
             sum += (first..first + length).map(|k| (vector[k] - mean[k]).powi(2)).sum::<f64>();
         }
         let scale = (sum / (all.len().max(1) * length) as f64).sqrt().max(1e-9);
         out[first..first + length].fill(scale);
+        first += length;
     }
     out
 }

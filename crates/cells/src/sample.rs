@@ -108,8 +108,16 @@ fn fields(
         let fields = &solution.fields[k];
         Some((time, nodes.vector(problem, fields, &particles, voltage, negative)?))
     };
-    let count = solution.time_s.len();
-    (0..FIELD_TIMES.min(count)).filter_map(|k| at(k * count / FIELD_TIMES.min(count))).collect()
+    // half of them evenly in time, half where the solver took its steps
+    let (count, half) = (solution.time_s.len(), FIELD_TIMES / 2);
+    let even = |k: usize| {
+        let time = (k as f64 + 0.5) / half as f64 * solution.end_time_s();
+        solution.time_s.partition_point(|t| *t < time).min(count - 1)
+    };
+    let mut chosen: Vec<usize> = (0..half).flat_map(|k| [even(k), k * count / half]).collect();
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen.into_iter().filter_map(at).collect()
 }
 
 fn entry(solution: &Solution, k: usize, end: f64) -> Entry {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use surrogate_jet::Workspace;
 
 use crate::CellsError;
-use crate::fields::{FieldNetwork, FieldsAt, Nodes};
+use crate::fields::{FieldNetwork, FieldsAt, NETWORKS, Nodes, vectors};
 use crate::half::Half;
 use crate::network::HalfNetwork;
 use crate::particle::Excess;
@@ -22,7 +22,7 @@ pub struct CellSurrogate {
     problem: CellProblem,
     halves: [Half; 2],
     networks: [HalfNetwork; 2],
-    fields: Option<(Nodes, FieldNetwork)>,
+    fields: Option<(Nodes, Vec<FieldNetwork>)>,
 }
 
 /// Buffers of one thread.
@@ -43,16 +43,18 @@ impl CellSurrogate {
     pub(crate) fn new(
         problem: CellProblem,
         networks: [HalfNetwork; 2],
-        fields: Option<FieldNetwork>,
+        fields: Vec<FieldNetwork>,
     ) -> Self {
-        let fields = Nodes::new(&problem).zip(fields);
+        let fields =
+            Nodes::new(&problem).filter(|_| fields.len() == NETWORKS).map(|nodes| (nodes, fields));
         Self { halves: halves(&problem), problem, networks, fields }
     }
 
     /// Its weights, as named arrays.
     pub fn arrays(&self) -> Vec<Array> {
         let [n, p] = &self.networks;
-        let fields = self.fields.as_ref().map_or(vec![], |(_, fields)| fields.arrays());
+        let fields = self.fields.iter().flat_map(|(_, all)| all);
+        let fields: Vec<Array> = fields.flat_map(FieldNetwork::arrays).collect();
         [n.arrays("negative"), p.arrays("positive"), fields].concat()
     }
 
@@ -67,8 +69,10 @@ impl CellSurrogate {
                 .ok_or_else(|| CellsError::State { name: format!("{name} weights") })
         };
         let networks = [read("negative")?, read("positive")?];
-        let fields =
-            Nodes::new(&problem).and_then(|nodes| FieldNetwork::read(&nodes, axes, arrays));
+        let read = |nodes: &Nodes| -> Vec<FieldNetwork> {
+            (0..NETWORKS).map_while(|k| FieldNetwork::read(k, nodes, axes, arrays)).collect()
+        };
+        let fields = Nodes::new(&problem).map_or(vec![], |nodes| read(&nodes));
         Ok(Self::new(problem, networks, fields))
     }
 
@@ -146,9 +150,9 @@ impl CellSurrogate {
         times: &[f64],
         buffers: &mut Buffers,
     ) -> Option<Vec<FieldsAt<'_>>> {
-        let (nodes, network) = self.fields.as_ref()?;
+        let (nodes, networks) = self.fields.as_ref()?;
         let [n, p] = self.potentials(point, times, buffers);
-        let all = network.vectors(&self.problem, nodes, &self.halves, point, times);
+        let all = vectors(networks, &self.problem, nodes, &self.halves, point, times);
         let at = |((particles, vector), (negative, positive))| FieldsAt {
             problem: &self.problem,
             nodes,

@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 use surrogate_engine::optimize::{Optimizer, SsBroyden, Step};
 
 use crate::CellsError;
-use crate::fields::{FieldNetwork, Nodes};
+use crate::fields::{self, FieldNetwork, Nodes};
 use crate::half::Half;
 use crate::network::{self, HalfNetwork};
 use crate::problem::CellProblem;
@@ -146,7 +146,8 @@ pub struct Training {
     networks: Vec<HalfNetwork>,
     /// The network in work.
     current: Option<Work>,
-    fields: Option<FieldNetwork>,
+    /// Networks of the fields that are done.
+    fields: Vec<FieldNetwork>,
 }
 
 /// What is being trained.
@@ -186,7 +187,7 @@ impl Training {
             ahead,
             networks: vec![],
             current: None,
-            fields: None,
+            fields: vec![],
         })
     }
 
@@ -202,12 +203,13 @@ impl Training {
                 (self.settings.solves - runs - self.ahead.len(), self.settings.solves - runs)
             }
             Stage::Probe => (self.networks.len() * of + iterations, 2 * of),
-            Stage::Negative | Stage::Positive | Stage::Fields => (iterations, of),
+            Stage::Negative | Stage::Positive => (iterations, of),
+            Stage::Fields => (self.fields.len() * of + iterations, fields::NETWORKS * of),
             Stage::Done => (0, 0),
         };
         let misfit_v = self.current.as_ref().and_then(|w| match &w.subject {
             Subject::Half(network) => Some(network.scale * w.optimizer.value().max(0.0).sqrt()),
-            Subject::Fields(_) => None,
+            Subject::Fields(_) => Some(w.optimizer.value().max(0.0).sqrt()),
         });
         Progress { stage, done, of, misfit_v }
     }
@@ -243,7 +245,6 @@ impl Training {
     fn iterations(&self) -> usize {
         match self.stage {
             Stage::Probe => self.settings.iterations / PROBE,
-            Stage::Fields => self.settings.iterations / 2,
             _ => self.settings.iterations,
         }
     }
@@ -304,11 +305,12 @@ impl Training {
         }
         match work.subject {
             Subject::Half(network) => self.networks.push(network),
-            Subject::Fields(network) => self.fields = Some(network),
+            Subject::Fields(network) => self.fields.push(network),
         }
         self.stage = match self.stage {
             Stage::Negative => Stage::Positive,
             Stage::Positive if self.curves.iter().any(|c| !c.fields.is_empty()) => Stage::Fields,
+            Stage::Fields if self.fields.len() < fields::NETWORKS => Stage::Fields,
             Stage::Positive | Stage::Fields => Stage::Done,
             Stage::Probe if self.networks.len() == 2 => {
                 self.ahead = self.aim();
@@ -375,10 +377,16 @@ impl Training {
         let curves: Vec<&Curve> = self.curves.iter().collect();
         let nodes = self.nodes.as_ref().expect("curves have fields only where there are nodes");
         let width = self.settings.width;
-        let (mut network, points) =
-            FieldNetwork::data(&self.problem, nodes, &self.halves, &curves, width);
+        let (mut network, points) = FieldNetwork::data(
+            self.fields.len(),
+            &self.problem,
+            nodes,
+            &self.halves,
+            &curves,
+            width,
+        );
         let mut loss = Regression::new(&network.mlp, 0, &points, self.settings.decay);
-        let mut random = self.random(5);
+        let mut random = self.random(5 + self.fields.len() as u64);
         network.weights = network.mlp.glorot(&mut || StandardNormal.sample(&mut random));
         let optimizer = SsBroyden::new(network.weights.clone(), &mut loss);
         Work { subject: Subject::Fields(network), loss, optimizer, iterations: 0 }
@@ -441,7 +449,7 @@ impl Training {
         for (k, network) in self.networks.iter().enumerate() {
             out.extend(network.arrays(&format!("network {k}")));
         }
-        if let Some(fields) = &self.fields {
+        for fields in &self.fields {
             out.extend(fields.arrays());
         }
         if let Some(work) = &self.current {
@@ -478,11 +486,16 @@ impl Training {
         training.ahead = get("ahead")?.chunks(axes.max(1)).map(<[f64]>::to_vec).collect();
         training.networks =
             (0..2).map_while(|k| HalfNetwork::read(axes, &format!("network {k}"), state)).collect();
-        let fields = training.nodes.as_ref().and_then(|n| FieldNetwork::read(n, axes, state));
+        let read = |nodes: &Nodes| -> Vec<FieldNetwork> {
+            let parts = 0..fields::NETWORKS;
+            parts.map_while(|k| FieldNetwork::read(k, nodes, axes, state)).collect()
+        };
+        training.fields = training.nodes.as_ref().map_or(vec![], read);
         if let Some([iterations]) = find("iterations") {
             let mut work = if training.stage == Stage::Fields {
+                let current = training.fields.pop().ok_or_else(|| wrong("fields weights"))?;
                 let mut work = training.begin_fields();
-                work.subject = Subject::Fields(fields.ok_or_else(|| wrong("fields weights"))?);
+                work.subject = Subject::Fields(current);
                 work
             } else {
                 let mut work = training.begin();
@@ -497,8 +510,6 @@ impl Training {
             let saved: Vec<Array> = state.iter().filter_map(named).collect();
             work.optimizer.restore(&saved).map_err(|name| wrong(&name))?;
             training.current = Some(work);
-        } else {
-            training.fields = fields;
         }
         Ok(training)
     }
@@ -509,7 +520,7 @@ impl Training {
         let mut fields = self.fields.clone();
         match self.current.as_ref().map(|work| &work.subject) {
             Some(Subject::Half(network)) => networks.push(network.clone()),
-            Some(Subject::Fields(network)) => fields = Some(network.clone()),
+            Some(Subject::Fields(network)) => fields.push(network.clone()),
             None => {}
         }
         let networks: [HalfNetwork; 2] = networks.try_into().ok()?;
