@@ -218,7 +218,7 @@ impl Training {
     pub fn plan(&self) -> Vec<(Stage, usize)> {
         let (runs, iterations) = (spread_runs(&self.settings), self.settings.iterations);
         let aimed = self.settings.solves - runs;
-        let fields = if self.nodes.is_some() { iterations / 2 } else { 0 };
+        let fields = if self.nodes.is_some() { fields::NETWORKS * iterations } else { 0 };
         let most = [runs, 2 * (iterations / PROBE), aimed, iterations, iterations, fields];
         Stage::ALL.into_iter().zip(most).collect()
     }
