@@ -175,15 +175,17 @@ impl Nodes {
         }
     }
 
-    /// Layer of a place in m, and the part of the way through it.
+    /// Layer of a place in m, and the part of the way through it. The faces of the separator belong to
+    /// the electrodes, also where rounding moves them.
     fn locate(&self, x: f64) -> (usize, f64) {
         let [n, s, p] = self.layers;
-        if x < n {
-            (0, x / n)
-        } else if x <= n + s {
+        let slack = 1e-12 * (n + s + p);
+        if x <= n + slack {
+            (0, (x / n).min(1.0))
+        } else if x < n + s - slack {
             (1, (x - n) / s)
         } else {
-            (2, ((x - n - s) / p).min(1.0))
+            (2, ((x - n - s) / p).clamp(0.0, 1.0))
         }
     }
 }

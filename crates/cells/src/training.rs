@@ -214,6 +214,20 @@ impl Training {
         Progress { stage, done, of, misfit_v }
     }
 
+    /// Most runs or iterations of each stage but the last, in order.
+    pub fn plan(&self) -> Vec<(Stage, usize)> {
+        let (runs, iterations) = (spread_runs(&self.settings), self.settings.iterations);
+        let aimed = self.settings.solves - runs;
+        let fields = if self.nodes.is_some() { fields::NETWORKS * iterations } else { 0 };
+        let most = [runs, 2 * (iterations / PROBE), aimed, iterations, iterations, fields];
+        Stage::ALL.into_iter().zip(most).collect()
+    }
+
+    /// Weights of the networks of both electrodes together.
+    pub fn weights(&self) -> usize {
+        2 * network::mlp(self.problem.axes.len(), self.settings.width).n_weights()
+    }
+
     /// Does some work: at most `amount` runs or iterations.
     ///
     /// # Errors

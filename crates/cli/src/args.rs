@@ -50,7 +50,7 @@ pub enum Command {
 /// `surrogate check`
 #[derive(Args, Debug)]
 pub struct Check {
-    /// Problem files.
+    /// Problem files, and cells in BPX files (.json).
     #[arg(required = true)]
     pub problems: Vec<PathBuf>,
     /// Override a key of the file, such as network.width=32.

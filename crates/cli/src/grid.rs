@@ -32,6 +32,16 @@ pub enum Item {
     Field(usize),
 }
 
+impl Item {
+    /// Its name.
+    pub fn name(self, problem: &Problem) -> &str {
+        match self {
+            Self::Output(o) => &problem.outputs[o].name,
+            Self::Field(f) => &problem.fields[f].name,
+        }
+    }
+}
+
 /// Result columns.
 pub struct Quantities {
     /// In order.

@@ -6,10 +6,10 @@ use super::layout::Layout;
 use super::physics::Physics;
 use super::protocol::{Control, Drive, ProtocolStep};
 use super::solid::{Radial, Solid};
-use super::solution::{Ended, Mechanism, Sensitivities, Solution};
+use super::solution::{Ended, Mechanism, Resolution, Sensitivities, Solution};
 use super::state::{Attempt, Convergence, Frame, Point, State, Trial};
 use super::tangent::Tangent;
-use super::{Model, Options, SolveError};
+use super::{Depletion, Model, Options, SolveError};
 use crate::Cell;
 
 /// First step after a control sets in, s.
@@ -41,6 +41,22 @@ pub fn simulate(
     options: &Options,
 ) -> Result<Solution, SolveError> {
     super::checks::check(cell, model, protocol, options)?;
+    match run(cell, model, protocol, options) {
+        Err(SolveError::Depleted { .. }) if options.depletion == Depletion::Follow => {
+            let solution = run(cell, model, protocol, &options.clone().on_linear_elements())?;
+            Ok(Solution { resolution: Resolution::Depleting, ..solution })
+        }
+        answer => answer,
+    }
+}
+
+/// Simulates a protocol that was checked, at the resolution asked for.
+fn run(
+    cell: &Cell,
+    model: Model,
+    protocol: &[ProtocolStep],
+    options: &Options,
+) -> Result<Solution, SolveError> {
     let mut run = Run::new(cell, model, options);
     for (number, step) in protocol.iter().enumerate() {
         run.step(number + 1, step)?;

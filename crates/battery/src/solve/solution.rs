@@ -3,6 +3,9 @@
 use super::parameters::PARAMETERS;
 use super::{Fields, Parameter};
 
+/// How far below its cut-off a discharge is continued, V.
+const DEEPEST_V: f64 = 1.0;
+
 /// What holds the cell back where a discharge (or charge) ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
@@ -23,12 +26,24 @@ pub enum Ended {
     /// The voltage rose to the limit.
     UpperVoltage(Mechanism),
     /// A surface has no lithium or no room left (to 1e-12), or the electrolyte none, before the voltage
-    /// reached a limit. It falls as a logarithm there, and would reach the limit practically at once.
+    /// reached a limit. It falls as a logarithm there, and would reach the limit practically at once:
+    /// the end of the run is that of the discharge, and its last voltage lies above the limit.
     Saturated(Mechanism),
     /// The duration of the step is over.
     Duration,
     /// The current fell to its limit.
     Current,
+}
+
+/// Which resolution answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resolution {
+    /// That of the options.
+    #[default]
+    Asked,
+    /// The linear elements of [`Options::depleting`](super::Options::depleting): those of the options
+    /// could not follow the electrolyte into depletion. The end is known to about 1 %.
+    Depleting,
 }
 
 /// What a simulation took.
@@ -76,6 +91,8 @@ pub struct Solution {
     pub step_starts: Vec<usize>,
     /// Why each protocol step ended.
     pub ended: Vec<Ended>,
+    /// Which resolution answered.
+    pub resolution: Resolution,
     /// What it took.
     pub work: Work,
     /// Fields inside the cell at every entry, where they were asked for.
@@ -99,6 +116,22 @@ impl Solution {
     /// Voltage in V at a time in s: cubic between entries of a step, the end values outside.
     pub fn voltage_at(&self, time_s: f64) -> f64 {
         self.interpolated(&self.voltage_v, time_s)
+    }
+
+    /// Voltage in V of a discharge at a time in s, also after its end, for curves of one length.
+    ///
+    /// After the end the curve goes straight on from the lower cut-off with its last slope, down to
+    /// 1 V below: numbers there only say that the discharge is over. A discharge that ended by
+    /// saturation above the cut-off falls to it at once.
+    pub fn continued_voltage_at(&self, time_s: f64, lower_cutoff_v: f64) -> f64 {
+        let after = time_s - self.end_time_s();
+        if after <= 0.0 {
+            return self.voltage_at(time_s);
+        }
+        let fall = self.last_slope() * after;
+        // a slope that is unknown or rises belongs to a curve that ends in a vertical fall
+        let fall = if fall < 0.0 { fall.max(-DEEPEST_V) } else { -DEEPEST_V };
+        lower_cutoff_v + fall
     }
 
     /// Derivative of the voltage by the logarithm of a multiplier at a time in s, V; `None` where
