@@ -26,7 +26,7 @@ const CANDIDATES: usize = 16;
 /// Misses that are averaged at a candidate.
 const NEIGHBOURS: usize = 6;
 /// Part of the mean miss that every place counts at least.
-const LEAST_MISS: f64 = 0.3;
+const LEAST_MISS: f64 = 0.1;
 
 /// How training is done.
 #[derive(Debug, Clone, PartialEq)]
