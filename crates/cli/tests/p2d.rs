@@ -117,9 +117,26 @@ fn a_cell_that_cannot_be_is_told_at_its_place() {
     refused(&more("[data]\nsolves = -1"), &["`solves` must be at least 0"]);
     refused(&more("[[data]]\nfile = \"a.csv\""), &["no [[data]]", "surrogate calibrate"]);
     refused(&more("[parameters]\nc_rate = \"1 .. 200\""), &["over as it begins", "c_rate"]);
+    refused(&with("state_of_charge = 0"), &["over as it begins", "p.toml:5"]);
+    let twice = "[parameters]\nc_rate = { range = \"1 .. 2\", nominal = 3 }";
+    refused(&more(twice), &["`nominal` of `c_rate` is outside its range"]);
     let spm = "set = \"Chen2020\"\nmodel = \"SPM\"";
     let frozen = cell(spm, "[parameters]\nkappa_e = \"0.5 .. 2\"");
     refused(&frozen, &["`kappa_e` changes nothing in SPM"]);
+}
+
+#[test]
+fn a_problem_with_a_contradictory_bpx_file_names_the_fields() {
+    let folder = tempdir().unwrap();
+    let text = bpx::with("/Parameterisation/Cell/Lower voltage cut-off [V]", json!(4.5));
+    fs::write(folder.path().join("cell.json"), text).unwrap();
+    let table = cell("bpx = \"cell.json\"\nmodel = \"P2D\"", "");
+    fs::write(folder.path().join("p.toml"), table).unwrap();
+    for command in ["check", "solve", "train"] {
+        surrogate(folder.path(), &[command, "p.toml"])
+            .expect(1, &["cell.json: Parameterisation/Cell/Lower voltage cut-off [V]", "p.toml:3"]);
+    }
+    assert!(!folder.path().join("runs").exists(), "nothing is written for a cell that cannot be");
 }
 
 #[test]
