@@ -134,6 +134,11 @@ impl DriveSurrogate {
         Self { halves: halves(&problem), modes: Modes::new(), problem, networks: None }
     }
 
+    /// Whether one exact particle for each electrode is all of the model.
+    fn exact(&self) -> bool {
+        self.problem.model == Model::Spm && self.halves.iter().all(Half::constant)
+    }
+
     /// Learns from `runs` random profiles of an hour from random states of charge, solved by the
     /// reference solver; models of single particles learn nothing.
     ///
@@ -141,7 +146,7 @@ impl DriveSurrogate {
     /// [`CellsError::Unsolvable`] where most of them cannot be solved.
     pub fn train(problem: CellProblem, runs: usize, seed: u64) -> Result<Self, CellsError> {
         let mut out = Self::single_particles(problem);
-        if out.problem.model == Model::Spm {
+        if out.exact() {
             return Ok(out);
         }
         let solved: Vec<Result<Lesson, CellsError>> =
@@ -197,7 +202,8 @@ impl DriveSurrogate {
             time_s: profile.time_s.clone(),
             current_a: profile.current_a.clone(),
         };
-        let step = ProtocolStep { lower_v: Some(cell.lower_cutoff_v), ..ProtocolStep::new(control) };
+        let step =
+            ProtocolStep { lower_v: Some(cell.lower_cutoff_v), ..ProtocolStep::new(control) };
         let (_, multipliers) = self.problem.conditions(point);
         let options = Options { multipliers, ..self.problem.options.clone() };
         Ok(simulate(&cell, self.problem.model, &[step], &options)?)
@@ -342,7 +348,7 @@ impl DriveSurrogate {
     /// none.
     pub fn from_arrays(problem: CellProblem, arrays: &[Array]) -> Option<Self> {
         let mut out = Self::single_particles(problem);
-        if out.problem.model == Model::Spm {
+        if out.exact() {
             return Some(out);
         }
         let places = out.places(&out.problem.middle()).len();
