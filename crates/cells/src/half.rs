@@ -15,9 +15,9 @@ use surrogate_battery::solve::{PARAMETERS, Parameter, Scalar};
 use crate::particle::Excess;
 
 /// Closest approach of the surface to empty or full, stoichiometry.
-const CLOSEST: f64 = 1e-10;
+const CLOSEST: f64 = 1e-12;
 /// The same in the logarithm that networks see.
-const CLOSEST_SEEN: f64 = 1e-8;
+const CLOSEST_SEEN: f64 = 1e-10;
 /// Fall of the potential beyond that, V per stoichiometry: what comes after the end is below any cut-off.
 const CLIFF: f64 = 1e6;
 /// Time constants of the electrolyte are multiples of its slowest relaxation.
@@ -51,11 +51,14 @@ pub(crate) struct Half {
 /// What a point says of an electrode, whatever the time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame<S> {
-    rate: S,
-    size: S,
+    /// Diffusivity over the square of the radius, s-1.
+    pub(crate) rate: S,
+    /// Flux times radius over diffusivity and largest concentration.
+    pub(crate) size: S,
     reaction: S,
     exchange: S,
-    relaxation: S,
+    /// Slowest relaxation of the electrolyte, s-1.
+    pub(crate) relaxation: S,
 }
 
 /// The particle at one time.
@@ -135,13 +138,13 @@ impl Half {
         let raw = if self.positive { S::of(1.0) - surface } else { surface };
         let (room, beyond) = (positive_part(raw), positive_part(-raw));
         let x = if self.positive { S::of(1.0) - room } else { room };
-        let potential = self.potential(x, frame);
+        let potential = self.potential(x, frame.reaction, frame.exchange);
         let cliff = beyond.scale(if self.positive { -CLIFF } else { CLIFF });
         let relaxed = |slower: f64| (frame.relaxation * time).scale(-1.0 / slower).exp();
         let features = [
             (mean - S::of(0.5)).scale(4.0),
             (surface - S::of(0.5)).scale(4.0),
-            (room + S::of(CLOSEST_SEEN)).ln().scale(0.15) + S::of(1.0),
+            (room + S::of(CLOSEST_SEEN)).ln().scale(0.10) + S::of(1.0),
             relaxed(RELAXATIONS[0]),
             relaxed(RELAXATIONS[1]),
         ];
@@ -154,8 +157,24 @@ impl Half {
         (particle, features)
     }
 
+    /// The potential over the electrolyte in V of a particle with some surface while the cell carries
+    /// `c_rate`, and the logarithms of the lithium and of the room there.
+    pub(crate) fn under(&self, frame: &Frame<f64>, surface: f64, c_rate: f64) -> (f64, [f64; 2]) {
+        let (held, room) = (positive_part(surface), positive_part(1.0 - surface));
+        let x = if surface < 0.5 { held } else { 1.0 - room };
+        let beyond = positive_part(-surface) - positive_part(surface - 1.0);
+        let potential = self.potential(x, c_rate * frame.reaction, frame.exchange);
+        let seen = |part: f64| (part + CLOSEST_SEEN).ln();
+        (potential + CLIFF * beyond, [seen(held), seen(room)])
+    }
+
+    /// Stoichiometry at the start.
+    pub(crate) fn start(&self) -> f64 {
+        self.x0
+    }
+
     /// Open-circuit potential and overpotential at a surface stoichiometry, V.
-    fn potential<S: Scalar>(&self, x: S, frame: &Frame<S>) -> S {
+    fn potential<S: Scalar>(&self, x: S, reaction: S, exchange: S) -> S {
         let e = &self.electrode;
         let apply = |f: &surrogate_battery::Function| {
             let (value, slope) = f.value_and_derivative(x.value());
@@ -169,7 +188,7 @@ impl Half {
             None => (x * (S::of(1.0) - x)).sqrt(),
             Some(shape) => apply(shape),
         };
-        let ratio = frame.reaction.scale(0.5) / (frame.exchange * shape);
+        let ratio = reaction.scale(0.5) / (exchange * shape);
         potential + ratio.asinh().scale(self.thermal_voltage)
     }
 }

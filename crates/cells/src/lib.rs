@@ -1,6 +1,7 @@
 //! Neural surrogates of lithium-ion cells.
 #![doc = include_str!("../README.md")]
 
+mod drive;
 mod error;
 mod fields;
 mod half;
@@ -12,6 +13,7 @@ mod sample;
 mod surrogate;
 mod training;
 
+pub use drive::{DriveSurrogate, Profile};
 pub use error::CellsError;
 pub use fields::{Field, FieldsAt};
 pub use problem::{Axis, CellProblem, Quantity};

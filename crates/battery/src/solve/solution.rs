@@ -186,15 +186,38 @@ fn hermite(t: &[f64], v: &[f64], time: f64) -> f64 {
         let (s0, s1) = ((v[middle] - v[middle - 1]) / h0, (v[middle + 1] - v[middle]) / h1);
         let bend = (s1 - s0) / (h0 + h1);
         let at_middle = s0 + bend * h0;
-        at_middle + 2.0 * bend * (t[k] - t[middle])
+        limited(at_middle + 2.0 * bend * (t[k] - t[middle]), s0, s1)
     };
     let (a, b) = (slope(left) - chord, slope(right) - chord);
     v[left] + u * (v[right] - v[left]) + h * u * (1.0 - u) * (a * (1.0 - u) - b * u)
 }
 
+/// The slope of a parabola, held back where one of its chords is far steeper than the other: at the kinks
+/// of a current the curve has one too, and a smooth one through it would swing.
+fn limited(slope: f64, before: f64, after: f64) -> f64 {
+    const KINK: f64 = 4.0;
+    let (small, large) = (before.abs().min(after.abs()), before.abs().max(after.abs()));
+    if large <= KINK * small {
+        return slope;
+    }
+    if before * after <= 0.0 {
+        return 0.0;
+    }
+    before.signum() * (slope * before.signum()).clamp(0.0, 3.0 * small)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jump_is_not_overshot() {
+        let (t, v) = ([0.0, 10.0, 10.1, 12.0, 20.0], [4.0, 3.99, 3.7, 3.699, 3.69]);
+        for k in 0..=2000 {
+            let value = hermite(&t, &v, 0.01 * f64::from(k));
+            assert!((3.68..=4.001).contains(&value), "{value} V at {} s", 0.01 * f64::from(k));
+        }
+    }
 
     #[test]
     fn parabolas_are_interpolated_exactly_on_uneven_points() {
