@@ -16,7 +16,7 @@ use surrogate_jet::{Activation, Mlp, Workspace};
 
 use crate::CellsError;
 use crate::half::{Frame, Half};
-use crate::particle::{FOLLOWED, Modes, Sphere, averages};
+use crate::particle::{Modes, Sphere, averages};
 use crate::problem::{CellProblem, Quantity};
 use crate::regression::{Points, Regression, streams};
 use crate::surrogate::halves;
@@ -230,7 +230,7 @@ impl DriveSurrogate {
         factors[surrogate_battery::solve::Parameter::Current as usize] = 1.0;
         let frames = self.halves.each_ref().map(|half| half.frame(&factors));
         let one = self.problem.cell.nominal_capacity_a_h;
-        let sphere = |e| Sphere { mean: self.start(e, charge), modes: [0.0; FOLLOWED] };
+        let sphere = |e| Sphere::at_rest(self.start(e, charge));
         let mut state =
             State { spheres: [sphere(0), sphere(1)], relaxed: [0.0; RELAXATIONS.len()] };
         let (mut now, mut rate) = (0.0, profile.at(0.0) / one);
@@ -264,7 +264,7 @@ impl DriveSurrogate {
 
     fn look(&self, e: usize, frame: &Frame<f64>, state: &State, c_rate: f64) -> Seen {
         let sphere = &state.spheres[e];
-        let surface = self.modes.surface(sphere, c_rate * frame.size);
+        let surface = sphere.surface();
         let (potential, [held, room]) = self.halves[e].under(frame, surface, c_rate);
         let size = frame.size.abs().max(1e-3);
         let mut features = [0.0; FEATURES];

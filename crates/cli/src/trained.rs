@@ -119,6 +119,7 @@ impl Trained {
         })?;
         if let Some(cell) = cell_problem(&problem)? {
             let networks = CellNetworks::restore(cell, &checkpoint.blobs)?;
+            check_fields(&checkpoint, &networks.fingerprint())?;
             let surrogate = Surrogate::Cell(Box::new(networks));
             return Ok(Self { problem, surrogate, run });
         }

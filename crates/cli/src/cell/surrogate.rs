@@ -10,6 +10,9 @@ use crate::failure::Failure;
 use crate::grid::Item;
 use crate::places::time_coordinate;
 
+/// Times at which a fingerprint is taken, s.
+const FINGERPRINT_S: [f64; 3] = [1.0, 30.0, 300.0];
+
 /// The surrogate of a cell, as commands use it.
 #[derive(Clone)]
 pub struct CellNetworks {
@@ -38,6 +41,18 @@ impl CellNetworks {
     /// The surrogate for any current, where there is one.
     pub fn drive(&self) -> Option<&DriveSurrogate> {
         self.surrogate.drive()
+    }
+
+    /// Voltages, and lithium in the electrolyte, at a few places: another version of the program may
+    /// make other values of the same weights.
+    pub fn fingerprint(&self) -> Vec<f64> {
+        let mut buffers = self.surrogate.buffers();
+        let point = self.surrogate.problem().middle();
+        let mut out = vec![0.0; FINGERPRINT_S.len()];
+        self.surrogate.voltages(&point, &FINGERPRINT_S, &mut buffers, &mut out);
+        let fields = self.surrogate.fields(&point, &FINGERPRINT_S, &mut buffers);
+        out.extend(fields.iter().flatten().map(|at| at.at(Field::Electrolyte, 0.0)));
+        out.into_iter().map(|v| if v.is_finite() { v } else { 0.0 }).collect()
     }
 
     /// Whether it gives an output or a field.

@@ -183,6 +183,7 @@ impl<'a> Session<'a> {
                 let mut trainer = CellTrainer::new(problem, *cell, settings, &self.meter)?;
                 let ended = self.follow(&mut trainer, limits)?;
                 let learned = trainer.surrogate().map(CellNetworks::new);
+                self.fields = learned.as_ref().map_or(Vec::new(), CellNetworks::fingerprint);
                 Ok(ended.outcome(problem, learned.map(|cell| Surrogate::Cell(Box::new(cell)))))
             }
         }
