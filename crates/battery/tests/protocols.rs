@@ -192,7 +192,7 @@ fn a_curve_falls_on_beyond_its_end() {
         let at = |after: f64| solution.continued_voltage_at(end + after, cutoff);
         assert_eq!(at(-1.0), solution.voltage_at(end - 1.0));
         assert_eq!(at(0.0), *solution.voltage_v.last().unwrap());
-        assert!(at(1e-3) < cutoff, "{} V", at(1e-3));
+        assert!(at(1e-3) < cutoff, "{:e} {} V", at(0.0) - cutoff, at(1e-3));
         assert!(at(1.0) <= at(1e-3) && at(1e9) == cutoff - 1.0);
         ends.push(solution.ended[0]);
     }

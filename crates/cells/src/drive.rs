@@ -16,7 +16,7 @@ use surrogate_jet::{Activation, Mlp, Workspace};
 
 use crate::CellsError;
 use crate::half::{Frame, Half};
-use crate::particle::{FOLLOWED, Modes, Sphere, averages};
+use crate::particle::{Modes, Sphere, averages};
 use crate::problem::{CellProblem, Quantity};
 use crate::regression::{Points, Regression, streams};
 use crate::surrogate::halves;
@@ -134,6 +134,11 @@ impl DriveSurrogate {
         Self { halves: halves(&problem), modes: Modes::new(), problem, networks: None }
     }
 
+    /// Whether one exact particle for each electrode is all of the model.
+    fn exact(&self) -> bool {
+        self.problem.model == Model::Spm && self.halves.iter().all(Half::constant)
+    }
+
     /// Learns from `runs` random profiles of an hour from random states of charge, solved by the
     /// reference solver; models of single particles learn nothing.
     ///
@@ -141,7 +146,7 @@ impl DriveSurrogate {
     /// [`CellsError::Unsolvable`] where most of them cannot be solved.
     pub fn train(problem: CellProblem, runs: usize, seed: u64) -> Result<Self, CellsError> {
         let mut out = Self::single_particles(problem);
-        if out.problem.model == Model::Spm {
+        if out.exact() {
             return Ok(out);
         }
         let solved: Vec<Result<Lesson, CellsError>> =
@@ -197,7 +202,8 @@ impl DriveSurrogate {
             time_s: profile.time_s.clone(),
             current_a: profile.current_a.clone(),
         };
-        let step = ProtocolStep { lower_v: Some(cell.lower_cutoff_v), ..ProtocolStep::new(control) };
+        let step =
+            ProtocolStep { lower_v: Some(cell.lower_cutoff_v), ..ProtocolStep::new(control) };
         let (_, multipliers) = self.problem.conditions(point);
         let options = Options { multipliers, ..self.problem.options.clone() };
         Ok(simulate(&cell, self.problem.model, &[step], &options)?)
@@ -224,7 +230,7 @@ impl DriveSurrogate {
         factors[surrogate_battery::solve::Parameter::Current as usize] = 1.0;
         let frames = self.halves.each_ref().map(|half| half.frame(&factors));
         let one = self.problem.cell.nominal_capacity_a_h;
-        let sphere = |e| Sphere { mean: self.start(e, charge), modes: [0.0; FOLLOWED] };
+        let sphere = |e| Sphere::at_rest(self.start(e, charge));
         let mut state =
             State { spheres: [sphere(0), sphere(1)], relaxed: [0.0; RELAXATIONS.len()] };
         let (mut now, mut rate) = (0.0, profile.at(0.0) / one);
@@ -258,7 +264,7 @@ impl DriveSurrogate {
 
     fn look(&self, e: usize, frame: &Frame<f64>, state: &State, c_rate: f64) -> Seen {
         let sphere = &state.spheres[e];
-        let surface = self.modes.surface(sphere, c_rate * frame.size);
+        let surface = sphere.surface();
         let (potential, [held, room]) = self.halves[e].under(frame, surface, c_rate);
         let size = frame.size.abs().max(1e-3);
         let mut features = [0.0; FEATURES];
@@ -342,7 +348,7 @@ impl DriveSurrogate {
     /// none.
     pub fn from_arrays(problem: CellProblem, arrays: &[Array]) -> Option<Self> {
         let mut out = Self::single_particles(problem);
-        if out.problem.model == Model::Spm {
+        if out.exact() {
             return Some(out);
         }
         let places = out.places(&out.problem.middle()).len();

@@ -64,47 +64,61 @@ impl Excess {
     }
 }
 
-/// Amplitudes that [`Modes`] follow.
-pub(crate) const FOLLOWED: usize = 20;
+/// Modes that are followed; one more stands for all faster ones.
+const FOLLOWED: usize = 20;
+/// Amplitudes of a [`Sphere`].
+pub(crate) const AMPLITUDES: usize = FOLLOWED + 1;
+/// Pace of that one over the pace of the first of them.
+const FASTER: f64 = 2.0;
 
 /// A sphere under any flux: its mean, and the amplitudes at the surface of its slowest modes.
 ///
 /// m' = 3 K s and e_k' = -z_k^2 K e_k + 2 K s for s = flux R / (D c_max) and K = D / R^2, exact for a
-/// flux that is linear over a step; faster modes are in balance with the flux.
+/// flux that is linear over a step; the faster modes count as one with their sum in balance.
 #[derive(Debug, Clone)]
 pub(crate) struct Modes {
-    squares: [f64; FOLLOWED],
-    /// Share of the faster modes.
-    rest: f64,
+    squares: [f64; AMPLITUDES],
+    gains: [f64; AMPLITUDES],
 }
 
 /// State of a sphere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sphere {
     pub(crate) mean: f64,
-    pub(crate) modes: [f64; FOLLOWED],
+    pub(crate) modes: [f64; AMPLITUDES],
 }
 
 impl Modes {
     pub(crate) fn new() -> Self {
-        let squares = std::array::from_fn(|k| root(k + 1).powi(2));
-        let rest = 0.2 - squares.iter().map(|z| 2.0 / z).sum::<f64>();
-        Self { squares, rest }
+        let mut squares: [f64; AMPLITUDES] = std::array::from_fn(|k| root(k + 1).powi(2));
+        let rest = 0.2 - squares[..FOLLOWED].iter().map(|z| 2.0 / z).sum::<f64>();
+        squares[FOLLOWED] *= FASTER;
+        let mut gains = [2.0; AMPLITUDES];
+        gains[FOLLOWED] = rest * squares[FOLLOWED];
+        Self { squares, gains }
     }
 
     /// Advances a sphere by `dt` s, with K in s-1, from flux `s0` to `s1`.
     pub(crate) fn advance(&self, sphere: &mut Sphere, rate: f64, dt: f64, [s0, s1]: [f64; 2]) {
         let push = rate * dt;
         sphere.mean += 3.0 * push * 0.5 * (s0 + s1);
-        for (mode, square) in sphere.modes.iter_mut().zip(&self.squares) {
+        let paces = self.squares.iter().zip(&self.gains);
+        for (mode, (square, gain)) in sphere.modes.iter_mut().zip(paces) {
             let [decay, all, late] = averages(square * push);
-            *mode = decay * *mode + 2.0 * push * ((all - late) * s0 + late * s1);
+            *mode = decay * *mode + gain * push * ((all - late) * s0 + late * s1);
         }
     }
+}
 
-    /// Surface of a sphere under a flux.
-    pub(crate) fn surface(&self, sphere: &Sphere, s: f64) -> f64 {
-        sphere.mean + sphere.modes.iter().sum::<f64>() + self.rest * s
+impl Sphere {
+    /// At rest at a stoichiometry.
+    pub(crate) fn at_rest(mean: f64) -> Self {
+        Self { mean, modes: [0.0; AMPLITUDES] }
+    }
+
+    /// Its surface.
+    pub(crate) fn surface(&self) -> f64 {
+        self.mean + self.modes.iter().sum::<f64>()
     }
 }
 
@@ -178,12 +192,12 @@ mod tests {
     #[test]
     fn modes_under_a_constant_flux_are_the_series() {
         let (modes, excess) = (Modes::new(), Excess::new());
-        let mut sphere = Sphere { mean: 0.3, modes: [0.0; FOLLOWED] };
+        let mut sphere = Sphere::at_rest(0.3);
         for step in 1..=40 {
             modes.advance(&mut sphere, 1e-3, 10.0, [0.05, 0.05]);
             let tau = 1e-2 * f64::from(step);
             let exact = 0.3 + 0.05 * (3.0 * tau + excess.of(tau));
-            assert!((modes.surface(&sphere, 0.05) - exact).abs() < 1e-9, "{tau}");
+            assert!((sphere.surface() - exact).abs() < 1e-9, "{tau}");
         }
     }
 

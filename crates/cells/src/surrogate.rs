@@ -5,6 +5,7 @@ use std::sync::Arc;
 use surrogate_jet::Workspace;
 
 use crate::CellsError;
+use crate::drive::DriveSurrogate;
 use crate::fields::{FieldNetwork, FieldsAt, NETWORKS, Nodes, vectors};
 use crate::half::Half;
 use crate::network::HalfNetwork;
@@ -23,6 +24,7 @@ pub struct CellSurrogate {
     halves: [Half; 2],
     networks: [HalfNetwork; 2],
     fields: Option<(Nodes, Vec<FieldNetwork>)>,
+    drive: Option<DriveSurrogate>,
 }
 
 /// Buffers of one thread.
@@ -44,10 +46,12 @@ impl CellSurrogate {
         problem: CellProblem,
         networks: [HalfNetwork; 2],
         fields: Vec<FieldNetwork>,
+        drive: Option<DriveSurrogate>,
     ) -> Self {
         let fields =
             Nodes::new(&problem).filter(|_| fields.len() == NETWORKS).map(|nodes| (nodes, fields));
-        Self { halves: halves(&problem), problem, networks, fields }
+        let drive = drive.or_else(|| DriveSurrogate::from_arrays(problem.clone(), &[]));
+        Self { halves: halves(&problem), problem, networks, fields, drive }
     }
 
     /// Its weights, as named arrays.
@@ -55,7 +59,8 @@ impl CellSurrogate {
         let [n, p] = &self.networks;
         let fields = self.fields.iter().flat_map(|(_, all)| all);
         let fields: Vec<Array> = fields.flat_map(FieldNetwork::arrays).collect();
-        [n.arrays("negative"), p.arrays("positive"), fields].concat()
+        let drive = self.drive.iter().flat_map(DriveSurrogate::arrays).collect();
+        [n.arrays("negative"), p.arrays("positive"), fields, drive].concat()
     }
 
     /// The surrogate of a problem from its weights.
@@ -73,7 +78,8 @@ impl CellSurrogate {
             (0..NETWORKS).map_while(|k| FieldNetwork::read(k, nodes, axes, arrays)).collect()
         };
         let fields = Nodes::new(&problem).map_or(vec![], |nodes| read(&nodes));
-        Ok(Self::new(problem, networks, fields))
+        let drive = DriveSurrogate::from_arrays(problem.clone(), arrays);
+        Ok(Self::new(problem, networks, fields, drive))
     }
 
     /// What it is a surrogate of.
@@ -141,6 +147,11 @@ impl CellSurrogate {
                 *out = p - n;
             }
         }
+    }
+
+    /// The surrogate for any current, where it was trained or needs no training.
+    pub fn drive(&self) -> Option<&DriveSurrogate> {
+        self.drive.as_ref()
     }
 
     /// Fields across the cell at times in s; `None` where they were not learned, as for single particles.

@@ -7,6 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 use surrogate_engine::optimize::{Optimizer, SsBroyden, Step};
 
 use crate::CellsError;
+use crate::drive::DriveSurrogate;
 use crate::fields::{self, FieldNetwork, Nodes};
 use crate::half::Half;
 use crate::network::{self, HalfNetwork};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub iterations: usize,
     /// Factor on the squares of the weights in the loss.
     pub decay: f64,
+    /// Solver runs under random currents, for predictions under any current; none without.
+    pub profiles: usize,
     /// Seed of points and first weights.
     pub seed: u64,
 }
@@ -58,6 +61,7 @@ impl Settings {
             width: 32,
             iterations: if few { 1200 } else { 2000 },
             decay: 1e-8,
+            profiles: 0,
             seed,
         }
     }
@@ -78,19 +82,22 @@ pub enum Stage {
     Positive,
     /// The network of the fields, where the model has them.
     Fields,
+    /// Solver runs under random currents and the networks that learn them, all in one slice.
+    Profiles,
     /// Nothing is left.
     Done,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Spread,
         Self::Probe,
         Self::Aimed,
         Self::Negative,
         Self::Positive,
         Self::Fields,
+        Self::Profiles,
         Self::Done,
     ];
 
@@ -103,6 +110,7 @@ impl Stage {
             Self::Negative => "negative electrode",
             Self::Positive => "positive electrode",
             Self::Fields => "fields",
+            Self::Profiles => "any current",
             Self::Done => "done",
         }
     }
@@ -148,6 +156,7 @@ pub struct Training {
     current: Option<Work>,
     /// Networks of the fields that are done.
     fields: Vec<FieldNetwork>,
+    drive: Option<DriveSurrogate>,
 }
 
 /// What is being trained.
@@ -188,6 +197,7 @@ impl Training {
             networks: vec![],
             current: None,
             fields: vec![],
+            drive: None,
         })
     }
 
@@ -205,6 +215,7 @@ impl Training {
             Stage::Probe => (self.networks.len() * of + iterations, 2 * of),
             Stage::Negative | Stage::Positive => (iterations, of),
             Stage::Fields => (self.fields.len() * of + iterations, fields::NETWORKS * of),
+            Stage::Profiles => (0, 1),
             Stage::Done => (0, 0),
         };
         let misfit_v = self.current.as_ref().and_then(|w| match &w.subject {
@@ -219,7 +230,7 @@ impl Training {
         let (runs, iterations) = (spread_runs(&self.settings), self.settings.iterations);
         let aimed = self.settings.solves - runs;
         let fields = if self.nodes.is_some() { fields::NETWORKS * iterations } else { 0 };
-        let most = [runs, 2 * (iterations / PROBE), aimed, iterations, iterations, fields];
+        let most = [runs, 2 * (iterations / PROBE), aimed, iterations, iterations, fields, 1];
         Stage::ALL.into_iter().zip(most).collect()
     }
 
@@ -236,6 +247,11 @@ impl Training {
         match self.stage {
             Stage::Spread | Stage::Aimed => self.solve(amount)?,
             Stage::Probe | Stage::Negative | Stage::Positive | Stage::Fields => self.learn(amount),
+            Stage::Profiles => {
+                let (problem, runs) = (self.problem.clone(), self.settings.profiles);
+                self.drive = Some(DriveSurrogate::train(problem, runs, self.settings.seed)?);
+                self.stage = Stage::Done;
+            }
             Stage::Done => {}
         }
         Ok(self.progress())
@@ -311,6 +327,7 @@ impl Training {
             Stage::Negative => Stage::Positive,
             Stage::Positive if self.curves.iter().any(|c| !c.fields.is_empty()) => Stage::Fields,
             Stage::Fields if self.fields.len() < fields::NETWORKS => Stage::Fields,
+            Stage::Positive | Stage::Fields if self.settings.profiles > 0 => Stage::Profiles,
             Stage::Positive | Stage::Fields => Stage::Done,
             Stage::Probe if self.networks.len() == 2 => {
                 self.ahead = self.aim();
@@ -449,6 +466,7 @@ impl Training {
         for (k, network) in self.networks.iter().enumerate() {
             out.extend(network.arrays(&format!("network {k}")));
         }
+        out.extend(self.drive.iter().flat_map(DriveSurrogate::arrays));
         for fields in &self.fields {
             out.extend(fields.arrays());
         }
@@ -511,6 +529,7 @@ impl Training {
             work.optimizer.restore(&saved).map_err(|name| wrong(&name))?;
             training.current = Some(work);
         }
+        training.drive = DriveSurrogate::from_arrays(training.problem.clone(), state);
         Ok(training)
     }
 
@@ -524,7 +543,8 @@ impl Training {
             None => {}
         }
         let networks: [HalfNetwork; 2] = networks.try_into().ok()?;
-        Some(CellSurrogate::new(self.problem.clone(), networks, fields))
+        let drive = self.drive.clone();
+        Some(CellSurrogate::new(self.problem.clone(), networks, fields, drive))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod ends;
 mod physics;
+pub mod profile;
 mod solver;
 mod summary;
 mod surrogate;

@@ -69,6 +69,9 @@ pub struct CellTable {
     pub temperature_k: Option<f64>,
     /// Most solver runs that training may use; as many as it wants if nothing is stated.
     pub solves: Option<usize>,
+    /// Runs of the solver under random currents that training may use, for predictions under any
+    /// current.
+    pub profiles: Option<usize>,
 }
 
 /// A parameter of a file: name, lower and upper end.
@@ -120,7 +123,7 @@ impl Session {
         let ranges = self.cell_parameters(root);
         let section = Section::of(&mut self.reporter, root.get("cell")?, "[cell]")?;
         let mut table = self.cell_table(&section, read_file)?;
-        table.solves = self.solves(root);
+        (table.solves, table.profiles) = self.runs(root);
         if self.reporter.count() > 0 {
             return None;
         }
@@ -200,7 +203,14 @@ impl Session {
             _ => None,
         };
         let source = source?;
-        Some(CellTable { source, model: model?, state_of_charge, temperature_k, solves: None })
+        Some(CellTable {
+            source,
+            model: model?,
+            state_of_charge,
+            temperature_k,
+            solves: None,
+            profiles: None,
+        })
     }
 
     fn cell_source(
@@ -245,9 +255,9 @@ impl Session {
         }
     }
 
-    /// `[data] solves`.
-    fn solves(&mut self, root: &Table) -> Option<usize> {
-        let value = root.get("data")?;
+    /// `[data] solves` and `profiles`.
+    fn runs(&mut self, root: &Table) -> (Option<usize>, Option<usize>) {
+        let Some(value) = root.get("data") else { return (None, None) };
         if value.as_list().is_some() {
             let message = "a file with [cell] has no [[data]]";
             self.report(
@@ -255,11 +265,14 @@ impl Session {
                     .at(value.span, "")
                     .help("curves that were measured are for `surrogate calibrate --data`"),
             );
-            return None;
+            return (None, None);
         }
-        let section = Section::of(&mut self.reporter, value, "[data]")?;
-        section.check(&mut self.reporter, &["solves"]);
-        section.count(&mut self.reporter, "solves", 0..=MOST_SOLVES)
+        let Some(section) = Section::of(&mut self.reporter, value, "[data]") else {
+            return (None, None);
+        };
+        section.check(&mut self.reporter, &["solves", "profiles"]);
+        let mut count = |key| section.count(&mut self.reporter, key, 0..=MOST_SOLVES);
+        (count("solves"), count("profiles"))
     }
 
     /// The file on top of the physics.

@@ -1,6 +1,6 @@
 //! The trained surrogate of a cell: voltages along time with their derivatives, fields across the cell.
 
-use surrogate_cells::{Array, Buffers, CellProblem, CellSurrogate, Field};
+use surrogate_cells::{Array, Buffers, CellProblem, CellSurrogate, DriveSurrogate, Field};
 use surrogate_problem::Problem;
 use surrogate_problem::model::Role;
 
@@ -36,6 +36,11 @@ impl CellNetworks {
     /// Arrays of another surrogate.
     pub fn restore(cell: CellProblem, state: &[Array]) -> Result<Self, Failure> {
         Ok(Self::new(CellSurrogate::from_arrays(cell, state)?))
+    }
+
+    /// The surrogate for any current, where there is one.
+    pub fn drive(&self) -> Option<&DriveSurrogate> {
+        self.surrogate.drive()
     }
 
     /// Voltages, and lithium in the electrolyte, at a few places: another version of the program may

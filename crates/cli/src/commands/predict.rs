@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::payback::curve_words;
 use crate::args::Predict;
+use crate::cell::profile;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
-use crate::grid::{Grid, Item, Quantities};
+use crate::grid::{Grid, Item, Quantities, write_table};
 use crate::places::{columns_of, outside};
 use crate::terminal::Terminal;
 use crate::trained::Trained;
@@ -15,6 +16,9 @@ use crate::trained::Trained;
 /// Runs the command.
 pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let mut trained = Trained::open(&arguments.run)?;
+    if let Some(path) = &arguments.profile {
+        return profile::predict(&trained, path, &arguments.places, terminal);
+    }
     let asked = arguments.footprint || arguments.electricity != Electricity::default();
     let meter = if asked { Some(arguments.counters.meter()?) } else { None };
     let electricity = arguments.electricity.or_of(&trained.run)?;
@@ -56,7 +60,7 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
             .warn(format!("{beyond} points lie outside the trained coordinates; marked likewise"));
     }
     let table = grid.table(problem, &quantities, values, far + beyond > 0);
-    grid.write(&table, &arguments.places, terminal)?;
+    write_table(&table, &arguments.places, terminal)?;
     let mut object = json!({
         "rows": table.rows(),
         "file": arguments.places.out,

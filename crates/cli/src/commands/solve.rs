@@ -6,8 +6,9 @@ use surrogate_run::Table;
 use surrogate_solve::SolveError;
 
 use crate::args::Solve;
+use crate::cell::profile;
 use crate::failure::Failure;
-use crate::grid::{Grid, Item, Quantities};
+use crate::grid::{Grid, Item, Quantities, write_table};
 use crate::noise::Noise;
 use crate::places::time_coordinate;
 use crate::record;
@@ -20,6 +21,9 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     let loaded = load(&arguments.problem, &arguments.set)?;
     let problem = &loaded.problem;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
+    if let Some(path) = &arguments.profile {
+        return profile::solve(problem, path, &arguments.places, terminal);
+    }
     let solver = Reference::of(problem, false).map_err(|e| match e {
         Failure::Solve(SolveError::Unsupported { reason }) => Failure::helped(
             format!("the reference solver cannot treat this problem: {reason}"),
@@ -40,7 +44,7 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     let (table, ended) = tabulate(problem, &solver, &grid, noise.transpose()?)?;
     solver.note().iter().for_each(|note| terminal.warn(note));
     grid.say_ended(ended, terminal);
-    grid.write(&table, &arguments.places, terminal)?;
+    write_table(&table, &arguments.places, terminal)?;
     terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));
     Ok(0)
 }

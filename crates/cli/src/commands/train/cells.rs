@@ -29,6 +29,7 @@ const SOLVES: usize = 1000;
 pub fn settings(problem: &Problem, cell: &CellProblem) -> Result<Settings, Failure> {
     let solves = problem.cell.as_ref().and_then(|cell| cell.solves).unwrap_or(SOLVES);
     let mut settings = Settings::for_solves(solves, problem.train.seed);
+    settings.profiles = problem.cell.as_ref().and_then(|cell| cell.profiles).unwrap_or(0);
     let help =
         "stages = [{ optimizer = \"ssbroyden\", iterations = 2000 }]: iterations of each network";
     match problem.train.stages.as_slice() {
@@ -105,7 +106,8 @@ impl<'a> CellTrainer<'a> {
                 Stage::Probe => "probe",
                 Stage::Negative => "negative",
                 Stage::Positive => "positive",
-                Stage::Fields | Stage::Done => "fields",
+                Stage::Fields => "fields",
+                Stage::Profiles | Stage::Done => "profiles",
             },
             stage_index,
             iteration: before + progress.done,
