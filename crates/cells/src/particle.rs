@@ -42,7 +42,7 @@ impl Excess {
     /// h and its slope by the square root of tau, at that root.
     fn at(&self, y: f64) -> (f64, f64) {
         let place = y / SETTLED * CELLS as f64;
-        if !(place < CELLS as f64) {
+        if place.is_nan() || place >= CELLS as f64 {
             return (0.2, 0.0);
         }
         let k = place as usize;

@@ -178,13 +178,14 @@ impl CellSurrogate {
     /// Time in s at which the voltage first reaches the lower cut-off, to 1e-9 of the time.
     pub fn end_time_s(&self, point: &[f64], buffers: &mut Buffers) -> f64 {
         let limit = self.problem.cell.lower_cutoff_v;
+        let over = |v: &f64| v.is_nan() || *v <= limit;
         let (c_rate, _) = self.problem.conditions(point);
         // beyond the lithium of either electrode
         let longest = 1.02 * self.longest(point, c_rate);
         let times: Vec<f64> = (1..=SEARCH).map(|k| longest * k as f64 / SEARCH as f64).collect();
         let mut voltages = vec![0.0; SEARCH];
         self.voltages(point, &times, buffers, &mut voltages);
-        let Some(first) = voltages.iter().position(|v| !(*v > limit)) else { return longest };
+        let Some(first) = voltages.iter().position(over) else { return longest };
         let (mut low, mut high) = (if first == 0 { 0.0 } else { times[first - 1] }, times[first]);
         // narrowed by tiles: sixteen places at once
         while high - low > 1e-9 * high {
@@ -193,7 +194,7 @@ impl CellSurrogate {
                 std::array::from_fn(|k| low + (high - low) * (k + 1) as f64 / (PLACES + 1) as f64);
             let mut voltages = [0.0; PLACES];
             self.voltages(point, &places, buffers, &mut voltages);
-            match voltages.iter().position(|v| !(*v > limit)) {
+            match voltages.iter().position(over) {
                 None => low = places[PLACES - 1],
                 Some(k) => {
                     high = places[k];

@@ -58,7 +58,7 @@ impl Settings {
             solves,
             sensitivities: few,
             times: if few { 64 } else { 32 },
-            width: 32,
+            width: if few { 32 } else { 40 },
             iterations: if few { 1200 } else { 2000 },
             decay: 1e-8,
             profiles: 0,
@@ -133,7 +133,7 @@ pub struct Progress {
     pub done: usize,
     /// Runs or iterations of the whole stage.
     pub of: usize,
-    /// Root mean square of the misfit on data of the last network, V.
+    /// Root mean square of the misfit on data of the network in work: V, or in scales of the fields.
     pub misfit_v: Option<f64>,
 }
 
@@ -218,9 +218,12 @@ impl Training {
             Stage::Profiles => (0, 1),
             Stage::Done => (0, 0),
         };
-        let misfit_v = self.current.as_ref().and_then(|w| match &w.subject {
-            Subject::Half(network) => Some(network.scale * w.optimizer.value().max(0.0).sqrt()),
-            Subject::Fields(_) => Some(w.optimizer.value().max(0.0).sqrt()),
+        let misfit_v = self.current.as_ref().map(|w| {
+            let scale = match &w.subject {
+                Subject::Half(network) => network.scale,
+                Subject::Fields(_) => 1.0,
+            };
+            scale * w.optimizer.value().max(0.0).sqrt()
         });
         Progress { stage, done, of, misfit_v }
     }

@@ -138,7 +138,7 @@ impl Options {
         Self {
             electrode_nodes: 10,
             separator_nodes: 5,
-            modes: 20,
+            modes: 40,
             shells: 80,
             voltage_tolerance_v: 3e-5,
             reaction_tolerance: 5e-3,

@@ -44,9 +44,7 @@ impl CellSolver {
     /// A table that cannot mean a cell, which loading the file would have told.
     pub fn of(problem: &Problem, fine: bool) -> Result<Option<Self>, Failure> {
         let Some(mut cell) = physics::cell_problem(problem)? else { return Ok(None) };
-        if fine {
-            cell.options = Options::fine();
-        }
+        cell.options = if fine { Options::fine() } else { Options::default() };
         let field = |name: &str| {
             physics::field(name)
                 .ok_or_else(|| Failure::Internal(format!("a cell has no field {name}")))
