@@ -7,9 +7,6 @@ use crate::fields::Nodes;
 use crate::half::Half;
 use crate::problem::CellProblem;
 
-/// Times of a run at which fields are learned.
-const FIELD_TIMES: usize = 24;
-
 /// One time of a curve.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
@@ -63,8 +60,8 @@ pub(crate) fn points(
 pub(crate) struct Kept<'a> {
     /// Derivatives.
     pub(crate) sensitivities: bool,
-    /// Fields, at these nodes.
-    pub(crate) fields: Option<(&'a Nodes, &'a [Half; 2])>,
+    /// Fields, at these nodes and so many times.
+    pub(crate) fields: Option<(&'a Nodes, &'a [Half; 2], usize)>,
 }
 
 /// Runs of the solver at points, in their order; messages where it fails.
@@ -86,9 +83,9 @@ fn run(problem: &CellProblem, point: &[f64], kept: Kept) -> Result<Curve, String
     };
     let end = solution.end_time_s();
     let entries = (0..solution.time_s.len()).map(|k| entry(&solution, k, end)).collect();
-    let fields = kept
-        .fields
-        .map_or(vec![], |(nodes, halves)| fields(problem, point, &solution, nodes, halves));
+    let fields = kept.fields.map_or(vec![], |(nodes, halves, times)| {
+        fields(problem, point, &solution, (nodes, halves), times)
+    });
     Ok(Curve { point: point.to_vec(), end, mechanism, entries, fields })
 }
 
@@ -97,8 +94,8 @@ fn fields(
     problem: &CellProblem,
     point: &[f64],
     solution: &Solution,
-    nodes: &Nodes,
-    halves: &[Half; 2],
+    (nodes, halves): (&Nodes, &[Half; 2]),
+    times: usize,
 ) -> Vec<(f64, Vec<f64>)> {
     let factors = problem.factors::<f64>(point);
     let at = |k: usize| {
@@ -109,7 +106,7 @@ fn fields(
         Some((time, nodes.vector(problem, fields, &particles, voltage, negative)?))
     };
     // half of them evenly in time, half where the solver took its steps
-    let (count, half) = (solution.time_s.len(), FIELD_TIMES / 2);
+    let (count, half) = (solution.time_s.len(), times / 2);
     let even = |k: usize| {
         let time = (k as f64 + 0.5) / half as f64 * solution.end_time_s();
         solution.time_s.partition_point(|t| *t < time).min(count - 1)

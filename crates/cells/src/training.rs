@@ -20,6 +20,8 @@ use crate::surrogate::{CellSurrogate, halves};
 const FEW: usize = 600;
 /// A probe has this part of the iterations.
 const PROBE: usize = 4;
+/// Vectors of fields to be learned.
+const FIELD_VECTORS: usize = 8000;
 /// Runs of which the fields are kept.
 const FIELD_RUNS: usize = 1000;
 /// Candidates for each aimed run.
@@ -276,7 +278,7 @@ impl Training {
         let fields = self.nodes.as_ref().filter(|_| self.curves.len() < FIELD_RUNS);
         let kept = Kept {
             sensitivities: self.settings.sensitivities,
-            fields: fields.map(|nodes| (nodes, &self.halves)),
+            fields: fields.map(|nodes| (nodes, &self.halves, field_times(&self.settings))),
         };
         for result in sample::solve(&self.problem, &points, kept) {
             match result {
@@ -549,6 +551,11 @@ impl Training {
         let drive = self.drive.clone();
         Some(CellSurrogate::new(self.problem.clone(), networks, fields, drive))
     }
+}
+
+/// Times of a run at which fields are learned: as many vectors from few runs as from many.
+fn field_times(settings: &Settings) -> usize {
+    (FIELD_VECTORS / settings.solves).clamp(24, 96)
 }
 
 /// Runs that are spread evenly.
