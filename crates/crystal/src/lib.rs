@@ -1,0 +1,12 @@
+//! Crystals, their symmetry and their powder diffraction.
+#![doc = include_str!("../README.md")]
+
+pub mod cif;
+mod element;
+mod lattice;
+pub mod structure;
+pub mod table;
+
+pub use element::Element;
+pub use lattice::{CellParameters, Lattice, LatticeError};
+pub use structure::{Site, Structure};
