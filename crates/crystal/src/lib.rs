@@ -5,6 +5,7 @@ pub mod cif;
 mod element;
 mod lattice;
 pub mod structure;
+pub mod symmetry;
 pub mod table;
 
 pub use element::Element;
