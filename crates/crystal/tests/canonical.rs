@@ -58,31 +58,19 @@ fn random_descriptions_of_a_crystal_have_one_canonical_form() {
     let mut entries = read_structures(file).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     entries.shuffle(&mut rng);
-    let count = std::env::var("CRYSTALS").map_or(400, |n| n.parse().unwrap());
-    let (mut equal, mut all) = (0, 0);
+    let (mut equal, mut equal_before, all) = (0, 0, 2000);
     let mut failures: BTreeMap<u16, Vec<String>> = BTreeMap::new();
-    for entry in entries.iter().take(count) {
-        let first = analyse(&entry.structure, SYMPREC).unwrap().canonical();
-        let other = described_anew(&entry.structure, &mut rng);
-        let second = analyse(&other, SYMPREC).unwrap().canonical();
-        all += 1;
-        if same(&first, &second) {
+    for entry in entries.iter().take(all) {
+        let first = analyse(&entry.structure, SYMPREC).unwrap();
+        let second = analyse(&described_anew(&entry.structure, &mut rng), SYMPREC).unwrap();
+        equal_before += usize::from(same(&first, &second));
+        if same(&first.canonical(), &second.canonical()) {
             equal += 1;
         } else {
             failures.entry(first.group.number).or_default().push(entry.id.clone());
-            if std::env::var("SHOW").is_ok() {
-                eprintln!(
-                    "{} {} {:?} {:?}\n   {:?}\n   {:?}",
-                    entry.id,
-                    first.group.number,
-                    first.cell,
-                    second.cell,
-                    first.orbits,
-                    second.orbits
-                );
-            }
         }
     }
-    eprintln!("{equal} of {all} equal; failures by group: {failures:?}");
+    eprintln!("{equal} of {all} equal ({equal_before} before); failures by group: {failures:?}");
     assert!(equal * 100 >= all * 99, "{equal} of {all}, failures by group: {failures:?}");
+    assert!(equal_before * 2 < all, "the descriptions hardly differ: this test proves nothing");
 }
