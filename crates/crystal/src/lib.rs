@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cif;
+pub mod diffraction;
 mod element;
 mod lattice;
 pub mod structure;

@@ -1,0 +1,377 @@
+//! Reflections of a symmetric crystal as a function of its free parameters, with derivatives.
+//!
+//! Parameters: free cell parameters (angstrom, degrees), free coordinates orbit after orbit, and last
+//! one displacement parameter B (square angstrom) of all atoms. One reflection of each Laue orbit is
+//! calculated, with the size of the orbit as its multiplicity.
+
+use nalgebra::{Matrix3, Vector3};
+
+use super::peaks::{half_sphere, limits};
+use super::phases::{Complex, Phases};
+use super::{DiffractionError, FormFactor, lorentz_polarisation};
+use crate::symmetry::{CrystalSystem, SymmetricStructure};
+use crate::{Lattice, LatticeError};
+
+/// An atom of the primitive cell.
+struct Atom {
+    origin: Vector3<f64>,
+    /// Parameter and what it moves.
+    directions: Vec<(usize, Vector3<f64>)>,
+}
+
+/// Powder pattern of a space group with atoms on its Wyckoff positions.
+pub struct PowderModel {
+    template: SymmetricStructure,
+    wavelength: f64,
+    /// One of each Laue orbit, indices of the primitive cell.
+    hkl: Vec<[i32; 3]>,
+    multiplicity: Vec<f64>,
+    limits: [i32; 3],
+    /// Atoms sorted by form factor.
+    atoms: Vec<Atom>,
+    factors: Vec<(&'static FormFactor, std::ops::Range<usize>)>,
+    /// Form factors and their slopes at the reflection in hand.
+    values: Vec<(f64, f64)>,
+    parameters: Vec<f64>,
+    q: Vec<f64>,
+    intensity: Vec<f64>,
+}
+
+/// Derivatives of all reflections by one parameter.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gradient {
+    /// Of Q.
+    pub q: Vec<f64>,
+    /// Of the intensity.
+    pub intensity: Vec<f64>,
+}
+
+impl PowderModel {
+    /// A model of a crystal and of all that differ from it in free parameters, for reflections up to
+    /// `q_max` in 1/angstrom. `margin` is the share by which reciprocal lengths may shrink without
+    /// losing reflections, for example 0.1.
+    ///
+    /// # Errors
+    ///
+    /// Elements without form factors, too many reflections, or a range beyond 4 pi / wavelength.
+    pub fn new(
+        structure: &SymmetricStructure,
+        wavelength: f64,
+        q_max: f64,
+        margin: f64,
+    ) -> Result<Self, DiffractionError> {
+        let edge = 180.0;
+        let flat = |_: LatticeError| DiffractionError::Range { from: 0.0, to: edge };
+        if !(q_max > 0.0 && q_max < 4.0 * std::f64::consts::PI / wavelength) {
+            return Err(DiffractionError::Range { from: 0.0, to: edge });
+        }
+        let lattice = structure.primitive_lattice().map_err(flat)?;
+        let all = half_sphere(&lattice, [0.0, q_max * (1.0 + margin)])?;
+        let (hkl, multiplicity) = laue_orbits(structure, &all);
+        let mut model = Self {
+            template: structure.clone(),
+            wavelength,
+            limits: limits(&hkl),
+            hkl,
+            multiplicity,
+            atoms: Vec::new(),
+            factors: Vec::new(),
+            values: Vec::new(),
+            parameters: structure.cell.clone(),
+            q: Vec::new(),
+            intensity: Vec::new(),
+        };
+        model.place_atoms()?;
+        Ok(model)
+    }
+
+    /// Atoms of the primitive cell as functions of the parameters, sorted by element.
+    fn place_atoms(&mut self) -> Result<(), DiffractionError> {
+        let mut placed = Vec::new();
+        for orbit in &self.template.orbits {
+            let first = self.parameters.len();
+            self.parameters.extend(&orbit.parameters);
+            for image in self.template.primitive_images(orbit) {
+                let directions = image.directions.into_iter().enumerate();
+                let directions = directions.map(|(k, d)| (first + k, d)).collect();
+                placed.push((orbit.element, Atom { origin: image.origin, directions }));
+            }
+        }
+        self.parameters.push(0.0);
+        placed.sort_by_key(|(element, _)| *element);
+        let mut begin = 0;
+        for group in placed.chunk_by(|(a, _), (b, _)| a == b) {
+            let element = group[0].0;
+            let factor = FormFactor::of(element).ok_or(DiffractionError::NoFormFactor(element))?;
+            self.factors.push((factor, begin..begin + group.len()));
+            begin += group.len();
+        }
+        self.values = vec![(0.0, 0.0); self.factors.len()];
+        self.atoms = placed.into_iter().map(|(_, atom)| atom).collect();
+        Ok(())
+    }
+
+    /// Parameters of the crystal it was made for, B = 0.
+    #[must_use]
+    pub fn parameters(&self) -> &[f64] {
+        &self.parameters
+    }
+
+    /// Number of free cell parameters; free coordinates follow, then B.
+    #[must_use]
+    pub fn cell_parameters(&self) -> usize {
+        self.template.cell.len()
+    }
+
+    /// The crystal for given parameters.
+    #[must_use]
+    pub fn structure(&self, parameters: &[f64]) -> SymmetricStructure {
+        let mut structure = self.template.clone();
+        let (cell, mut rest) = parameters.split_at(structure.cell.len());
+        structure.cell.copy_from_slice(cell);
+        for orbit in &mut structure.orbits {
+            let (own, others) = rest.split_at(orbit.parameters.len());
+            orbit.parameters.copy_from_slice(own);
+            rest = others;
+        }
+        structure
+    }
+
+    /// Number of reflections.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.hkl.len()
+    }
+
+    /// Whether there are no reflections.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hkl.is_empty()
+    }
+
+    /// Q of the last evaluation, in 1/angstrom.
+    #[must_use]
+    pub fn q(&self) -> &[f64] {
+        &self.q
+    }
+
+    /// Intensities of the last evaluation.
+    #[must_use]
+    pub fn intensity(&self) -> &[f64] {
+        &self.intensity
+    }
+
+    /// Calculates the reflections, and their derivatives if `gradients` has one entry for each
+    /// parameter; an empty slice asks for none. Reflections whose sine of theta comes near 1 get no
+    /// intensity.
+    ///
+    /// # Errors
+    ///
+    /// Cell parameters that span no cell.
+    pub fn evaluate(
+        &mut self,
+        parameters: &[f64],
+        gradients: &mut [Gradient],
+    ) -> Result<(), LatticeError> {
+        let cell = self.template.cell.len();
+        self.template.cell.copy_from_slice(&parameters[..cell]);
+        let geometry = Geometry::of(&self.template)?;
+        let places: Vec<Vector3<f64>> = self
+            .atoms
+            .iter()
+            .map(|atom| {
+                atom.directions.iter().fold(atom.origin, |x, (p, d)| x + d * parameters[*p])
+            })
+            .collect();
+        let phases = Phases::new(&places, self.limits);
+        let b_iso = parameters[parameters.len() - 1];
+        self.q.clear();
+        self.intensity.clear();
+        for gradient in gradients.iter_mut() {
+            gradient.q.clear();
+            gradient.q.resize(self.hkl.len(), 0.0);
+            gradient.intensity.clear();
+            gradient.intensity.resize(self.hkl.len(), 0.0);
+        }
+        let mut plane = vec![Complex::ZERO; places.len()];
+        let mut waves = vec![Complex::ZERO; places.len()];
+        let mut last = None;
+        for k in 0..self.hkl.len() {
+            let hkl = self.hkl[k];
+            if last != Some([hkl[0], hkl[1]]) {
+                let (a, b) = (phases.axis(0, hkl[0]), phases.axis(1, hkl[1]));
+                for ((p, a), b) in plane.iter_mut().zip(a).zip(b) {
+                    *p = a.times(*b);
+                }
+                last = Some([hkl[0], hkl[1]]);
+            }
+            for ((w, p), c) in waves.iter_mut().zip(&plane).zip(phases.axis(2, hkl[2])) {
+                *w = p.times(*c);
+            }
+            self.reflection(k, &geometry, &waves, b_iso, gradients);
+        }
+        Ok(())
+    }
+
+    /// One reflection and its derivatives.
+    fn reflection(
+        &mut self,
+        k: usize,
+        geometry: &Geometry,
+        waves: &[Complex],
+        b_iso: f64,
+        gradients: &mut [Gradient],
+    ) {
+        let h = Vector3::from(self.hkl[k].map(f64::from));
+        let g = geometry.reciprocal_metric * h;
+        let s2 = h.dot(&g) / 4.0;
+        let q = 4.0 * std::f64::consts::PI * s2.sqrt();
+        self.q.push(q);
+        let sin2 = s2 * self.wavelength * self.wavelength;
+        if sin2 > GRAZING {
+            self.intensity.push(0.0);
+            return;
+        }
+        let (mut amplitude, mut slope) = (Complex::ZERO, Complex::ZERO);
+        for (slot, (factor, atoms)) in self.values.iter_mut().zip(&self.factors) {
+            let sum = waves[atoms.clone()].iter().fold(Complex::ZERO, |sum, w| sum.plus(*w));
+            let f = factor.at(s2);
+            amplitude = amplitude.plus(sum.scaled(f.0));
+            slope = slope.plus(sum.scaled(f.1));
+            *slot = f;
+        }
+        let damping = self.multiplicity[k] * (-2.0 * b_iso * s2).exp();
+        let (lp, lp_slope) = lorentz_polarisation(sin2);
+        let norm2 = amplitude.norm2();
+        self.intensity.push(damping * norm2 * lp);
+        if gradients.is_empty() {
+            return;
+        }
+        let real = |a: Complex, b: Complex| a.re * b.re + a.im * b.im;
+        let by_s2 = damping
+            * (2.0 * real(amplitude, slope) * lp
+                + norm2 * (lp_slope * self.wavelength * self.wavelength - 2.0 * b_iso * lp));
+        let cell = self.template.cell.len();
+        for (gradient, ds2) in gradients[..cell].iter_mut().zip(geometry.squared_s_slopes(&g)) {
+            gradient.q[k] = q * ds2 / (2.0 * s2);
+            gradient.intensity[k] = by_s2 * ds2;
+        }
+        let common = 2.0 * damping * lp * std::f64::consts::TAU;
+        for ((f, _), (_, atoms)) in self.values.iter().zip(&self.factors) {
+            for j in atoms.clone() {
+                // Re(F* i w) = Im(F) Re(w) - Re(F) Im(w)
+                let turn = amplitude.im * waves[j].re - amplitude.re * waves[j].im;
+                for (parameter, direction) in &self.atoms[j].directions {
+                    gradients[*parameter].intensity[k] += common * f * turn * h.dot(direction);
+                }
+            }
+        }
+        if let Some(last) = gradients.last_mut() {
+            last.intensity[k] = -2.0 * s2 * damping * norm2 * lp;
+        }
+    }
+}
+
+/// Largest sin^2 theta of a reflection that is counted: 2 theta of 168 degrees.
+const GRAZING: f64 = 0.99;
+
+/// Reciprocal metric of the primitive cell and the change of the metric with the free cell parameters.
+struct Geometry {
+    reciprocal_metric: Matrix3<f64>,
+    primitive: Matrix3<f64>,
+    /// Derivatives of the conventional metric.
+    slopes: Vec<Matrix3<f64>>,
+}
+
+impl Geometry {
+    fn of(structure: &SymmetricStructure) -> Result<Self, LatticeError> {
+        let cell = structure.cell_parameters();
+        let lattice: Lattice = structure.primitive_lattice()?;
+        let reciprocal = lattice.reciprocal();
+        Ok(Self {
+            reciprocal_metric: reciprocal.transpose() * reciprocal,
+            primitive: structure.group.primitive,
+            slopes: metric_slopes(structure.group.system(), cell.lengths, cell.angles_deg),
+        })
+    }
+
+    /// Derivatives of s^2 = |G|^2 / 4 by the cell parameters, where `g` is the reciprocal metric times
+    /// the indices: d |G|^2 = -g^T (d metric) g.
+    fn squared_s_slopes(&self, g: &Vector3<f64>) -> impl Iterator<Item = f64> {
+        let v = self.primitive * g;
+        self.slopes.iter().map(move |slope| -v.dot(&(slope * v)) / 4.0)
+    }
+}
+
+/// Derivatives of the metric of the conventional cell by its free parameters.
+fn metric_slopes(
+    system: CrystalSystem,
+    lengths: [f64; 3],
+    angles_deg: [f64; 3],
+) -> Vec<Matrix3<f64>> {
+    let pair_angle = |i: usize, j: usize| angles_deg[3 - i - j].to_radians();
+    let cosine = |i: usize, j: usize| if i == j { 1.0 } else { pair_angle(i, j).cos() };
+    let by_length = |k: usize| {
+        Matrix3::from_fn(|i, j| {
+            let left = if i == k { lengths[j] } else { 0.0 };
+            let right = if j == k { lengths[i] } else { 0.0 };
+            (left + right) * cosine(i, j)
+        })
+    };
+    let by_angle = |k: usize| {
+        Matrix3::from_fn(|i, j| {
+            if i == j || 3 - i - j != k {
+                return 0.0;
+            }
+            -lengths[i] * lengths[j] * pair_angle(i, j).sin() * std::f64::consts::PI / 180.0
+        })
+    };
+    match system {
+        CrystalSystem::Triclinic => (0..3).map(by_length).chain((0..3).map(by_angle)).collect(),
+        CrystalSystem::Monoclinic => {
+            vec![by_length(0), by_length(1), by_length(2), by_angle(1)]
+        }
+        CrystalSystem::Orthorhombic => (0..3).map(by_length).collect(),
+        CrystalSystem::Tetragonal | CrystalSystem::Hexagonal => {
+            vec![by_length(0) + by_length(1), by_length(2)]
+        }
+        CrystalSystem::Cubic => vec![by_length(0) + by_length(1) + by_length(2)],
+    }
+}
+
+/// One of each Laue orbit among half of a sphere, and how many reflections the orbit has.
+fn laue_orbits(structure: &SymmetricStructure, all: &[[i32; 3]]) -> (Vec<[i32; 3]>, Vec<f64>) {
+    let group = structure.group;
+    let back = group.primitive.try_inverse().unwrap_or_else(Matrix3::identity);
+    let count = group.operations.len() / group.centring.len();
+    let mut rotations: Vec<Matrix3<i32>> = Vec::with_capacity(count);
+    for operation in &group.operations[..count] {
+        let rotation = back * operation.rotation.map(f64::from) * group.primitive;
+        let rotation = rotation.map(|x| x.round() as i32);
+        // with Friedel's law, a rotation and its inverse image do the same
+        if !rotations.contains(&-rotation) {
+            rotations.push(rotation);
+        }
+    }
+    let (mut hkl, mut multiplicity) = (Vec::new(), Vec::new());
+    for &h in all {
+        let row = nalgebra::RowVector3::from(h);
+        let mut same = 0;
+        let mut is_first = true;
+        for rotation in &rotations {
+            let image = row * rotation;
+            let image = [image[0], image[1], image[2]];
+            let opposite = image.map(|x| -x);
+            if image > h || opposite > h {
+                is_first = false;
+                break;
+            }
+            same += usize::from(image == h || opposite == h);
+        }
+        if is_first {
+            hkl.push(h);
+            multiplicity.push(2.0 * (rotations.len() / same) as f64);
+        }
+    }
+    (hkl, multiplicity)
+}
