@@ -3,7 +3,10 @@
 
 mod shared;
 
-use surrogate_crystal::diffraction::{Broadening, Gradient, PowderModel, QGrid, r_wp, reflections};
+use surrogate_crystal::cif;
+use surrogate_crystal::diffraction::{
+    Broadening, Gradient, PowderModel, QGrid, Radiation, peaks, r_wp, reflections,
+};
 use surrogate_crystal::symmetry::{SYMPREC, analyse};
 use surrogate_crystal::table::read_structures;
 
@@ -80,4 +83,26 @@ fn derivatives_equal_differences() {
             }
         }
     }
+}
+
+#[test]
+fn peaks_are_those_of_pymatgen() {
+    let structures = cif::read(include_str!("data/minerals.cif")).unwrap();
+    let mut rows = include_str!("data/pymatgen_peaks.csv").lines().filter(|l| !l.starts_with('#'));
+    assert_eq!(rows.next(), Some("structure,radiation,two_theta_deg,d,intensity"));
+    let rows: Vec<Vec<&str>> = rows.map(|l| l.split(',').collect()).collect();
+    for named in &structures {
+        let expected: Vec<_> = rows.iter().filter(|r| r[0] == named.name).collect();
+        let radiation = Radiation::parse(expected[0][1]).unwrap();
+        let found = peaks(&named.structure, &radiation, [5.0, 90.0]).unwrap();
+        assert_eq!(found.len(), expected.len(), "{}", named.name);
+        for (peak, row) in found.iter().zip(expected) {
+            let number = |k: usize| row[k].parse::<f64>().unwrap();
+            assert!((peak.two_theta_deg - number(2)).abs() < 1e-6, "{} {row:?}", named.name);
+            assert!((peak.d - number(3)).abs() < 1e-6, "{} {row:?}", named.name);
+            let off = (peak.intensity / number(4) - 1.0).abs();
+            assert!(off < 1e-4, "{} {row:?} {off:e}", named.name);
+        }
+    }
+    assert_eq!(structures.len(), 9);
 }
