@@ -8,16 +8,20 @@
 mod broadening;
 mod form_factor;
 mod form_factor_table;
+mod instrument;
 mod model;
 mod peaks;
 mod phases;
 mod radiation;
+mod texture;
 
 pub use broadening::{Broadening, BroadeningError, QGrid, r_wp};
 pub use form_factor::FormFactor;
+pub use instrument::{INSTRUMENT_PARAMETERS, Instrument};
 pub use model::{Gradient, PowderModel};
 pub use peaks::{DiffractionError, Peak, Reflection, peaks, reflections};
 pub use radiation::{Line, Radiation};
+pub use texture::Texture;
 
 /// Lorentz-polarisation factor at sin^2(theta), and its derivative by sin^2(theta).
 ///

@@ -8,7 +8,7 @@ use nalgebra::{Matrix3, Vector3};
 
 use super::peaks::{half_sphere, limits};
 use super::phases::{Complex, Phases};
-use super::{DiffractionError, FormFactor, lorentz_polarisation};
+use super::{DiffractionError, FormFactor, Texture, lorentz_polarisation};
 use crate::symmetry::{CrystalSystem, SymmetricStructure};
 use crate::{Lattice, LatticeError};
 
@@ -26,6 +26,8 @@ pub struct PowderModel {
     /// One of each Laue orbit, indices of the primitive cell.
     hkl: Vec<[i32; 3]>,
     multiplicity: Vec<f64>,
+    /// Rotations of the primitive cell, one of each pair that inversion relates.
+    rotations: Vec<Matrix3<i32>>,
     limits: [i32; 3],
     /// Atoms sorted by form factor.
     atoms: Vec<Atom>,
@@ -67,13 +69,15 @@ impl PowderModel {
         }
         let lattice = structure.primitive_lattice().map_err(flat)?;
         let all = half_sphere(&lattice, [0.0, q_max * (1.0 + margin)])?;
-        let (hkl, multiplicity) = laue_orbits(structure, &all);
+        let rotations = laue_rotations(structure);
+        let (hkl, multiplicity) = laue_orbits(&rotations, &all);
         let mut model = Self {
             template: structure.clone(),
             wavelength,
             limits: limits(&hkl),
             hkl,
             multiplicity,
+            rotations,
             atoms: Vec::new(),
             factors: Vec::new(),
             values: Vec::new(),
@@ -159,6 +163,29 @@ impl PowderModel {
     #[must_use]
     pub fn intensity(&self) -> &[f64] {
         &self.intensity
+    }
+
+    /// Factors of a texture on the intensities of the last evaluation, and their derivatives by its
+    /// ratio. The texture's indices are those of the conventional cell.
+    ///
+    /// # Errors
+    ///
+    /// Cell parameters that span no cell.
+    pub fn texture(&self, texture: &Texture) -> Result<Vec<(f64, f64)>, LatticeError> {
+        let lattice = self.template.conventional_lattice()?;
+        let back = self.template.group.primitive.try_inverse();
+        let back = back.unwrap_or_else(Matrix3::identity).map(|x| x.round() as i32);
+        let mean = |hkl: &[i32; 3]| {
+            let row = nalgebra::RowVector3::from(*hkl);
+            let images = self.rotations.iter().map(|rotation| {
+                let image = row * rotation * back;
+                texture.factor(&lattice, [image[0], image[1], image[2]])
+            });
+            let count = self.rotations.len() as f64;
+            let sum = images.fold((0.0, 0.0), |sum, f| (sum.0 + f.0, sum.1 + f.1));
+            (sum.0 / count, sum.1 / count)
+        };
+        Ok(self.hkl.iter().map(mean).collect())
     }
 
     /// Calculates the reflections, and their derivatives if `gradients` has one entry for each
@@ -339,8 +366,8 @@ fn metric_slopes(
     }
 }
 
-/// One of each Laue orbit among half of a sphere, and how many reflections the orbit has.
-fn laue_orbits(structure: &SymmetricStructure, all: &[[i32; 3]]) -> (Vec<[i32; 3]>, Vec<f64>) {
+/// Rotations of the point group in the primitive cell, one of each pair that inversion relates.
+fn laue_rotations(structure: &SymmetricStructure) -> Vec<Matrix3<i32>> {
     let group = structure.group;
     let back = group.primitive.try_inverse().unwrap_or_else(Matrix3::identity);
     let count = group.operations.len() / group.centring.len();
@@ -348,17 +375,21 @@ fn laue_orbits(structure: &SymmetricStructure, all: &[[i32; 3]]) -> (Vec<[i32; 3
     for operation in &group.operations[..count] {
         let rotation = back * operation.rotation.map(f64::from) * group.primitive;
         let rotation = rotation.map(|x| x.round() as i32);
-        // with Friedel's law, a rotation and its inverse image do the same
         if !rotations.contains(&-rotation) {
             rotations.push(rotation);
         }
     }
+    rotations
+}
+
+/// One of each Laue orbit among half of a sphere, and how many reflections the orbit has.
+fn laue_orbits(rotations: &[Matrix3<i32>], all: &[[i32; 3]]) -> (Vec<[i32; 3]>, Vec<f64>) {
     let (mut hkl, mut multiplicity) = (Vec::new(), Vec::new());
     for &h in all {
         let row = nalgebra::RowVector3::from(h);
         let mut same = 0;
         let mut is_first = true;
-        for rotation in &rotations {
+        for rotation in rotations {
             let image = row * rotation;
             let image = [image[0], image[1], image[2]];
             let opposite = image.map(|x| -x);
