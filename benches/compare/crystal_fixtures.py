@@ -55,22 +55,27 @@ def block(name, structure, b_iso):
     return "\n".join(lines).replace("np.float64(", "").replace(")", "")
 
 
-structures = {
-    name: Structure.from_spacegroup(group, lattice, species, places)
-    for name, (group, lattice, species, places) in GROUPS.items()
-}
-structures["triclinic"] = TRICLINIC
-made = f"# made by benches/compare/crystal_fixtures.py with pymatgen-core {version('pymatgen-core')}"
-cifs, rows = [made], [made, "structure,radiation,two_theta_deg,d,intensity"]
-for name, structure in structures.items():
-    b_iso = DISPLACEMENT.get(name, {})
-    radiation = RADIATION.get(name, "CuKa")
-    cifs.append(block(name, structure, b_iso))
-    calculator = XRDCalculator(radiation, debye_waller_factors=b_iso)
-    pattern = calculator.get_pattern(structure, scaled=False, two_theta_range=(5, 90))
-    for angle, d, intensity in zip(pattern.x, pattern.d_hkls, pattern.y):
-        rows.append(f"{name},{radiation},{angle:.10f},{d:.10f},{intensity:.10e}")
-DATA.mkdir(exist_ok=True)
-(DATA / "minerals.cif").write_text("\n".join(cifs) + "\n")
-(DATA / "pymatgen_peaks.csv").write_text("\n".join(rows) + "\n")
-print({name: len(s) for name, s in structures.items()}, len(rows), WAVELENGTHS["CuKa"])
+def main():
+    structures = {
+        name: Structure.from_spacegroup(group, lattice, species, places)
+        for name, (group, lattice, species, places) in GROUPS.items()
+    }
+    structures["triclinic"] = TRICLINIC
+    made = f"# made by benches/compare/crystal_fixtures.py with pymatgen-core {version('pymatgen-core')}"
+    cifs, rows = [made], [made, "structure,radiation,two_theta_deg,d,intensity"]
+    for name, structure in structures.items():
+        b_iso = DISPLACEMENT.get(name, {})
+        radiation = RADIATION.get(name, "CuKa")
+        cifs.append(block(name, structure, b_iso))
+        calculator = XRDCalculator(radiation, debye_waller_factors=b_iso)
+        pattern = calculator.get_pattern(structure, scaled=False, two_theta_range=(5, 90))
+        for angle, d, intensity in zip(pattern.x, pattern.d_hkls, pattern.y):
+            rows.append(f"{name},{radiation},{angle:.10f},{d:.10f},{intensity:.10e}")
+    DATA.mkdir(exist_ok=True)
+    (DATA / "minerals.cif").write_text("\n".join(cifs) + "\n")
+    (DATA / "pymatgen_peaks.csv").write_text("\n".join(rows) + "\n")
+    print({name: len(s) for name, s in structures.items()}, len(rows), WAVELENGTHS["CuKa"])
+
+
+if __name__ == "__main__":
+    main()

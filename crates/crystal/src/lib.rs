@@ -5,6 +5,7 @@ pub mod cif;
 pub mod diffraction;
 mod element;
 mod lattice;
+pub mod matching;
 pub mod pattern;
 pub mod structure;
 pub mod symmetry;
