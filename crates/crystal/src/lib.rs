@@ -7,6 +7,7 @@ mod element;
 mod lattice;
 pub mod matching;
 pub mod pattern;
+pub mod refine;
 pub mod structure;
 pub mod symmetry;
 pub mod table;

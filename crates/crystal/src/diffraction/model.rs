@@ -189,8 +189,8 @@ impl PowderModel {
     }
 
     /// Calculates the reflections, and their derivatives if `gradients` has one entry for each
-    /// parameter; an empty slice asks for none. Reflections whose sine of theta comes near 1 get no
-    /// intensity.
+    /// parameter; an empty slice asks for none. Reflections beyond `q_max`, and those whose sine of
+    /// theta comes near 1, get no intensity.
     ///
     /// # Errors
     ///
@@ -198,6 +198,7 @@ impl PowderModel {
     pub fn evaluate(
         &mut self,
         parameters: &[f64],
+        q_max: f64,
         gradients: &mut [Gradient],
     ) -> Result<(), LatticeError> {
         let cell = self.template.cell.len();
@@ -223,8 +224,17 @@ impl PowderModel {
         let mut plane = vec![Complex::ZERO; places.len()];
         let mut waves = vec![Complex::ZERO; places.len()];
         let mut last = None;
+        let s2_max = (q_max / (4.0 * std::f64::consts::PI)).powi(2);
         for k in 0..self.hkl.len() {
             let hkl = self.hkl[k];
+            let h = Vector3::from(hkl.map(f64::from));
+            let along = geometry.reciprocal_metric * h;
+            let s2 = h.dot(&along) / 4.0;
+            self.q.push(4.0 * std::f64::consts::PI * s2.sqrt());
+            if s2 > s2_max || s2 * self.wavelength * self.wavelength > GRAZING {
+                self.intensity.push(0.0);
+                continue;
+            }
             if last != Some([hkl[0], hkl[1]]) {
                 let (a, b) = (phases.axis(0, hkl[0]), phases.axis(1, hkl[1]));
                 for ((p, a), b) in plane.iter_mut().zip(a).zip(b) {
@@ -235,7 +245,8 @@ impl PowderModel {
             for ((w, p), c) in waves.iter_mut().zip(&plane).zip(phases.axis(2, hkl[2])) {
                 *w = p.times(*c);
             }
-            self.reflection(k, &geometry, &waves, b_iso, gradients);
+            let place = Place { k, h, along, s2 };
+            self.reflection(&place, &geometry, &waves, b_iso, gradients);
         }
         Ok(())
     }
@@ -243,22 +254,14 @@ impl PowderModel {
     /// One reflection and its derivatives.
     fn reflection(
         &mut self,
-        k: usize,
+        place: &Place,
         geometry: &Geometry,
         waves: &[Complex],
         b_iso: f64,
         gradients: &mut [Gradient],
     ) {
-        let h = Vector3::from(self.hkl[k].map(f64::from));
-        let g = geometry.reciprocal_metric * h;
-        let s2 = h.dot(&g) / 4.0;
-        let q = 4.0 * std::f64::consts::PI * s2.sqrt();
-        self.q.push(q);
-        let sin2 = s2 * self.wavelength * self.wavelength;
-        if sin2 > GRAZING {
-            self.intensity.push(0.0);
-            return;
-        }
+        let &Place { k, h, along, s2 } = place;
+        let (q, sin2) = (self.q[k], s2 * self.wavelength * self.wavelength);
         let (mut amplitude, mut slope) = (Complex::ZERO, Complex::ZERO);
         for (slot, (factor, atoms)) in self.values.iter_mut().zip(&self.factors) {
             let sum = waves[atoms.clone()].iter().fold(Complex::ZERO, |sum, w| sum.plus(*w));
@@ -279,7 +282,7 @@ impl PowderModel {
             * (2.0 * real(amplitude, slope) * lp
                 + norm2 * (lp_slope * self.wavelength * self.wavelength - 2.0 * b_iso * lp));
         let cell = self.template.cell.len();
-        for (gradient, ds2) in gradients[..cell].iter_mut().zip(geometry.squared_s_slopes(&g)) {
+        for (gradient, ds2) in gradients[..cell].iter_mut().zip(geometry.squared_s_slopes(&along)) {
             gradient.q[k] = q * ds2 / (2.0 * s2);
             gradient.intensity[k] = by_s2 * ds2;
         }
@@ -297,6 +300,14 @@ impl PowderModel {
             last.intensity[k] = -2.0 * s2 * damping * norm2 * lp;
         }
     }
+}
+
+/// A reflection's number, its indices, the reciprocal metric times these, and s^2.
+struct Place {
+    k: usize,
+    h: Vector3<f64>,
+    along: Vector3<f64>,
+    s2: f64,
 }
 
 /// Largest sin^2 theta of a reflection that is counted: 2 theta of 168 degrees.

@@ -1,0 +1,360 @@
+//! Levenberg-Marquardt through a schedule.
+
+use rand::{Rng, RngExt};
+use thiserror::Error;
+
+use super::solve::{damped_step, dot, normal_equations};
+use super::{Free, Stage};
+use crate::LatticeError;
+use crate::diffraction::{
+    Broadening, BroadeningError, DiffractionError, Gradient, PowderModel, QGrid, r_wp,
+};
+
+/// Why a refinement cannot run.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum RefineError {
+    /// The pattern has no peak in the range of a stage.
+    #[error("the pattern has no intensity between Q = {from} and {to} 1/angstrom")]
+    NoSignal {
+        /// Beginning of the range.
+        from: f64,
+        /// Its end.
+        to: f64,
+    },
+    /// A stage whose grid cannot be used.
+    #[error(transparent)]
+    Broadening(#[from] BroadeningError),
+    /// A start whose cell is none.
+    #[error(transparent)]
+    Lattice(#[from] LatticeError),
+    /// A crystal whose pattern cannot be calculated.
+    #[error(transparent)]
+    Diffraction(#[from] DiffractionError),
+}
+
+/// How far parameters may go from the start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Relative change of cell parameters.
+    pub cell: f64,
+    /// Change of fractional coordinates.
+    pub coordinate: f64,
+}
+
+impl Limits {
+    /// Cells within 8 %, coordinates within 0.2.
+    pub const WIDE: Self = Self { cell: 0.08, coordinate: 0.2 };
+}
+
+/// Result of a refinement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refined {
+    /// Parameters of the model.
+    pub parameters: Vec<f64>,
+    /// Square root of what the last stage minimised: the distance of the patterns at the best scale,
+    /// relative to the norm of the measured one.
+    pub misfit: f64,
+    /// Patterns that were calculated.
+    pub evaluations: usize,
+}
+
+/// A pattern to fit, as peaks: reflections of a simulation, or points of a measurement weighted by
+/// their distance. Keeps the pattern of every stage that was used.
+pub struct Refiner {
+    peaks: Vec<(f64, f64)>,
+    grids: Vec<(QGrid, Broadening, Vec<f64>)>,
+}
+
+/// A change of a parameter that moves a pattern about as much as any other: 1 % of the cell, 0.02 of a
+/// coordinate.
+const CELL_SCALE: f64 = 0.01;
+const COORDINATE_SCALE: f64 = 0.02;
+
+/// Relative gain below which a stage ends.
+const LEAST_GAIN: f64 = 1e-6;
+
+/// Misfit below which a pattern is reproduced.
+const EXACT: f64 = 1e-9;
+
+impl Refiner {
+    /// Prepares a pattern given as `(q, intensity)`.
+    #[must_use]
+    pub fn new(peaks: Vec<(f64, f64)>) -> Self {
+        Self { peaks, grids: Vec::new() }
+    }
+
+    /// Place of a grid among those prepared.
+    fn prepare(&mut self, grid: QGrid) -> Result<usize, RefineError> {
+        if let Some(k) = self.grids.iter().position(|(known, _, _)| *known == grid) {
+            return Ok(k);
+        }
+        let mut broadening = Broadening::new(grid)?;
+        let mut reference = Vec::new();
+        broadening.pattern(self.peaks.iter().copied(), &mut reference);
+        let norm = dot(&reference, &reference).sqrt();
+        if !(norm.is_finite() && norm > 0.0) {
+            return Err(RefineError::NoSignal { from: grid.q_min, to: grid.q_max });
+        }
+        reference.iter_mut().for_each(|y| *y /= norm);
+        self.grids.push((grid, broadening, reference));
+        Ok(self.grids.len() - 1)
+    }
+
+    /// `R_wp` of a model on a grid, both patterns divided by their highest points.
+    ///
+    /// # Errors
+    ///
+    /// A grid or cell that is none, a pattern without peaks.
+    pub fn r_wp(
+        &mut self,
+        model: &mut PowderModel,
+        parameters: &[f64],
+        grid: QGrid,
+    ) -> Result<f64, RefineError> {
+        let k = self.prepare(grid)?;
+        let (_, broadening, reference) = &mut self.grids[k];
+        let mut pattern = Vec::new();
+        calculate(model, parameters, broadening, &mut pattern)?;
+        Ok(r_wp(reference, &pattern))
+    }
+
+    /// Distance of a model's pattern from the measured one on a grid at the best scale, from 0 to 1.
+    ///
+    /// # Errors
+    ///
+    /// A grid or cell that is none, a pattern without peaks.
+    pub fn misfit(
+        &mut self,
+        model: &mut PowderModel,
+        parameters: &[f64],
+        grid: QGrid,
+    ) -> Result<f64, RefineError> {
+        let k = self.prepare(grid)?;
+        let (_, broadening, reference) = &mut self.grids[k];
+        let mut pattern = Vec::new();
+        calculate(model, parameters, broadening, &mut pattern)?;
+        Ok(Residual::of(&pattern, reference).norm())
+    }
+
+    /// Refines from `start` through the stages. The displacement parameter, the last one, stays.
+    ///
+    /// # Errors
+    ///
+    /// A stage or start that cannot be used, a pattern without peaks.
+    pub fn refine(
+        &mut self,
+        model: &mut PowderModel,
+        start: &[f64],
+        stages: &[Stage],
+        limits: Limits,
+    ) -> Result<Refined, RefineError> {
+        let bounds = Bounds::around(start, model.cell_parameters(), limits);
+        let mut refined =
+            Refined { parameters: start.to_vec(), misfit: f64::INFINITY, evaluations: 0 };
+        for stage in stages {
+            self.stage(model, stage, &bounds, &mut refined)?;
+        }
+        Ok(refined)
+    }
+
+    /// Refines, and while the misfit stays above `enough`, refines anew from points drawn around the
+    /// start within `spread`, at most `restarts` times. The best result is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::refine`].
+    pub fn refine_with_restarts(
+        &mut self,
+        model: &mut PowderModel,
+        start: &[f64],
+        stages: &[Stage],
+        limits: Limits,
+        restarts: &Restarts<'_, impl Rng + Clone>,
+    ) -> Result<Refined, RefineError> {
+        let mut best = self.refine(model, start, stages, limits)?;
+        let mut rng = restarts.rng.clone();
+        for _ in 0..restarts.count {
+            if best.misfit < restarts.enough {
+                break;
+            }
+            let mut from = start.to_vec();
+            let cell = model.cell_parameters();
+            let last = from.len() - 1;
+            for (k, value) in from[..last].iter_mut().enumerate() {
+                let u: f64 = rng.random_range(-1.0..1.0);
+                if k < cell {
+                    *value *= 1.0 + restarts.spread.cell * u;
+                } else {
+                    *value += restarts.spread.coordinate * u;
+                }
+            }
+            let Ok(next) = self.refine(model, &from, stages, limits) else { continue };
+            let evaluations = best.evaluations + next.evaluations;
+            if next.misfit < best.misfit {
+                best = next;
+            }
+            best.evaluations = evaluations;
+        }
+        Ok(best)
+    }
+
+    fn stage(
+        &mut self,
+        model: &mut PowderModel,
+        stage: &Stage,
+        bounds: &Bounds,
+        refined: &mut Refined,
+    ) -> Result<(), RefineError> {
+        let k = self.prepare(stage.grid())?;
+        let (_, broadening, reference) = &mut self.grids[k];
+        let moved = match stage.free {
+            Free::Cell => model.cell_parameters(),
+            Free::Structure => refined.parameters.len() - 1,
+        };
+        let mut gradients = vec![Gradient::default(); refined.parameters.len()];
+        let mut pattern = Vec::new();
+        let mut damping = 1e-3;
+        let mut columns = vec![Vec::new(); moved];
+        for _ in 0..stage.iterations {
+            model.evaluate(&refined.parameters, broadening.reach(), &mut gradients)?;
+            derive(model, &gradients, broadening, &mut pattern, &mut columns);
+            refined.evaluations += 1;
+            let residual = Residual::of(&pattern, reference);
+            refined.misfit = residual.norm();
+            if refined.misfit < EXACT || moved == 0 {
+                break;
+            }
+            residual.differentiate(&pattern, reference, &mut columns);
+            for (column, scale) in columns.iter_mut().zip(&bounds.scale) {
+                column.iter_mut().for_each(|v| *v *= scale);
+            }
+            let (matrix, gradient) = normal_equations(&columns, &residual.values);
+            let before = refined.misfit;
+            let mut accepted = false;
+            for _ in 0..6 {
+                let step = damped_step(&matrix, &gradient, damping);
+                let Some(step) = step else {
+                    damping *= 10.0;
+                    continue;
+                };
+                let mut trial = refined.parameters.clone();
+                for (i, s) in step.iter().enumerate() {
+                    let next = trial[i] + s * bounds.scale[i];
+                    trial[i] = next.clamp(bounds.low[i], bounds.high[i]);
+                }
+                let found = calculate(model, &trial, broadening, &mut pattern);
+                refined.evaluations += 1;
+                let misfit =
+                    found.map_or(f64::INFINITY, |()| Residual::of(&pattern, reference).norm());
+                if misfit < before {
+                    refined.parameters = trial;
+                    refined.misfit = misfit;
+                    damping = (damping * 0.2).max(1e-12);
+                    accepted = true;
+                    break;
+                }
+                damping *= 6.0;
+            }
+            if !accepted || refined.misfit > before * (1.0 - LEAST_GAIN) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Restarts of a refinement.
+pub struct Restarts<'a, R> {
+    /// How many at most.
+    pub count: usize,
+    /// Misfit that is good enough.
+    pub enough: f64,
+    /// How far from the start.
+    pub spread: Limits,
+    /// Where the numbers come from.
+    pub rng: &'a R,
+}
+
+/// Ranges and scales of the parameters.
+struct Bounds {
+    low: Vec<f64>,
+    high: Vec<f64>,
+    scale: Vec<f64>,
+}
+
+impl Bounds {
+    fn around(start: &[f64], cell: usize, limits: Limits) -> Self {
+        let width = |k: usize, x: f64| {
+            if k < cell { limits.cell * x } else { limits.coordinate }
+        };
+        let each = start.iter().enumerate();
+        Self {
+            low: each.clone().map(|(k, &x)| x - width(k, x)).collect(),
+            high: each.clone().map(|(k, &x)| x + width(k, x)).collect(),
+            scale: each
+                .map(|(k, &x)| if k < cell { CELL_SCALE * x } else { COORDINATE_SCALE })
+                .collect(),
+        }
+    }
+}
+
+/// Pattern of a model.
+fn calculate(
+    model: &mut PowderModel,
+    parameters: &[f64],
+    broadening: &mut Broadening,
+    pattern: &mut Vec<f64>,
+) -> Result<(), LatticeError> {
+    model.evaluate(parameters, broadening.reach(), &mut [])?;
+    let peaks = model.q().iter().zip(model.intensity()).map(|(&q, &i)| (q, i));
+    broadening.pattern(peaks, pattern);
+    Ok(())
+}
+
+/// Pattern of the last evaluation and its derivatives.
+fn derive(
+    model: &PowderModel,
+    gradients: &[Gradient],
+    broadening: &mut Broadening,
+    pattern: &mut Vec<f64>,
+    columns: &mut [Vec<f64>],
+) {
+    let (q, intensity) = (model.q(), model.intensity());
+    broadening.pattern(q.iter().copied().zip(intensity.iter().copied()), pattern);
+    for (column, gradient) in columns.iter_mut().zip(gradients) {
+        let peaks = (0..q.len()).filter(|&k| intensity[k] > 0.0 || gradient.intensity[k] != 0.0);
+        let changes = peaks.map(|k| (q[k], intensity[k], gradient.intensity[k], gradient.q[k]));
+        broadening.derivative(changes, column);
+    }
+}
+
+/// Scaled pattern minus a reference of norm 1.
+struct Residual {
+    scale: f64,
+    square: f64,
+    values: Vec<f64>,
+}
+
+impl Residual {
+    fn of(pattern: &[f64], reference: &[f64]) -> Self {
+        let square = dot(pattern, pattern).max(f64::MIN_POSITIVE);
+        let scale = dot(pattern, reference) / square;
+        let values = pattern.iter().zip(reference).map(|(p, r)| scale * p - r).collect();
+        Self { scale, square, values }
+    }
+
+    fn norm(&self) -> f64 {
+        dot(&self.values, &self.values).sqrt()
+    }
+
+    /// Turns derivatives of the pattern into those of the residual, the scale's own included.
+    fn differentiate(&self, pattern: &[f64], reference: &[f64], columns: &mut [Vec<f64>]) {
+        for column in columns {
+            let slope =
+                (dot(column, reference) - 2.0 * self.scale * dot(pattern, column)) / self.square;
+            for (value, p) in column.iter_mut().zip(pattern) {
+                *value = self.scale * *value + slope * p;
+            }
+        }
+    }
+}
