@@ -64,7 +64,6 @@ fn outcome(
     let best =
         refiner.refine_with_restarts(&mut model, &start, &stages, Limits::WIDE, &restarts)?;
     let all_ms = begin.elapsed().as_secs_f64() * 1e3;
-    if plain_r > GOOD { println!("   {} {} cell {} params {} plain {plain_r:.3} misfit {:.3} evals {} best {:.4}", crystal.group.number, crystal.group.symbol, crystal.cell.len(), truth.len()-1, plain.misfit, plain.evaluations, best.misfit); }
     let restarted = refiner.r_wp(&mut model, &best.parameters, QGrid::SCORING)?;
     Ok(Outcome {
         start: first,

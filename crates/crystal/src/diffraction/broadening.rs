@@ -116,10 +116,25 @@ impl Broadening {
         self.points == self.first
     }
 
-    /// Highest Q of peaks that count: tails of peaks beyond the range are partly in it.
+    /// Highest Q of peaks that count: tails of peaks beyond the range are partly in it. Their heights
+    /// fade from the end of the range to this, so that no peak appears or vanishes at once when it
+    /// moves.
     #[must_use]
     pub fn reach(&self) -> f64 {
         self.grid.q_max + 2.0 * self.grid.fwhm
+    }
+
+    /// Share of a peak's height that counts, and its derivative by q.
+    fn share(&self, q: f64) -> (f64, f64) {
+        let width = 2.0 * self.grid.fwhm;
+        let u = (q - self.grid.q_max) / width;
+        if u <= 0.0 {
+            (1.0, 0.0)
+        } else if u >= 1.0 {
+            (0.0, 0.0)
+        } else {
+            (1.0 - u * u * (3.0 - 2.0 * u), -6.0 * u * (1.0 - u) / width)
+        }
     }
 
     /// Adds broadened peaks at `q` with heights `intensity` to nothing: the pattern, into `out`.
@@ -127,6 +142,7 @@ impl Broadening {
         self.buffer.fill(0.0);
         for (q, intensity) in peaks {
             let (k, w, _) = self.spline(q);
+            let intensity = intensity * self.share(q).0;
             if let Some(slots) = self.buffer.get_mut(k..k + 4) {
                 for (slot, w) in slots.iter_mut().zip(w) {
                     *slot += intensity * w;
@@ -147,7 +163,9 @@ impl Broadening {
         let per_step = 1.0 / self.grid.step;
         for (q, intensity, d_intensity, d_q) in peaks {
             let (k, w, dw) = self.spline(q);
-            let moved = intensity * d_q * per_step;
+            let (share, fade) = self.share(q);
+            let moved = intensity * share * d_q * per_step;
+            let d_intensity = d_intensity * share + intensity * fade * d_q;
             if let Some(slots) = self.buffer.get_mut(k..k + 4) {
                 for ((slot, w), dw) in slots.iter_mut().zip(w).zip(dw) {
                     *slot += d_intensity * w + moved * dw;
@@ -244,7 +262,8 @@ mod tests {
         let points = (grid.q_max / grid.step).round() as usize;
         let at = |k: usize| {
             let q = k as f64 * grid.step;
-            peaks.iter().map(|(p, i)| i * profile(q - p, grid)).sum()
+            let height = |p: f64, i: f64| if p < grid.q_max { i } else { i / 2.0 };
+            peaks.iter().map(|&(p, i)| height(p, i) * profile(q - p, grid)).sum()
         };
         (first..points).map(at).collect()
     }
@@ -271,12 +290,14 @@ mod tests {
         let h = 1e-6;
         let at = |b: &mut Broadening, t: f64| {
             let mut y = Vec::new();
-            b.pattern([(2.3456 + 0.7 * t, 1.0 + 0.3 * t)].into_iter(), &mut y);
+            let fading = (8.0321 + 0.7 * t, 1.0 + 0.3 * t);
+            b.pattern([(2.3456 + 0.7 * t, 1.0 + 0.3 * t), fading].into_iter(), &mut y);
             y
         };
         let (above, below) = (at(&mut broadening, h), at(&mut broadening, -h));
         let mut derivative = Vec::new();
-        broadening.derivative([(2.3456, 1.0, 0.3, 0.7)].into_iter(), &mut derivative);
+        let peaks = [(2.3456, 1.0, 0.3, 0.7), (8.0321, 1.0, 0.3, 0.7)];
+        broadening.derivative(peaks.into_iter(), &mut derivative);
         for ((a, b), d) in above.iter().zip(&below).zip(&derivative) {
             assert!(((a - b) / (2.0 * h) - d).abs() < 1e-5);
         }

@@ -173,19 +173,21 @@ impl Refiner {
     ) -> Result<Refined, RefineError> {
         let mut best = self.refine(model, start, stages, limits)?;
         let mut rng = restarts.rng.clone();
-        for _ in 0..restarts.count {
+        let (cell, last) = (model.cell_parameters(), start.len() - 1);
+        for round in 0..restarts.count {
             if best.misfit < restarts.enough {
                 break;
             }
             let mut from = start.to_vec();
-            let cell = model.cell_parameters();
-            let last = from.len() - 1;
             for (k, value) in from[..last].iter_mut().enumerate() {
                 let u: f64 = rng.random_range(-1.0..1.0);
-                if k < cell {
-                    *value *= 1.0 + restarts.spread.cell * u;
-                } else {
+                if k >= cell {
                     *value += restarts.spread.coordinate * u;
+                } else if round % 2 == 0 {
+                    // the best cell so far is mostly right already
+                    *value = best.parameters[k];
+                } else {
+                    *value *= 1.0 + restarts.spread.cell * u;
                 }
             }
             let Ok(next) = self.refine(model, &from, stages, limits) else { continue };

@@ -32,10 +32,11 @@ impl Stage {
     }
 }
 
-/// From wide to narrow peaks over the whole range, everything free.
+/// From wide to narrow peaks over nearly the whole range, everything free. Wide stages end earlier, so
+/// that peaks beyond their range that still count have a finite Lorentz factor for copper radiation.
 pub const COARSE_TO_FINE: [Stage; 4] = [
-    Stage { fwhm: 0.4, q_max: 8.0, free: Free::Structure, iterations: 15 },
-    Stage { fwhm: 0.2, q_max: 8.0, free: Free::Structure, iterations: 15 },
-    Stage { fwhm: 0.1, q_max: 8.0, free: Free::Structure, iterations: 15 },
+    Stage { fwhm: 0.4, q_max: 7.2, free: Free::Structure, iterations: 15 },
+    Stage { fwhm: 0.2, q_max: 7.6, free: Free::Structure, iterations: 15 },
+    Stage { fwhm: 0.1, q_max: 7.8, free: Free::Structure, iterations: 15 },
     Stage { fwhm: 0.05, q_max: 8.0, free: Free::Structure, iterations: 30 },
 ];
