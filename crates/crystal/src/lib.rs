@@ -8,6 +8,7 @@ mod lattice;
 pub mod matching;
 pub mod pattern;
 pub mod refine;
+pub mod retrieve;
 pub mod structure;
 pub mod symmetry;
 pub mod table;

@@ -188,6 +188,53 @@ impl PowderModel {
         Ok(self.hkl.iter().map(mean).collect())
     }
 
+    /// What remains of the intensities when form factors and Lorentz-polarisation are taken out: Q of
+    /// each reflection and, for each pair of elements `a <= b` in the order of atomic numbers, the
+    /// factor of `f_a f_b` in multiplicity |F|^2 (both orders counted). For the crystal that the model
+    /// was made for.
+    ///
+    /// # Errors
+    ///
+    /// Cell parameters that span no cell.
+    pub fn pair_factors(&self) -> Result<(Vec<f64>, Vec<Vec<f64>>), LatticeError> {
+        let geometry = Geometry::of(&self.template)?;
+        let places = self.places(&self.parameters);
+        let phases = Phases::new(&places, self.limits);
+        let elements = self.factors.len();
+        let mut pairs = vec![Vec::with_capacity(self.hkl.len()); elements * (elements + 1) / 2];
+        let mut q = Vec::with_capacity(self.hkl.len());
+        for (hkl, multiplicity) in self.hkl.iter().zip(&self.multiplicity) {
+            let h = Vector3::from(hkl.map(f64::from));
+            let g2 = h.dot(&(geometry.reciprocal_metric * h));
+            q.push(std::f64::consts::TAU * g2.sqrt());
+            let axes: [&[Complex]; 3] = std::array::from_fn(|axis| phases.axis(axis, hkl[axis]));
+            let sum = |atoms: &std::ops::Range<usize>| {
+                let wave = |j: usize| axes[0][j].times(axes[1][j]).times(axes[2][j]);
+                atoms.clone().map(wave).fold(Complex::ZERO, Complex::plus)
+            };
+            let sums: Vec<Complex> = self.factors.iter().map(|(_, atoms)| sum(atoms)).collect();
+            let mut pair = pairs.iter_mut();
+            for a in 0..elements {
+                for b in a..elements {
+                    let product = sums[a].re * sums[b].re + sums[a].im * sums[b].im;
+                    let orders = if a == b { 1.0 } else { 2.0 };
+                    if let Some(column) = pair.next() {
+                        column.push(multiplicity * orders * product);
+                    }
+                }
+            }
+        }
+        Ok((q, pairs))
+    }
+
+    /// Places of the atoms in the primitive cell.
+    fn places(&self, parameters: &[f64]) -> Vec<Vector3<f64>> {
+        let place = |atom: &Atom| {
+            atom.directions.iter().fold(atom.origin, |x, (p, d)| x + d * parameters[*p])
+        };
+        self.atoms.iter().map(place).collect()
+    }
+
     /// Calculates the reflections, and their derivatives if `gradients` has one entry for each
     /// parameter; an empty slice asks for none. Reflections beyond `q_max`, and those whose sine of
     /// theta comes near 1, get no intensity.
@@ -204,13 +251,7 @@ impl PowderModel {
         let cell = self.template.cell.len();
         self.template.cell.copy_from_slice(&parameters[..cell]);
         let geometry = Geometry::of(&self.template)?;
-        let places: Vec<Vector3<f64>> = self
-            .atoms
-            .iter()
-            .map(|atom| {
-                atom.directions.iter().fold(atom.origin, |x, (p, d)| x + d * parameters[*p])
-            })
-            .collect();
+        let places = self.places(parameters);
         let phases = Phases::new(&places, self.limits);
         let b_iso = parameters[parameters.len() - 1];
         self.q.clear();
