@@ -4,7 +4,8 @@
 //! 0.12 (in the transform, where cosines are taken too). What does not depend on the elements, pair
 //! factors of merged reflections, is kept with the prototype.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex32};
@@ -36,6 +37,9 @@ const SCALE_STEPS: i32 = 13;
 
 /// Proposals whose scale is looked at in fine steps.
 const FINE: usize = 80;
+
+/// Prototypes that a proposal keeps besides its own.
+const ALTERNATIVES: usize = 4;
 
 /// Fine steps of Q in tables of form factors.
 const TABLE_STEP: f64 = 0.002;
@@ -92,6 +96,8 @@ pub struct Proposal {
     pub scale: f64,
     /// Likeness of the coarse patterns, at most 1.
     pub cosine: f64,
+    /// Other prototypes of the same group, elements and letters, that came behind this.
+    pub alternatives: Vec<Proposal>,
 }
 
 /// What is known of a crystal: its pattern and what it is made of.
@@ -107,7 +113,8 @@ pub struct Query {
 
 impl Library {
     /// Every prototype with the query's numbers of atoms, with every assignment of its elements, at its
-    /// best size, best first; of proposals with the same group, elements and letters only the best.
+    /// best size, best first. Of proposals with the same group, elements and letters the best stands for
+    /// the others, of which it keeps a few.
     ///
     /// # Errors
     ///
@@ -141,18 +148,29 @@ impl Library {
             }
         }
         proposals.sort_by(|a, b| b.0.1.total_cmp(&a.0.1));
-        let mut seen = std::collections::HashSet::new();
-        let mut ranked = Vec::new();
-        for ((step, cosine), place, assigned, middle) in proposals {
-            let structure = &self.prototypes()[place].structure;
+        let mut places: HashMap<(u16, Vec<(Element, char)>), usize> = HashMap::new();
+        let mut ranked: Vec<Proposal> = Vec::new();
+        for ((step, cosine), prototype, assigned, middle) in proposals {
+            let structure = &self.prototypes()[prototype].structure;
             let slot = |e: Element| assigned[usize::from(e.atomic_number()) - 1];
             let mut label: Vec<(Element, char)> =
                 structure.letters().into_iter().map(|(e, letter)| (slot(e), letter)).collect();
             label.sort_unstable();
-            if seen.insert((structure.group.number, label)) {
-                let scale = middle * (f64::from(step) * SCALE_STEP).exp();
-                let elements = assigned.clone();
-                ranked.push(Proposal { prototype: place, elements, scale, cosine });
+            let scale = middle * (f64::from(step) * SCALE_STEP).exp();
+            let elements = assigned.clone();
+            let proposal =
+                Proposal { prototype, elements, scale, cosine, alternatives: Vec::new() };
+            match places.entry((structure.group.number, label)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(ranked.len());
+                    ranked.push(proposal);
+                }
+                Entry::Occupied(entry) => {
+                    let kept = &mut ranked[*entry.get()].alternatives;
+                    if kept.len() < ALTERNATIVES {
+                        kept.push(proposal);
+                    }
+                }
             }
         }
         Ok(ranked)
