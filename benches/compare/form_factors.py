@@ -15,6 +15,9 @@ print(f"""//! Coefficients of atomic form factors, made by benches/compare/form_
 //! Source: Graef and McHenry (2012), Structure of Materials: electron scattering of free atoms as four
 //! Gaussians, from which the Mott-Bethe relation gives the X-ray form factor.
 
+// a coefficient is near 1 / pi by chance
+#![allow(clippy::approx_constant)]
+
 /// Atomic number, four (a, b) with a in angstrom and b in square angstrom.
 pub(super) const FORM_FACTORS: [(u8, [(f64, f64); 4]); {len(table)}] = [""")
 for z, pairs in sorted(table.items()):

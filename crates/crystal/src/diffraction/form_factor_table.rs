@@ -4,6 +4,9 @@
 //! Source: Graef and McHenry (2012), Structure of Materials: electron scattering of free atoms as four
 //! Gaussians, from which the Mott-Bethe relation gives the X-ray form factor.
 
+// a coefficient is near 1 / pi by chance
+#![allow(clippy::approx_constant)]
+
 /// Atomic number, four (a, b) with a in angstrom and b in square angstrom.
 pub(super) const FORM_FACTORS: [(u8, [(f64, f64); 4]); 98] = [
     (1, [(0.202, 30.868), (0.244, 8.544), (0.082, 1.273), (0.0, 0.0)]),

@@ -36,6 +36,9 @@ pub struct Library {
     volumes: Vec<f64>,
 }
 
+/// Number of a space group, and the sorted elements and letters of a crystal's orbits.
+pub(super) type Label = (u16, Vec<(Element, char)>);
+
 /// Relative difference of cell lengths and angles, at equal volume, within which prototypes are one.
 const SAME_CELL: f64 = 0.01;
 
@@ -56,7 +59,7 @@ impl Library {
         let mut library =
             Self { prototypes: Vec::new(), by_counts: HashMap::new(), volumes: Vec::new() };
         let mut rows: Vec<(BTreeMap<Element, usize>, f64)> = Vec::new();
-        let mut kinds: HashMap<(u16, Vec<(Element, char)>), Vec<usize>> = HashMap::new();
+        let mut kinds: HashMap<Label, Vec<usize>> = HashMap::new();
         for (id, crystal) in crystals {
             let Some(prototype) = anonymous(id, &crystal) else { continue };
             rows.push((composition(&crystal), prototype.volume));
@@ -117,26 +120,32 @@ fn anonymous(id: String, crystal: &SymmetricStructure) -> Option<Prototype> {
     order.sort_unstable();
     let counts: Vec<usize> = order.iter().map(|(n, _)| *n).collect();
     let elements: Vec<Element> = order.iter().map(|(_, e)| *e).collect();
-    let mut best: Option<(Vec<(Element, char)>, Vec<i64>, SymmetricStructure, Vec<Element>)> = None;
+    let mut best: Option<Naming> = None;
     for slots in orders(&elements, &counts) {
-        let mut renamed = crystal.clone();
-        for orbit in &mut renamed.orbits {
+        let mut structure = crystal.clone();
+        for orbit in &mut structure.orbits {
             let slot = slots.iter().position(|e| *e == orbit.element)?;
             orbit.element = slot_element(slot)?;
         }
-        let renamed = renamed.canonical();
-        let letters = renamed.letters();
-        let steps = renamed.orbits.iter().flat_map(|o| &o.parameters);
-        let steps: Vec<i64> = steps.map(|p| (p * 200.0).round() as i64).collect();
-        let smaller = best.as_ref().is_none_or(|(l, s, _, _)| (&letters, &steps) < (l, s));
-        if smaller {
-            best = Some((letters, steps, renamed, slots));
+        let structure = structure.canonical();
+        let parameters = structure.orbits.iter().flat_map(|o| &o.parameters);
+        let steps = parameters.map(|p| (p * 200.0).round() as i64).collect();
+        let naming = Naming { key: (structure.letters(), steps), structure, slots };
+        if best.as_ref().is_none_or(|known| naming.key < known.key) {
+            best = Some(naming);
         }
     }
-    let (_, _, structure, elements) = best?;
+    let Naming { structure, slots: elements, .. } = best?;
     let volume = structure.primitive_lattice().ok()?.volume();
     let geometry = Geometry::of(&structure)?;
     Some(Prototype { id, structure, counts, elements, volume, members: 1, geometry })
+}
+
+/// One way to number the elements of a crystal, with what ways are compared by.
+struct Naming {
+    key: (Vec<(Element, char)>, Vec<i64>),
+    structure: SymmetricStructure,
+    slots: Vec<Element>,
 }
 
 /// The element that stands for a slot.

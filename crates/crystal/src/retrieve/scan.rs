@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex32};
 
-use super::library::{Library, Prototype, orders};
+use super::library::{Label, Library, Prototype, orders};
 use crate::Element;
 use crate::diffraction::{DiffractionError, FormFactor, PowderModel};
 use crate::symmetry::SymmetricStructure;
@@ -148,7 +148,7 @@ impl Library {
             }
         }
         proposals.sort_by(|a, b| b.0.1.total_cmp(&a.0.1));
-        let mut places: HashMap<(u16, Vec<(Element, char)>), usize> = HashMap::new();
+        let mut places: HashMap<Label, usize> = HashMap::new();
         let mut ranked: Vec<Proposal> = Vec::new();
         for ((step, cosine), prototype, assigned, middle) in proposals {
             let structure = &self.prototypes()[prototype].structure;

@@ -23,7 +23,7 @@ pub struct SearchOptions {
 
 impl Default for SearchOptions {
     fn default() -> Self {
-        Self { coarse: 20, fine: 4, attempts: 150, enough: 0.02 }
+        Self { coarse: 20, fine: 4, attempts: 120, enough: 0.02 }
     }
 }
 
@@ -131,11 +131,11 @@ fn finish(
 }
 
 /// Candidates that get attempts.
-const CONTENDERS: usize = 10;
+const CONTENDERS: usize = 5;
 
 /// Largest relative change of lengths and angles, and of coordinates, of an attempt.
 const STRAIN: f64 = 0.06;
-const SHIFT: f64 = 0.06;
+const SHIFT: f64 = 0.04;
 
 /// An attempt whose coarse misfit is below this share of the candidate's is refined to the end.
 const PROMISING: f64 = 0.7;

@@ -1,5 +1,5 @@
 //! The crystal tables that lie beside the repository on the project's machines.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
