@@ -1,4 +1,5 @@
-"""Makes the fixtures of crates/crystal/tests/data: structures and their peaks as pymatgen has them.
+"""Makes the fixtures of crates/crystal/tests/data: structures and their peaks as pymatgen has them, and
+pairs of structures with what its StructureMatcher says of them.
 
 Needs pymatgen. Usage: python crystal_fixtures.py (writes into ../../crates/crystal/tests/data)
 
@@ -9,7 +10,9 @@ mixed site and displacement.
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from pymatgen.analysis.diffraction.xrd import WAVELENGTHS, XRDCalculator
+from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
 DATA = Path(__file__).resolve().parents[2] / "crates/crystal/tests/data"
@@ -55,6 +58,40 @@ def block(name, structure, b_iso):
     return "\n".join(lines).replace("np.float64(", "").replace(")", "")
 
 
+def disturbed(s, rng):
+    """The structure with other axes and origin, strained, atoms moved and in another order."""
+    change = np.eye(3, dtype=int)
+    for _ in range(3):
+        i, j = rng.choice(3, 2, replace=False)
+        step = np.eye(3, dtype=int)
+        step[i, j] = rng.choice([-1, 1])
+        change = change @ step
+    strain = np.eye(3) + rng.normal(size=(3, 3)) * rng.choice([0, 0.02, 0.06])
+    moved = s.cart_coords @ strain + rng.normal(size=(len(s), 3)) * rng.choice([0.01, 0.2, 0.5])
+    lattice = Lattice(change @ s.lattice.matrix @ strain)
+    order = rng.permutation(len(s))
+    places = lattice.get_fractional_coords(moved) + rng.random(3)
+    return Structure(lattice, [s[int(i)].specie for i in order], places[order] % 1)
+
+
+def write_pairs(structures, made):
+    """Minerals and themselves disturbed, with the loose distance and whether both tolerances fit."""
+    loose = StructureMatcher(ltol=0.3, stol=0.5, angle_tol=10)
+    strict = StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
+    rng = np.random.default_rng(3)
+    cifs, rows = [made], [made, "pair,loose_rms,loose_fits,strict_fits"]
+    for name in ("halite", "rutile", "wurtzite", "quartz", "baddeleyite"):
+        for k in range(8):
+            pair = structures[name], disturbed(structures[name], rng)
+            for end, s in zip("ab", pair):
+                cifs.append(block(f"{name}{k}{end}", s, {}))
+            distance = loose.get_rms_dist(*pair)
+            rms = "" if distance is None else f"{distance[0]:.10f}"
+            rows.append(f"{name}{k},{rms},{loose.fit(*pair)},{strict.fit(*pair)}".lower())
+    (DATA / "pairs.cif").write_text("\n".join(cifs) + "\n")
+    (DATA / "pymatgen_matches.csv").write_text("\n".join(rows) + "\n")
+
+
 def main():
     structures = {
         name: Structure.from_spacegroup(group, lattice, species, places)
@@ -72,6 +109,7 @@ def main():
         for angle, d, intensity in zip(pattern.x, pattern.d_hkls, pattern.y):
             rows.append(f"{name},{radiation},{angle:.10f},{d:.10f},{intensity:.10e}")
     DATA.mkdir(exist_ok=True)
+    write_pairs(structures, made)
     (DATA / "minerals.cif").write_text("\n".join(cifs) + "\n")
     (DATA / "pymatgen_peaks.csv").write_text("\n".join(rows) + "\n")
     print({name: len(s) for name, s in structures.items()}, len(rows), WAVELENGTHS["CuKa"])

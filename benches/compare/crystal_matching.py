@@ -21,9 +21,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 from crystal import rows, structure
-from crystal_fixtures import block
+from crystal_fixtures import block, disturbed
 from pymatgen.analysis.structure_matcher import StructureMatcher
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Structure
 
 LOOSE = StructureMatcher(ltol=0.3, stol=0.5, angle_tol=10)
 STRICT = StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
@@ -41,22 +41,6 @@ def substituted(s, other):
     new = dict(zip(order(theirs), order(amounts)))
     lattice = other.lattice.scale(s.volume * random.uniform(0.9, 1.1))
     return Structure(lattice, [new[site.specie.symbol] for site in other], other.frac_coords)
-
-
-def disturbed(s, rng):
-    change = np.eye(3, dtype=int)
-    for _ in range(3):
-        i, j = rng.choice(3, 2, replace=False)
-        step = np.eye(3, dtype=int)
-        step[i, j] = rng.choice([-1, 1])
-        change = change @ step
-    strain = np.eye(3) + rng.normal(size=(3, 3)) * rng.choice([0, 0.02, 0.06])
-    matrix = change @ s.lattice.matrix @ strain
-    moved = s.cart_coords @ strain + rng.normal(size=(len(s), 3)) * rng.choice([0.01, 0.2, 0.5])
-    lattice = Lattice(matrix)
-    order = rng.permutation(len(s))
-    places = lattice.get_fractional_coords(moved) + rng.random(3)
-    return Structure(lattice, [s[int(i)].specie for i in order], places[order] % 1)
 
 
 def main():
