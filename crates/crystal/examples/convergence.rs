@@ -39,7 +39,7 @@ fn outcome(
     let truth = model.parameters().to_vec();
     model.evaluate(&truth, 8.2, &mut [])?;
     let peaks = model.q().iter().copied().zip(model.intensity().iter().copied()).collect();
-    let mut refiner = Refiner::new(peaks);
+    let mut refiner = Refiner::new(peaks, [0.5, 8.1]);
     let mut start = truth.clone();
     let (cell, last) = (model.cell_parameters(), truth.len() - 1);
     for (k, value) in start[..last].iter_mut().enumerate() {

@@ -26,7 +26,7 @@ fn peaks(model: &mut PowderModel) -> Vec<(f64, f64)> {
 fn a_disturbed_mineral_comes_back_exactly() {
     for name in ["halite", "rutile", "wurtzite", "quartz", "baddeleyite", "perovskite"] {
         let mut model = PowderModel::new(&mineral(name), CU, 8.1, 0.06).unwrap();
-        let mut refiner = Refiner::new(peaks(&mut model));
+        let mut refiner = Refiner::new(peaks(&mut model), [0.5, 8.1]);
         let truth = model.parameters().to_vec();
         let mut start = truth.clone();
         let (cell, last) = (model.cell_parameters(), truth.len() - 1);
@@ -53,7 +53,7 @@ fn a_disturbed_mineral_comes_back_exactly() {
 fn the_same_start_gives_the_same_bits() {
     let once = || {
         let mut model = PowderModel::new(&mineral("rutile"), CU, 8.1, 0.06).unwrap();
-        let mut refiner = Refiner::new(peaks(&mut model));
+        let mut refiner = Refiner::new(peaks(&mut model), [0.5, 8.1]);
         let start: Vec<f64> = model.parameters().iter().map(|p| p * 1.01).collect();
         refiner.refine(&mut model, &start, &COARSE_TO_FINE, Limits::WIDE).unwrap()
     };
@@ -64,6 +64,11 @@ fn the_same_start_gives_the_same_bits() {
 fn a_pattern_without_peaks_is_refused() {
     let mut model = PowderModel::new(&mineral("halite"), CU, 8.1, 0.06).unwrap();
     let start = model.parameters().to_vec();
-    let found = Refiner::new(Vec::new()).refine(&mut model, &start, &COARSE_TO_FINE, Limits::WIDE);
+    let found = Refiner::new(Vec::new(), [0.5, 8.1]).refine(
+        &mut model,
+        &start,
+        &COARSE_TO_FINE,
+        Limits::WIDE,
+    );
     assert!(matches!(found, Err(RefineError::NoSignal { .. })));
 }

@@ -54,7 +54,7 @@ fn a_relative_of_a_known_mineral_is_found_and_refined() {
         }
         let peaks = reflections(&truth, CU, [0.0, 8.1]).unwrap();
         let peaks = peaks.iter().map(|r| (r.q, r.intensity)).collect();
-        let query = Query { peaks, wavelength: CU, composition };
+        let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         // seven minerals know little of volumes: sizes are far off, so that the search must work
         let options = SearchOptions { attempts: 300, ..SearchOptions::default() };
@@ -84,7 +84,7 @@ fn crystals_that_differ_by_elements_and_size_are_one_prototype() {
 fn a_composition_that_nothing_fits_has_no_candidates() {
     let library = library(&minerals());
     let composition = BTreeMap::from([(Element::from_symbol("Fe").unwrap(), 7)]);
-    let query = Query { peaks: vec![(2.0, 1.0)], wavelength: CU, composition };
+    let query = Query { peaks: vec![(2.0, 1.0)], q_range: [0.5, 8.1], wavelength: CU, composition };
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     assert!(search(&library, &query, SearchOptions::default(), &mut rng).unwrap().is_empty());
 }

@@ -62,6 +62,7 @@ pub struct Refined {
 /// their distance. Keeps the pattern of every stage that was used.
 pub struct Refiner {
     peaks: Vec<(f64, f64)>,
+    q_range: [f64; 2],
     grids: Vec<(QGrid, Broadening, Vec<f64>)>,
 }
 
@@ -77,10 +78,11 @@ const LEAST_GAIN: f64 = 1e-6;
 const EXACT: f64 = 1e-9;
 
 impl Refiner {
-    /// Prepares a pattern given as `(q, intensity)`.
+    /// Prepares a pattern given as `(q, intensity)`, complete over `q_range`. Grids are cut to it, and
+    /// end two widths of a peak before its end.
     #[must_use]
-    pub fn new(peaks: Vec<(f64, f64)>) -> Self {
-        Self { peaks, grids: Vec::new() }
+    pub fn new(peaks: Vec<(f64, f64)>, q_range: [f64; 2]) -> Self {
+        Self { peaks, q_range, grids: Vec::new() }
     }
 
     /// Place of a grid among those prepared.
@@ -88,7 +90,12 @@ impl Refiner {
         if let Some(k) = self.grids.iter().position(|(known, _, _)| *known == grid) {
             return Ok(k);
         }
-        let mut broadening = Broadening::new(grid)?;
+        let cut = QGrid {
+            q_min: grid.q_min.max(self.q_range[0]),
+            q_max: grid.q_max.min(self.q_range[1] - 2.0 * grid.fwhm),
+            ..grid
+        };
+        let mut broadening = Broadening::new(cut)?;
         let mut reference = Vec::new();
         broadening.pattern(self.peaks.iter().copied(), &mut reference);
         let norm = dot(&reference, &reference).sqrt();

@@ -105,6 +105,8 @@ pub struct Proposal {
 pub struct Query {
     /// Peaks `(q, intensity)`: reflections, or points of a measurement times their distance.
     pub peaks: Vec<(f64, f64)>,
+    /// Range of Q in 1/angstrom over which the pattern is complete.
+    pub q_range: [f64; 2],
     /// Wavelength in angstrom.
     pub wavelength: f64,
     /// Atoms of each element in the primitive cell.
@@ -196,6 +198,7 @@ struct Scanner {
     /// For each step of Q, `f_a f_b` times Lorentz-polarisation for each pair of the query's elements.
     products: Vec<[f32; PAIRS]>,
     elements: usize,
+    q_range: [f32; 2],
     forward: Arc<dyn RealToComplex<f32>>,
     buffer: Vec<f32>,
     spectrum: Vec<Complex32>,
@@ -216,6 +219,7 @@ impl Scanner {
         let mut scanner = Self {
             products: products(&factors, query.wavelength),
             elements: factors.len(),
+            q_range: [query.q_range[0].max(Q_MIN) as f32, query.q_range[1].min(Q_MAX) as f32],
             forward: RealFftPlanner::new().plan_fft_forward(LENGTH),
             buffer: vec![0.0; LENGTH],
             spectrum: vec![Complex32::default(); LENGTH / 2 + 1],
@@ -236,7 +240,7 @@ impl Scanner {
         scanner.buffer.fill(0.0);
         let strongest = query.peaks.iter().map(|p| p.1).fold(f64::MIN_POSITIVE, f64::max);
         for &(q, intensity) in &query.peaks {
-            deposit(&mut scanner.buffer, q as f32, (intensity / strongest) as f32);
+            scanner.deposit(q as f32, (intensity / strongest) as f32);
         }
         scanner.transform();
         let each = scanner.spectrum.iter().zip(&scanner.kernel);
@@ -287,12 +291,23 @@ impl Scanner {
         best
     }
 
+    /// Shares a peak out to two points of the grid.
+    fn deposit(&mut self, q: f32, intensity: f32) {
+        let t = q / STEP as f32;
+        let k = t as usize;
+        if q >= self.q_range[0] && q <= self.q_range[1] && k + 1 < POINTS {
+            let u = t - k as f32;
+            self.buffer[k] += intensity * (1.0 - u);
+            self.buffer[k + 1] += intensity * u;
+        }
+    }
+
     fn cosine(&mut self, geometry: &Geometry, table: &Table, scale: f32) -> f64 {
         self.buffer.fill(0.0);
         let factors = geometry.factors.chunks_exact(geometry.pairs.max(1));
         for (&q, factors) in geometry.q.iter().zip(factors) {
             let q = q / scale;
-            if q >= Q_MAX as f32 {
+            if q >= self.q_range[1] {
                 break;
             }
             let products = &self.products[(q / TABLE_STEP as f32) as usize];
@@ -300,7 +315,7 @@ impl Scanner {
             for (factor, &pair) in factors.iter().zip(&table.pairs) {
                 intensity += factor * products[pair];
             }
-            deposit(&mut self.buffer, q, intensity);
+            self.deposit(q, intensity);
         }
         self.transform();
         let (mut over, mut under) = (0.0_f32, 0.0_f32);
@@ -309,17 +324,6 @@ impl Scanner {
             under += c.norm_sqr() * k;
         }
         f64::from(over / under.sqrt().max(f32::MIN_POSITIVE))
-    }
-}
-
-/// Shares a peak out to two points of the grid.
-fn deposit(buffer: &mut [f32], q: f32, intensity: f32) {
-    let t = q / STEP as f32;
-    let k = t as usize;
-    if q >= Q_MIN as f32 && k + 1 < POINTS {
-        let u = t - k as f32;
-        buffer[k] += intensity * (1.0 - u);
-        buffer[k + 1] += intensity * u;
     }
 }
 

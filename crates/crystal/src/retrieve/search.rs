@@ -82,7 +82,7 @@ pub fn search(
     rng: &mut impl Rng,
 ) -> Result<Vec<Candidate>, RefineError> {
     let proposals = library.scan(query)?;
-    let mut refiner = Refiner::new(query.peaks.clone());
+    let mut refiner = Refiner::new(query.peaks.clone(), query.q_range);
     let mut candidates = Vec::new();
     for proposal in proposals.into_iter().take(options.coarse) {
         let structure = proposed(library, &proposal);
