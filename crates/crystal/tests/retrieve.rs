@@ -38,7 +38,7 @@ fn relative(structure: &Structure, elements: &[(&str, &str)], factor: f64) -> St
 fn a_relative_of_a_known_mineral_is_found_and_refined() {
     let minerals = minerals();
     let library = library(&minerals);
-    let cases: [(&str, [(&str, &str); 2], f64); 4] = [
+    let cases = [
         ("halite", [("Na", "K"), ("Cl", "Br")], 0.97),
         ("rutile", [("Ti", "Sn"), ("O", "O")], 1.03),
         ("wurtzite", [("Zn", "Cd"), ("S", "Se")], 0.97),

@@ -28,6 +28,17 @@ pub enum SymmetryError {
     /// A structure without atoms.
     #[error("the structure has no atoms")]
     Empty,
+    /// A tolerance that is not small against the cell.
+    #[error(
+        "a tolerance of {symprec} angstrom is too large for a crystal that repeats after {shortest:.3} \
+         angstrom: take at most a twentieth of that, or check the unit of the cell"
+    )]
+    Tolerance {
+        /// Tolerance in angstrom.
+        symprec: f64,
+        /// Length of the shortest lattice vector in angstrom.
+        shortest: f64,
+    },
     /// The search found no group.
     #[error("no space group was found at a tolerance of {symprec} angstrom: {reason}")]
     NotFound {
@@ -70,8 +81,15 @@ pub fn analyse(structure: &Structure, symprec: f64) -> Result<SymmetricStructure
     if structure.sites.is_empty() {
         return Err(SymmetryError::Empty);
     }
+    let lattice = MoyoLattice { basis: *structure.lattice.basis() };
+    let reduced = lattice.unchecked_niggli_reduce().0;
+    let shortest = reduced.basis.column_iter().map(|v| v.norm()).fold(f64::INFINITY, f64::min);
+    // beyond this the search for symmetry may not end
+    if !(symprec > 0.0 && symprec <= shortest / 20.0) {
+        return Err(SymmetryError::Tolerance { symprec, shortest });
+    }
     let cell = Cell::new(
-        MoyoLattice { basis: *structure.lattice.basis() },
+        lattice,
         structure.sites.iter().map(|s| s.position).collect(),
         structure.sites.iter().map(|s| i32::from(s.element.atomic_number())).collect(),
     );
