@@ -4,8 +4,11 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use surrogate_crystal::cif;
-use surrogate_crystal::diffraction::{PowderModel, QGrid};
-use surrogate_crystal::refine::{COARSE_TO_FINE, Limits, RefineError, Refiner, Restarts};
+use surrogate_crystal::diffraction::{Instrument, PowderModel, QGrid, Radiation};
+use surrogate_crystal::pattern::Pattern;
+use surrogate_crystal::refine::{
+    COARSE_TO_FINE, Limits, RefineError, Refiner, Restarts, fit_measured,
+};
 use surrogate_crystal::symmetry::{SymmetricStructure, analyse};
 
 const CU: f64 = 1.54184;
@@ -71,4 +74,44 @@ fn a_pattern_without_peaks_is_refused() {
         Limits::WIDE,
     );
     assert!(matches!(found, Err(RefineError::NoSignal { .. })));
+}
+
+#[test]
+fn a_measured_pattern_gives_back_crystal_and_diffractometer() {
+    let truth = mineral("baddeleyite");
+    let instrument = Instrument {
+        radiation: Radiation::parse("CuKa12").unwrap(),
+        zero_shift_deg: 0.04,
+        caglioti: [0.01, -0.004, 0.012],
+        size_deg: 0.06,
+        eta: 0.6,
+        background: vec![60.0, -20.0, 8.0],
+    };
+    let mut model = PowderModel::new(&truth, 1.54056, 6.0, 0.05).unwrap();
+    let mut parameters = model.parameters().to_vec();
+    *parameters.last_mut().unwrap() = 0.8;
+    model.evaluate(&parameters, 6.0, &mut []).unwrap();
+    let scaled: Vec<f64> = model.intensity().iter().map(|i| i * 0.002).collect();
+    let two_theta_deg: Vec<f64> = (0..3500).map(|k| 15.0 + 0.02 * f64::from(k)).collect();
+    let intensity = instrument.pattern(&two_theta_deg, model.q(), &scaled);
+    let radiation = instrument.radiation.clone();
+    let pattern = Pattern { two_theta_deg, intensity, sigma: None, radiation };
+    let mut start = truth.clone();
+    start.cell.iter_mut().take(3).for_each(|a| *a *= 1.001);
+    start.orbits[0].parameters[0] += 0.01;
+    let guess = Instrument {
+        zero_shift_deg: 0.0,
+        caglioti: [0.0, 0.0, 0.02],
+        size_deg: 0.02,
+        eta: 0.5,
+        background: vec![0.0; 3],
+        ..instrument.clone()
+    };
+    let fit = fit_measured(&pattern, &start, &guess).unwrap();
+    assert!(fit.r_wp < 1e-4, "{}", fit.r_wp);
+    assert!((fit.b_iso - 0.8).abs() < 0.01, "{}", fit.b_iso);
+    assert!((fit.instrument.zero_shift_deg - 0.04).abs() < 1e-3);
+    for (found, expected) in fit.structure.cell.iter().zip(&truth.cell) {
+        assert!((found / expected - 1.0).abs() < 1e-4, "{found} for {expected}");
+    }
 }

@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 use thiserror::Error;
 
-use super::solve::{damped_step, dot, normal_equations};
+use super::solve::{Bounds, dot, minimise};
 use super::{Free, Stage};
 use crate::LatticeError;
 use crate::diffraction::{
@@ -70,12 +70,6 @@ pub struct Refiner {
 /// coordinate.
 const CELL_SCALE: f64 = 0.01;
 const COORDINATE_SCALE: f64 = 0.02;
-
-/// Relative gain below which a stage ends.
-const LEAST_GAIN: f64 = 1e-6;
-
-/// Misfit below which a pattern is reproduced.
-const EXACT: f64 = 1e-9;
 
 impl Refiner {
     /// Prepares a pattern given as `(q, intensity)`, complete over `q_range`. Grids are cut to it, and
@@ -155,7 +149,7 @@ impl Refiner {
         stages: &[Stage],
         limits: Limits,
     ) -> Result<Refined, RefineError> {
-        let bounds = Bounds::around(start, model.cell_parameters(), limits);
+        let bounds = around(start, model.cell_parameters(), limits);
         let mut refined =
             Refined { parameters: start.to_vec(), misfit: f64::INFINITY, evaluations: 0 };
         for stage in stages {
@@ -220,54 +214,23 @@ impl Refiner {
             Free::Cell => model.cell_parameters(),
             Free::Structure => refined.parameters.len() - 1,
         };
+        let moved: Vec<usize> = (0..moved).collect();
         let mut gradients = vec![Gradient::default(); refined.parameters.len()];
         let mut pattern = Vec::new();
-        let mut damping = 1e-3;
-        let mut columns = vec![Vec::new(); moved];
-        for _ in 0..stage.iterations {
-            model.evaluate(&refined.parameters, broadening.reach(), &mut gradients)?;
-            derive(model, &gradients, broadening, &mut pattern, &mut columns);
-            refined.evaluations += 1;
+        let evaluate = |parameters: &[f64], columns: Option<&mut [Vec<f64>]>| {
+            let Some(columns) = columns else {
+                calculate(model, parameters, broadening, &mut pattern).ok()?;
+                return Some(Residual::of(&pattern, reference).values);
+            };
+            model.evaluate(parameters, broadening.reach(), &mut gradients).ok()?;
+            derive(model, &gradients, broadening, &mut pattern, columns);
             let residual = Residual::of(&pattern, reference);
-            refined.misfit = residual.norm();
-            if refined.misfit < EXACT || moved == 0 {
-                break;
-            }
-            residual.differentiate(&pattern, reference, &mut columns);
-            for (column, scale) in columns.iter_mut().zip(&bounds.scale) {
-                column.iter_mut().for_each(|v| *v *= scale);
-            }
-            let (matrix, gradient) = normal_equations(&columns, &residual.values);
-            let before = refined.misfit;
-            let mut accepted = false;
-            for _ in 0..6 {
-                let step = damped_step(&matrix, &gradient, damping);
-                let Some(step) = step else {
-                    damping *= 10.0;
-                    continue;
-                };
-                let mut trial = refined.parameters.clone();
-                for (i, s) in step.iter().enumerate() {
-                    let next = trial[i] + s * bounds.scale[i];
-                    trial[i] = next.clamp(bounds.low[i], bounds.high[i]);
-                }
-                let found = calculate(model, &trial, broadening, &mut pattern);
-                refined.evaluations += 1;
-                let misfit =
-                    found.map_or(f64::INFINITY, |()| Residual::of(&pattern, reference).norm());
-                if misfit < before {
-                    refined.parameters = trial;
-                    refined.misfit = misfit;
-                    damping = (damping * 0.2).max(1e-12);
-                    accepted = true;
-                    break;
-                }
-                damping *= 6.0;
-            }
-            if !accepted || refined.misfit > before * (1.0 - LEAST_GAIN) {
-                break;
-            }
-        }
+            residual.differentiate(&pattern, reference, columns);
+            Some(residual.values)
+        };
+        let found = minimise(&mut refined.parameters, &moved, bounds, stage.iterations, evaluate);
+        refined.misfit = found.norm;
+        refined.evaluations += found.evaluations;
         Ok(())
     }
 }
@@ -284,26 +247,15 @@ pub struct Restarts<'a, R> {
     pub rng: &'a R,
 }
 
-/// Ranges and scales of the parameters.
-struct Bounds {
-    low: Vec<f64>,
-    high: Vec<f64>,
-    scale: Vec<f64>,
-}
-
-impl Bounds {
-    fn around(start: &[f64], cell: usize, limits: Limits) -> Self {
-        let width = |k: usize, x: f64| {
-            if k < cell { limits.cell * x } else { limits.coordinate }
-        };
-        let each = start.iter().enumerate();
-        Self {
-            low: each.clone().map(|(k, &x)| x - width(k, x)).collect(),
-            high: each.clone().map(|(k, &x)| x + width(k, x)).collect(),
-            scale: each
-                .map(|(k, &x)| if k < cell { CELL_SCALE * x } else { COORDINATE_SCALE })
-                .collect(),
-        }
+/// Bounds of cell parameters, coordinates and displacement around a start.
+fn around(start: &[f64], cell: usize, limits: Limits) -> Bounds {
+    let width = |k: usize, x: f64| if k < cell { limits.cell * x } else { limits.coordinate };
+    let scale = |k: usize, x: f64| if k < cell { CELL_SCALE * x } else { COORDINATE_SCALE };
+    let each = || start.iter().enumerate();
+    Bounds {
+        low: each().map(|(k, &x)| x - width(k, x)).collect(),
+        high: each().map(|(k, &x)| x + width(k, x)).collect(),
+        scale: each().map(|(k, &x)| scale(k, x)).collect(),
     }
 }
 

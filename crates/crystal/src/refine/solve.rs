@@ -1,4 +1,4 @@
-//! The damped normal equations.
+//! Levenberg-Marquardt with bounds.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -16,10 +16,7 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// Normal matrix and gradient of a least-squares problem, from its columns and residuals.
-pub(super) fn normal_equations(
-    columns: &[Vec<f64>],
-    residual: &[f64],
-) -> (DMatrix<f64>, DVector<f64>) {
+fn normal_equations(columns: &[Vec<f64>], residual: &[f64]) -> (DMatrix<f64>, DVector<f64>) {
     let n = columns.len();
     let mut matrix = DMatrix::zeros(n, n);
     for i in 0..n {
@@ -33,7 +30,7 @@ pub(super) fn normal_equations(
 }
 
 /// Solution of (A + damping diag(A)) step = -gradient. None if the matrix is not positive.
-pub(super) fn damped_step(
+fn damped_step(
     matrix: &DMatrix<f64>,
     gradient: &DVector<f64>,
     damping: f64,
@@ -45,4 +42,116 @@ pub(super) fn damped_step(
         damped[(i, i)] += damping * matrix[(i, i)].max(1e-9 * largest) + f64::MIN_POSITIVE;
     }
     damped.cholesky().map(|c| -c.solve(gradient))
+}
+
+/// Ranges of all parameters, and changes of each that move a pattern about equally.
+pub(super) struct Bounds {
+    pub(super) low: Vec<f64>,
+    pub(super) high: Vec<f64>,
+    pub(super) scale: Vec<f64>,
+}
+
+/// What came of a minimisation.
+#[derive(Clone, Copy)]
+pub(super) struct Minimum {
+    /// Norm of the residuals.
+    pub(super) norm: f64,
+    /// Evaluations with and without derivatives.
+    pub(super) evaluations: usize,
+}
+
+/// Relative gain below which the search ends.
+const LEAST_GAIN: f64 = 1e-6;
+
+/// Norm below which the residuals are zero.
+const EXACT: f64 = 1e-9;
+
+/// Steps tried at one point before the search gives up.
+const TRIALS: usize = 6;
+
+/// Lowers the norm of residuals by moving the parameters named by `moved`. `evaluate` gives the
+/// residuals at a point, or none where there are none; asked for, it also fills the columns of
+/// derivatives by the moved parameters.
+pub(super) fn minimise(
+    parameters: &mut Vec<f64>,
+    moved: &[usize],
+    bounds: &Bounds,
+    iterations: usize,
+    mut evaluate: impl FnMut(&[f64], Option<&mut [Vec<f64>]>) -> Option<Vec<f64>>,
+) -> Minimum {
+    let mut minimum = Minimum { norm: f64::INFINITY, evaluations: 0 };
+    let mut columns = vec![Vec::new(); moved.len()];
+    let mut damping = 1e-3;
+    for _ in 0..iterations {
+        minimum.evaluations += 1;
+        let Some(residual) = evaluate(parameters, Some(&mut columns)) else { break };
+        minimum.norm = dot(&residual, &residual).sqrt();
+        if minimum.norm < EXACT || moved.is_empty() {
+            break;
+        }
+        for (column, &k) in columns.iter_mut().zip(moved) {
+            column.iter_mut().for_each(|v| *v *= bounds.scale[k]);
+        }
+        let (matrix, gradient) = normal_equations(&columns, &residual);
+        let before = minimum.norm;
+        let mut accepted = false;
+        for _ in 0..TRIALS {
+            let Some(step) = damped_step(&matrix, &gradient, damping) else {
+                damping *= 10.0;
+                continue;
+            };
+            let mut trial = parameters.clone();
+            for (s, &k) in step.iter().zip(moved) {
+                trial[k] = (trial[k] + s * bounds.scale[k]).clamp(bounds.low[k], bounds.high[k]);
+            }
+            minimum.evaluations += 1;
+            let norm = evaluate(&trial, None).map_or(f64::INFINITY, |r| dot(&r, &r).sqrt());
+            if norm < before {
+                *parameters = trial;
+                minimum.norm = norm;
+                damping = (damping * 0.2).max(1e-12);
+                accepted = true;
+                break;
+            }
+            damping *= 6.0;
+        }
+        if !accepted || minimum.norm > before * (1.0 - LEAST_GAIN) {
+            break;
+        }
+    }
+    minimum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curved_valley_is_followed_to_its_end() {
+        // Rosenbrock's function as two residuals
+        let bounds = Bounds { low: vec![-5.0; 2], high: vec![5.0; 2], scale: vec![1.0, 1.0] };
+        let mut x = vec![-1.2, 1.0];
+        let found = minimise(&mut x, &[0, 1], &bounds, 200, |x, columns| {
+            if let Some(columns) = columns {
+                columns[0] = vec![-20.0 * x[0], -1.0];
+                columns[1] = vec![10.0, 0.0];
+            }
+            Some(vec![10.0 * (x[1] - x[0] * x[0]), 1.0 - x[0]])
+        });
+        assert!(found.norm < 1e-8, "{}", found.norm);
+        assert!((x[0] - 1.0).abs() < 1e-8 && (x[1] - 1.0).abs() < 1e-8);
+    }
+
+    #[test]
+    fn parameters_stay_within_bounds_and_others_where_they_are() {
+        let bounds = Bounds { low: vec![0.0; 2], high: vec![2.0; 2], scale: vec![1.0; 2] };
+        let mut x = vec![1.0, 1.0];
+        minimise(&mut x, &[0], &bounds, 50, |x, columns| {
+            if let Some(columns) = columns {
+                columns[0] = vec![1.0, 0.0];
+            }
+            Some(vec![x[0] - 3.0, x[1]])
+        });
+        assert_eq!(x, [2.0, 1.0]);
+    }
 }
