@@ -8,7 +8,7 @@
 //! ```
 //!
 //! U, V, W after Caglioti; X / cos theta after Scherrer, X = K lambda / size in degrees. Widths are added
-//! as those of Lorentzians. Tails are cut forty widths from the middle.
+//! as those of Lorentzians. Tails are cut twenty widths from the middle.
 //!
 //! Source: Caglioti et al. (1958), Choice of collimators for a crystal spectrometer.
 
@@ -36,7 +36,7 @@ pub struct Instrument {
 pub const INSTRUMENT_PARAMETERS: [&str; 6] = ["zero shift", "U", "V", "W", "X", "eta"];
 
 /// Widths from the middle at which tails are cut.
-const TAILS: f64 = 40.0;
+const TAILS: f64 = 20.0;
 
 /// Least width in degrees.
 const NARROWEST: f64 = 1e-3;
@@ -145,22 +145,36 @@ impl Instrument {
         let reach = TAILS * peak.width.value;
         let from = points.partition_point(|&x| x < peak.middle - reach);
         let to = points.partition_point(|&x| x <= peak.middle + reach);
-        for i in from..to {
-            let shape = PseudoVoigt::at(points[i] - peak.middle, peak.width.value, self.eta);
-            values[i] += peak.height * shape.value;
-            let (structure, instrument) = columns.split_at_mut(moves.len());
-            let by_theta = peak.height
-                * (shape.by_width * peak.width.by_theta - shape.by_x * 2.0_f64.to_degrees());
-            for (column, step) in structure.iter_mut().zip(moves) {
-                column[i] += step.height * shape.value + step.theta * by_theta;
+        let at = |x: &f64| PseudoVoigt::at(x - peak.middle, peak.width.value, self.eta);
+        let shapes: Vec<PseudoVoigt> = points[from..to].iter().map(at).collect();
+        for (value, shape) in values[from..to].iter_mut().zip(&shapes) {
+            *value += peak.height * shape.value;
+        }
+        if columns.is_empty() {
+            return;
+        }
+        // what all derivatives are made of, so that each is one pass over the points
+        let height: Vec<f64> = shapes.iter().map(|s| s.value).collect();
+        let by_x: Vec<f64> = shapes.iter().map(|s| peak.height * s.by_x).collect();
+        let by_width: Vec<f64> = shapes.iter().map(|s| peak.height * s.by_width).collect();
+        let by_eta: Vec<f64> = shapes.iter().map(|s| peak.height * s.by_eta).collect();
+        let degrees = 2.0_f64.to_degrees();
+        let by_theta: Vec<f64> = by_x
+            .iter()
+            .zip(&by_width)
+            .map(|(x, width)| width * peak.width.by_theta - x * degrees)
+            .collect();
+        let (structure, instrument) = columns.split_at_mut(moves.len());
+        for (column, step) in structure.iter_mut().zip(moves) {
+            accumulate(&mut column[from..to], step.height, &height);
+            accumulate(&mut column[from..to], step.theta, &by_theta);
+        }
+        if let [zero, widths @ .., eta] = instrument {
+            accumulate(&mut zero[from..to], -1.0, &by_x);
+            for (column, by) in widths.iter_mut().zip(peak.width.by_parameter) {
+                accumulate(&mut column[from..to], by, &by_width);
             }
-            if let [zero, widths @ .., eta] = instrument {
-                zero[i] -= peak.height * shape.by_x;
-                for (column, by) in widths.iter_mut().zip(peak.width.by_parameter) {
-                    column[i] += peak.height * shape.by_width * by;
-                }
-                eta[i] += peak.height * shape.by_eta;
-            }
+            accumulate(&mut eta[from..to], 1.0, &by_eta);
         }
     }
 
@@ -178,6 +192,15 @@ impl Instrument {
         }
         if let Some(columns) = columns {
             columns.extend(polynomials);
+        }
+    }
+}
+
+/// Adds a multiple of values to a column.
+fn accumulate(column: &mut [f64], factor: f64, values: &[f64]) {
+    if factor != 0.0 {
+        for (sum, value) in column.iter_mut().zip(values) {
+            *sum += factor * value;
         }
     }
 }
@@ -267,8 +290,8 @@ mod tests {
         instrument.background.clear();
         let y = instrument.pattern(&points, &[3.0], &[7.0]);
         let area: f64 = y.iter().sum::<f64>() * 0.005;
-        // lines of weight 1 and 1/2; the tails cut off hold less than one part in a hundred
-        assert!((area / 10.5 - 1.0).abs() < 0.01, "{area}");
+        // lines of weight 1 and 1/2; the tails cut off hold less than two parts in a hundred
+        assert!((area / 10.5 - 1.0).abs() < 0.02, "{area}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 use thiserror::Error;
 
-use super::solve::{Bounds, dot, minimise};
+use super::solve::{Bounds, Ends, dot, minimise};
 use super::{Free, Stage};
 use crate::LatticeError;
 use crate::diffraction::{
@@ -70,6 +70,9 @@ pub struct Refiner {
 /// coordinate.
 const CELL_SCALE: f64 = 0.01;
 const COORDINATE_SCALE: f64 = 0.02;
+
+/// Relative gain below which a stage ends.
+const LEAST_GAIN: f64 = 1e-6;
 
 impl Refiner {
     /// Prepares a pattern given as `(q, intensity)`, complete over `q_range`. Grids are cut to it, and
@@ -228,7 +231,8 @@ impl Refiner {
             residual.differentiate(&pattern, reference, columns);
             Some(residual.values)
         };
-        let found = minimise(&mut refined.parameters, &moved, bounds, stage.iterations, evaluate);
+        let ends = Ends { iterations: stage.iterations, least_gain: LEAST_GAIN };
+        let found = minimise(&mut refined.parameters, &moved, bounds, ends, evaluate);
         refined.misfit = found.norm;
         refined.evaluations += found.evaluations;
         Ok(())

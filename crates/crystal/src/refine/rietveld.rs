@@ -7,7 +7,7 @@
 //! Source: Rietveld (1969), A profile refinement method for nuclear and magnetic structures.
 
 use super::RefineError;
-use super::solve::{Bounds, minimise};
+use super::solve::{Bounds, Ends, minimise};
 use crate::LatticeError;
 use crate::diffraction::{Gradient, INSTRUMENT_PARAMETERS, Instrument, PowderModel};
 use crate::pattern::Pattern;
@@ -30,8 +30,8 @@ pub struct MeasuredFit {
     pub calculated: Vec<f64>,
 }
 
-/// Iterations of each of the four steps.
-const ITERATIONS: usize = 20;
+/// Each of the four steps ends where noise decides.
+const ENDS: Ends = Ends { iterations: 15, least_gain: 1e-3 };
 
 /// Share by which reciprocal lengths may shrink without losing reflections.
 const MARGIN: f64 = 0.05;
@@ -78,7 +78,7 @@ pub fn fit_measured(
             let each = values.iter().zip(&pattern.intensity).zip(&weights);
             Some(each.map(|((c, y), w)| (c - y) * w / total).collect())
         };
-        minimise(&mut parameters, &free, &start.bounds, ITERATIONS, evaluate);
+        minimise(&mut parameters, &free, &start.bounds, ENDS, evaluate);
     }
     let (calculated, _) = run.calculate(&parameters, false)?;
     let each = calculated.iter().zip(&pattern.intensity).zip(&weights);

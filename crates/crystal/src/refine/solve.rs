@@ -51,6 +51,15 @@ pub(super) struct Bounds {
     pub(super) scale: Vec<f64>,
 }
 
+/// When a search ends.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
+    /// Most iterations.
+    pub(super) iterations: usize,
+    /// Relative gain of an iteration below which it is the last.
+    pub(super) least_gain: f64,
+}
+
 /// What came of a minimisation.
 #[derive(Clone, Copy)]
 pub(super) struct Minimum {
@@ -59,9 +68,6 @@ pub(super) struct Minimum {
     /// Evaluations with and without derivatives.
     pub(super) evaluations: usize,
 }
-
-/// Relative gain below which the search ends.
-const LEAST_GAIN: f64 = 1e-6;
 
 /// Norm below which the residuals are zero.
 const EXACT: f64 = 1e-9;
@@ -76,13 +82,13 @@ pub(super) fn minimise(
     parameters: &mut Vec<f64>,
     moved: &[usize],
     bounds: &Bounds,
-    iterations: usize,
+    ends: Ends,
     mut evaluate: impl FnMut(&[f64], Option<&mut [Vec<f64>]>) -> Option<Vec<f64>>,
 ) -> Minimum {
     let mut minimum = Minimum { norm: f64::INFINITY, evaluations: 0 };
     let mut columns = vec![Vec::new(); moved.len()];
     let mut damping = 1e-3;
-    for _ in 0..iterations {
+    for _ in 0..ends.iterations {
         minimum.evaluations += 1;
         let Some(residual) = evaluate(parameters, Some(&mut columns)) else { break };
         minimum.norm = dot(&residual, &residual).sqrt();
@@ -115,7 +121,7 @@ pub(super) fn minimise(
             }
             damping *= 6.0;
         }
-        if !accepted || minimum.norm > before * (1.0 - LEAST_GAIN) {
+        if !accepted || minimum.norm > before * (1.0 - ends.least_gain) {
             break;
         }
     }
@@ -126,12 +132,16 @@ pub(super) fn minimise(
 mod tests {
     use super::*;
 
+    fn ends(iterations: usize) -> Ends {
+        Ends { iterations, least_gain: 1e-6 }
+    }
+
     #[test]
     fn a_curved_valley_is_followed_to_its_end() {
         // Rosenbrock's function as two residuals
         let bounds = Bounds { low: vec![-5.0; 2], high: vec![5.0; 2], scale: vec![1.0, 1.0] };
         let mut x = vec![-1.2, 1.0];
-        let found = minimise(&mut x, &[0, 1], &bounds, 200, |x, columns| {
+        let found = minimise(&mut x, &[0, 1], &bounds, ends(200), |x, columns| {
             if let Some(columns) = columns {
                 columns[0] = vec![-20.0 * x[0], -1.0];
                 columns[1] = vec![10.0, 0.0];
@@ -146,7 +156,7 @@ mod tests {
     fn parameters_stay_within_bounds_and_others_where_they_are() {
         let bounds = Bounds { low: vec![0.0; 2], high: vec![2.0; 2], scale: vec![1.0; 2] };
         let mut x = vec![1.0, 1.0];
-        minimise(&mut x, &[0], &bounds, 50, |x, columns| {
+        minimise(&mut x, &[0], &bounds, ends(50), |x, columns| {
             if let Some(columns) = columns {
                 columns[0] = vec![1.0, 0.0];
             }
