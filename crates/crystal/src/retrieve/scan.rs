@@ -127,6 +127,10 @@ impl Library {
         known.sort_unstable();
         let counts: Vec<usize> = known.iter().map(|(n, _)| *n).collect();
         let elements: Vec<Element> = known.iter().map(|(_, e)| *e).collect();
+        // no prototype has more elements than the tables of pairs have room for
+        if self.of_counts(&counts).next().is_none() {
+            return Ok(Vec::new());
+        }
         let mut scanner = Scanner::new(query)?;
         let assignments = orders(&elements, &counts);
         let mut proposals = Vec::new();
