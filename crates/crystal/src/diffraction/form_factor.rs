@@ -61,18 +61,12 @@ impl FormFactor {
         if s2 >= END {
             return self.exact(s2);
         }
-        let grid = self.grid();
-        let t = s2 / STEP;
-        let k = t as usize;
-        let u = t - k as f64;
-        let ([f0, m0], [f1, m1]) = (grid[k], grid[k + 1]);
-        // Hermite cubic: f0 + u (m0 + u (c + u d))
-        let rise = f1 - f0;
-        let c = 3.0 * rise - 2.0 * m0 - m1;
-        let d = m0 + m1 - 2.0 * rise;
-        let value = f0 + u * (m0 + u * (c + u * d));
-        let slope = m0 + u * (2.0 * c + u * 3.0 * d);
-        (value, slope / STEP)
+        hermite(self.grid(), s2)
+    }
+
+    /// The interpolation alone, for many values.
+    pub(super) fn interpolation(&self) -> Interpolation<'_> {
+        Interpolation { factor: self, grid: self.grid() }
     }
 
     fn grid(&self) -> &[[f64; 2]] {
@@ -85,6 +79,37 @@ impl FormFactor {
             points.map(at).collect()
         })
     }
+}
+
+/// A form factor with its grid at hand.
+#[derive(Clone, Copy)]
+pub(super) struct Interpolation<'a> {
+    factor: &'a FormFactor,
+    grid: &'a [[f64; 2]],
+}
+
+impl Interpolation<'_> {
+    /// Value at s^2.
+    #[inline]
+    pub(super) fn value(&self, s2: f64) -> f64 {
+        if s2 < END { hermite(self.grid, s2).0 } else { self.factor.exact(s2).0 }
+    }
+}
+
+/// Value and derivative of the cubic between two points of the grid.
+#[inline]
+fn hermite(grid: &[[f64; 2]], s2: f64) -> (f64, f64) {
+    let t = s2 / STEP;
+    let k = t as usize;
+    let u = t - k as f64;
+    let ([f0, m0], [f1, m1]) = (grid[k], grid[k + 1]);
+    // f0 + u (m0 + u (c + u d))
+    let rise = f1 - f0;
+    let c = 3.0 * rise - 2.0 * m0 - m1;
+    let d = m0 + m1 - 2.0 * rise;
+    let value = f0 + u * (m0 + u * (c + u * d));
+    let slope = m0 + u * (2.0 * c + u * 3.0 * d);
+    (value, slope / STEP)
 }
 
 #[cfg(test)]

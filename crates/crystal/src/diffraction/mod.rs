@@ -26,6 +26,7 @@ pub use texture::Texture;
 /// Lorentz-polarisation factor at sin^2(theta), and its derivative by sin^2(theta).
 ///
 /// Infinite at 0 and 1; callers stay between.
+#[inline]
 fn lorentz_polarisation(sin2: f64) -> (f64, f64) {
     let cos2 = 1.0 - sin2;
     let cos = cos2.sqrt();

@@ -190,6 +190,8 @@ impl Scatterers {
         let reciprocal = lattice.reciprocal();
         let metric = reciprocal.transpose() * reciprocal;
         let phases = Phases::new(&self.positions, limits(indices));
+        let interpolations: Vec<_> =
+            self.kinds.iter().map(|kind| kind.factor.interpolation()).collect();
         let mut plane = vec![Complex::ZERO; self.positions.len()];
         let mut last = None;
         let mut found = Vec::with_capacity(indices.len());
@@ -210,12 +212,12 @@ impl Scatterers {
             let s2 = g2 / 4.0;
             let along = phases.axis(2, hkl[2]);
             let mut amplitude = Complex::ZERO;
-            for kind in &self.kinds {
+            for (kind, interpolation) in self.kinds.iter().zip(&interpolations) {
                 let mut sum = Complex::ZERO;
                 for (p, c) in plane[kind.atoms.clone()].iter().zip(&along[kind.atoms.clone()]) {
                     sum = sum.plus(p.times(*c));
                 }
-                let mut f = kind.factor.at(s2).0;
+                let mut f = interpolation.value(s2);
                 if kind.b_iso != 0.0 {
                     f *= (-kind.b_iso * s2).exp();
                 }

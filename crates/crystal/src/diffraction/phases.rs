@@ -12,6 +12,7 @@ pub(super) struct Complex {
 impl Complex {
     pub(super) const ZERO: Self = Self { re: 0.0, im: 0.0 };
 
+    #[inline]
     pub(super) fn times(self, other: Self) -> Self {
         Self {
             re: self.re * other.re - self.im * other.im,
@@ -19,10 +20,12 @@ impl Complex {
         }
     }
 
+    #[inline]
     pub(super) fn plus(self, other: Self) -> Self {
         Self { re: self.re + other.re, im: self.im + other.im }
     }
 
+    #[inline]
     pub(super) fn scaled(self, factor: f64) -> Self {
         Self { re: self.re * factor, im: self.im * factor }
     }
