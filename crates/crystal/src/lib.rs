@@ -1,0 +1,18 @@
+//! Crystals, their symmetry and their powder diffraction.
+#![doc = include_str!("../README.md")]
+
+pub mod cif;
+pub mod diffraction;
+mod element;
+mod lattice;
+pub mod matching;
+pub mod pattern;
+pub mod refine;
+pub mod retrieve;
+pub mod structure;
+pub mod symmetry;
+pub mod table;
+
+pub use element::Element;
+pub use lattice::{CellParameters, Lattice, LatticeError};
+pub use structure::{Site, Structure};

@@ -1,0 +1,225 @@
+//! Prototypes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use nalgebra::{DMatrix, DVector};
+
+use super::scan::Geometry;
+use crate::Element;
+use crate::symmetry::SymmetricStructure;
+
+/// A crystal without its elements: each is a slot, numbered from 0 in order of their atoms.
+#[derive(Debug, Clone)]
+pub struct Prototype {
+    /// Name of the first crystal of its kind.
+    pub id: String,
+    /// Its symmetric structure; slot k is the element of atomic number k + 1.
+    pub structure: SymmetricStructure,
+    /// Atoms of each slot in the primitive cell, ascending.
+    pub counts: Vec<usize>,
+    /// Elements that the first crystal had in the slots.
+    pub elements: Vec<Element>,
+    /// Volume of its primitive cell in cubic angstrom.
+    pub volume: f64,
+    /// How many crystals of the table it stands for.
+    pub members: usize,
+    pub(super) geometry: Geometry,
+}
+
+/// Prototypes by formula type, and volumes of elements.
+#[derive(Debug, Clone)]
+pub struct Library {
+    prototypes: Vec<Prototype>,
+    /// Prototypes of each list of ascending counts of atoms in the primitive cell.
+    by_counts: HashMap<Vec<usize>, Vec<usize>>,
+    /// Volume per atom in cubic angstrom by atomic number.
+    volumes: Vec<f64>,
+}
+
+/// Number of a space group, and the sorted elements and letters of a crystal's orbits.
+pub(super) type Label = (u16, Vec<(Element, char)>);
+
+/// Relative difference of cell lengths and angles, at equal volume, within which prototypes are one.
+const SAME_CELL: f64 = 0.01;
+
+/// The same for fractional coordinates.
+const SAME_COORDINATE: f64 = 0.008;
+
+/// Most elements of a prototype.
+const MOST_ELEMENTS: usize = 4;
+
+/// Least volume of an atom in cubic angstrom.
+const LEAST_VOLUME: f64 = 3.0;
+
+impl Library {
+    /// Distils canonical structures. Those with more than four elements, or elements or cells that
+    /// cannot be used, are left out.
+    #[must_use]
+    pub fn distil(crystals: impl IntoIterator<Item = (String, SymmetricStructure)>) -> Self {
+        let mut library =
+            Self { prototypes: Vec::new(), by_counts: HashMap::new(), volumes: Vec::new() };
+        let mut rows: Vec<(BTreeMap<Element, usize>, f64)> = Vec::new();
+        let mut kinds: HashMap<Label, Vec<usize>> = HashMap::new();
+        for (id, crystal) in crystals {
+            let Some(prototype) = anonymous(id, &crystal) else { continue };
+            rows.push((composition(&crystal), prototype.volume));
+            let key = (crystal.group.number, prototype.structure.letters());
+            let known = kinds.entry(key).or_default();
+            let same = known.iter().copied().find(|&k| is_same(&library.prototypes[k], &prototype));
+            if let Some(k) = same {
+                library.prototypes[k].members += 1;
+                continue;
+            }
+            known.push(library.prototypes.len());
+            let counts = prototype.counts.clone();
+            library.by_counts.entry(counts).or_default().push(library.prototypes.len());
+            library.prototypes.push(prototype);
+        }
+        library.volumes = element_volumes(&rows);
+        library
+    }
+
+    /// All prototypes.
+    #[must_use]
+    pub fn prototypes(&self) -> &[Prototype] {
+        &self.prototypes
+    }
+
+    /// Prototypes with these numbers of atoms in the primitive cell, ascending.
+    pub(super) fn of_counts(&self, counts: &[usize]) -> impl Iterator<Item = (usize, &Prototype)> {
+        let places = self.by_counts.get(counts).into_iter().flatten();
+        places.map(|&k| (k, &self.prototypes[k]))
+    }
+
+    /// Sum of the volumes of elements in cubic angstrom.
+    #[must_use]
+    pub fn volume(&self, elements: &[Element], counts: &[usize]) -> f64 {
+        let each = elements.iter().zip(counts);
+        each.map(|(e, &n)| self.volumes[usize::from(e.atomic_number())] * n as f64).sum()
+    }
+}
+
+/// Atoms of each element in the primitive cell.
+fn composition(crystal: &SymmetricStructure) -> BTreeMap<Element, usize> {
+    let mut amounts = BTreeMap::new();
+    for orbit in &crystal.orbits {
+        let atoms = crystal.wyckoff(orbit).multiplicity / crystal.group.centring.len();
+        *amounts.entry(orbit.element).or_insert(0) += atoms;
+    }
+    amounts
+}
+
+/// The prototype of a crystal: elements become slots in the order of their counts; among slots of equal
+/// counts every order is tried, and the one whose canonical description is smallest is taken.
+fn anonymous(id: String, crystal: &SymmetricStructure) -> Option<Prototype> {
+    let amounts = composition(crystal);
+    if amounts.len() > MOST_ELEMENTS {
+        return None;
+    }
+    let mut order: Vec<(usize, Element)> = amounts.iter().map(|(e, n)| (*n, *e)).collect();
+    order.sort_unstable();
+    let counts: Vec<usize> = order.iter().map(|(n, _)| *n).collect();
+    let elements: Vec<Element> = order.iter().map(|(_, e)| *e).collect();
+    let mut best: Option<Naming> = None;
+    for slots in orders(&elements, &counts) {
+        let mut structure = crystal.clone();
+        for orbit in &mut structure.orbits {
+            let slot = slots.iter().position(|e| *e == orbit.element)?;
+            orbit.element = slot_element(slot)?;
+        }
+        let structure = structure.canonical();
+        let parameters = structure.orbits.iter().flat_map(|o| &o.parameters);
+        let steps = parameters.map(|p| (p * 200.0).round() as i64).collect();
+        let naming = Naming { key: (structure.letters(), steps), structure, slots };
+        if best.as_ref().is_none_or(|known| naming.key < known.key) {
+            best = Some(naming);
+        }
+    }
+    let Naming { structure, slots: elements, .. } = best?;
+    let volume = structure.primitive_lattice().ok()?.volume();
+    let geometry = Geometry::of(&structure)?;
+    Some(Prototype { id, structure, counts, elements, volume, members: 1, geometry })
+}
+
+/// One way to number the elements of a crystal, with what ways are compared by.
+struct Naming {
+    key: (Vec<(Element, char)>, Vec<i64>),
+    structure: SymmetricStructure,
+    slots: Vec<Element>,
+}
+
+/// The element that stands for a slot.
+pub(super) fn slot_element(slot: usize) -> Option<Element> {
+    u8::try_from(slot + 1).ok().and_then(Element::from_atomic_number)
+}
+
+/// All orders of elements that keep the counts in order.
+pub(super) fn orders(elements: &[Element], counts: &[usize]) -> Vec<Vec<Element>> {
+    let mut found: Vec<Vec<Element>> = vec![Vec::new()];
+    for &count in counts {
+        let extended = found.into_iter().flat_map(|begin| {
+            let fits = elements.iter().zip(counts).filter(move |(_, n)| **n == count);
+            let begin = begin.clone();
+            let next = fits.map(|(e, _)| *e).filter({
+                let begin = begin.clone();
+                move |e| !begin.contains(e)
+            });
+            next.map(|e| {
+                let mut longer = begin.clone();
+                longer.push(e);
+                longer
+            })
+            .collect::<Vec<_>>()
+        });
+        found = extended.collect();
+    }
+    found
+}
+
+/// Whether two prototypes of one group and letters are the same but for their size.
+fn is_same(a: &Prototype, b: &Prototype) -> bool {
+    let factor = (a.volume / b.volume).cbrt();
+    let lengths = a.structure.cell_lengths();
+    let cells = a.structure.cell.iter().zip(&b.structure.cell).enumerate().all(|(k, (x, y))| {
+        let y = if k < lengths { y * factor } else { *y };
+        (x / y - 1.0).abs() < SAME_CELL
+    });
+    let near = |x: f64, y: f64| {
+        let d = x - y;
+        (d - d.round()).abs() < SAME_COORDINATE
+    };
+    a.counts == b.counts
+        && cells
+        && a.structure.orbits.iter().zip(&b.structure.orbits).all(|(p, q)| {
+            p.element == q.element
+                && p.position == q.position
+                && p.parameters.iter().zip(&q.parameters).all(|(x, y)| near(*x, *y))
+        })
+}
+
+/// Volumes of atoms by least squares on volumes of crystals; elements that do not occur get the median.
+fn element_volumes(rows: &[(BTreeMap<Element, usize>, f64)]) -> Vec<f64> {
+    const ELEMENTS: usize = 119;
+    /// Weight of one crystal of median volume for each element.
+    const RIDGE: f64 = 0.5;
+    let atoms = |row: &BTreeMap<Element, usize>| row.values().sum::<usize>() as f64;
+    let mut per_atom: Vec<f64> = rows.iter().map(|(row, volume)| volume / atoms(row)).collect();
+    per_atom.sort_by(f64::total_cmp);
+    let median = per_atom.get(per_atom.len() / 2).copied().unwrap_or(15.0);
+    let mut matrix = DMatrix::identity(ELEMENTS, ELEMENTS) * RIDGE;
+    let mut right = DVector::zeros(ELEMENTS);
+    for (row, volume) in rows {
+        let n = atoms(row);
+        let away = volume / n - median;
+        for (e, &count) in row {
+            let i = usize::from(e.atomic_number());
+            right[i] += count as f64 / n * away;
+            for (f, &other) in row {
+                let j = usize::from(f.atomic_number());
+                matrix[(i, j)] += count as f64 * other as f64 / (n * n);
+            }
+        }
+    }
+    let solved = matrix.cholesky().map_or_else(|| DVector::zeros(ELEMENTS), |c| c.solve(&right));
+    solved.iter().map(|v| (v + median).max(LEAST_VOLUME)).collect()
+}

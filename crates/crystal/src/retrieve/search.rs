@@ -1,0 +1,226 @@
+//! Proposals, refined and ranked.
+
+use rand::{Rng, RngExt};
+
+use super::library::Library;
+use super::scan::{Proposal, Query};
+use crate::diffraction::{PowderModel, QGrid};
+use crate::refine::{Free, Limits, RefineError, Refiner, Stage};
+use crate::symmetry::SymmetricStructure;
+
+/// How far a search goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SearchOptions {
+    /// Proposals that are refined coarsely.
+    pub coarse: usize,
+    /// Of these, the best that are refined finely.
+    pub fine: usize,
+    /// Attempts from random cells and coordinates where no candidate reproduces the pattern.
+    pub attempts: usize,
+    /// `R_wp` at which a pattern counts as reproduced.
+    pub enough: f64,
+}
+
+impl Default for SearchOptions {
+    fn default() -> Self {
+        Self { coarse: 20, fine: 4, attempts: 120, enough: 0.02 }
+    }
+}
+
+/// A refined proposal.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Where it comes from.
+    pub proposal: Proposal,
+    /// The refined crystal.
+    pub structure: SymmetricStructure,
+    /// Distance of the coarse patterns at the best scale, from 0 to 1.
+    pub misfit: f64,
+    /// `R_wp` on the scoring grid, for those that were refined finely.
+    pub r_wp: Option<f64>,
+}
+
+const fn stage(fwhm: f64, q_max: f64, free: Free, iterations: usize) -> Stage {
+    Stage { fwhm, q_max, free, iterations }
+}
+
+/// First the cell on low angles, then everything.
+const COARSE: [Stage; 3] = [
+    stage(0.25, 3.0, Free::Cell, 6),
+    stage(0.2, 5.0, Free::Cell, 4),
+    stage(0.2, 5.0, Free::Structure, 4),
+];
+const COARSE_LIMITS: Limits = Limits { cell: 0.12, coordinate: 0.15 };
+
+const ATTEMPT: [Stage; 3] = [
+    stage(0.3, 3.0, Free::Cell, 6),
+    stage(0.25, 4.0, Free::Structure, 6),
+    stage(0.2, 5.0, Free::Structure, 6),
+];
+
+const FINE: [Stage; 3] = [
+    stage(0.2, 5.0, Free::Structure, 4),
+    stage(0.12, 7.7, Free::Structure, 8),
+    stage(0.05, 8.0, Free::Structure, 12),
+];
+const FINE_LIMITS: Limits = Limits { cell: 0.15, coordinate: 0.2 };
+
+/// Share by which reciprocal lengths may grow or shrink.
+const MARGIN: f64 = 0.12;
+
+/// Refines the best proposals of a scan: all of them coarsely, the best again finely. If none of these
+/// reproduces the pattern, starts from random cells and coordinates follow. Ranked by `R_wp`, those
+/// without one behind by misfit. Proposals that cannot be refined are left out.
+///
+/// # Errors
+///
+/// A pattern without peaks, elements without form factors.
+pub fn search(
+    library: &Library,
+    query: &Query,
+    options: SearchOptions,
+    rng: &mut impl Rng,
+) -> Result<Vec<Candidate>, RefineError> {
+    let proposals = library.scan(query)?;
+    let mut refiner = Refiner::new(query.peaks.clone(), query.q_range);
+    let mut candidates = Vec::new();
+    for proposal in proposals.into_iter().take(options.coarse) {
+        let structure = proposed(library, &proposal);
+        if let Ok((structure, misfit)) =
+            refined(&mut refiner, query, &structure, &COARSE, COARSE_LIMITS)
+        {
+            candidates.push(Candidate { proposal, structure, misfit, r_wp: None });
+        }
+    }
+    candidates.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
+    for candidate in candidates.iter_mut().take(options.fine) {
+        finish(&mut refiner, query, candidate)?;
+    }
+    rank(&mut candidates);
+    let solved =
+        |c: &[Candidate]| c.first().and_then(|c| c.r_wp).is_some_and(|r| r < options.enough);
+    if !solved(&candidates) {
+        attempt(library, &mut refiner, query, &mut candidates, options, rng)?;
+        rank(&mut candidates);
+    }
+    Ok(candidates)
+}
+
+/// By `R_wp`, then by misfit.
+fn rank(candidates: &mut [Candidate]) {
+    let r_wp = |c: &Candidate| c.r_wp.unwrap_or(f64::INFINITY);
+    candidates.sort_by(|a, b| r_wp(a).total_cmp(&r_wp(b)).then(a.misfit.total_cmp(&b.misfit)));
+}
+
+/// Refines a candidate to the end and keeps the result if it is better than what it has.
+fn finish(
+    refiner: &mut Refiner,
+    query: &Query,
+    candidate: &mut Candidate,
+) -> Result<(), RefineError> {
+    if let Ok((structure, _)) = refined(refiner, query, &candidate.structure, &FINE, FINE_LIMITS) {
+        let mut model = PowderModel::new(&structure, query.wavelength, Q_END, MARGIN)?;
+        let parameters = model.parameters().to_vec();
+        let r_wp = refiner.r_wp(&mut model, &parameters, QGrid::SCORING)?;
+        if candidate.r_wp.is_none_or(|known| r_wp < known) {
+            candidate.r_wp = Some(r_wp);
+            candidate.structure = structure;
+        }
+    }
+    Ok(())
+}
+
+/// Candidates that get attempts.
+const CONTENDERS: usize = 5;
+
+/// Largest relative change of lengths and angles, and of coordinates, of an attempt.
+const STRAIN: f64 = 0.06;
+const SHIFT: f64 = 0.04;
+
+/// An attempt whose coarse misfit is below this share of the candidate's is refined to the end.
+const PROMISING: f64 = 0.7;
+
+/// Refines the best candidates from random starts until one reproduces the pattern.
+fn attempt(
+    library: &Library,
+    refiner: &mut Refiner,
+    query: &Query,
+    candidates: &mut [Candidate],
+    options: SearchOptions,
+    rng: &mut impl Rng,
+) -> Result<(), RefineError> {
+    let contenders = candidates.len().min(CONTENDERS);
+    for k in 0..if contenders == 0 { 0 } else { options.attempts } {
+        let candidate = &mut candidates[k % contenders];
+        let round = k / contenders;
+        let choices = candidate.proposal.alternatives.len() + 1;
+        let proposal = match round % choices {
+            0 => &candidate.proposal,
+            n => &candidate.proposal.alternatives[n - 1],
+        };
+        let mut start = proposed(library, proposal);
+        // the first look at an alternative is as it is
+        if round == 0 || round >= choices {
+            disturb(&mut start, rng);
+        }
+        let Ok((structure, misfit)) = refined(refiner, query, &start, &ATTEMPT, COARSE_LIMITS)
+        else {
+            continue;
+        };
+        if misfit < PROMISING * candidate.misfit {
+            let mut next =
+                Candidate { proposal: candidate.proposal.clone(), structure, misfit, r_wp: None };
+            finish(refiner, query, &mut next)?;
+            if next.r_wp.is_some_and(|r| candidate.r_wp.is_none_or(|known| r < known)) {
+                *candidate = next;
+            }
+            if candidate.r_wp.is_some_and(|r| r < options.enough) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Moves cell and coordinates at random.
+fn disturb(structure: &mut SymmetricStructure, rng: &mut impl Rng) {
+    for value in &mut structure.cell {
+        *value *= 1.0 + STRAIN * rng.random_range(-1.0..1.0);
+    }
+    for orbit in &mut structure.orbits {
+        for value in &mut orbit.parameters {
+            *value += SHIFT * rng.random_range(-1.0..1.0);
+        }
+    }
+}
+
+/// End of the range of reflections of a fine refinement.
+const Q_END: f64 = 8.1;
+
+/// The crystal of a proposal.
+fn proposed(library: &Library, proposal: &Proposal) -> SymmetricStructure {
+    let mut structure = library.prototypes()[proposal.prototype].structure.clone();
+    let lengths = structure.cell_lengths();
+    for length in &mut structure.cell[..lengths] {
+        *length *= proposal.scale;
+    }
+    for orbit in &mut structure.orbits {
+        orbit.element = proposal.elements[usize::from(orbit.element.atomic_number()) - 1];
+    }
+    structure
+}
+
+/// Refines through stages; the crystal and its misfit.
+fn refined(
+    refiner: &mut Refiner,
+    query: &Query,
+    structure: &SymmetricStructure,
+    stages: &[Stage],
+    limits: Limits,
+) -> Result<(SymmetricStructure, f64), RefineError> {
+    let reach = stages.iter().map(|s| s.q_max + 2.0 * s.fwhm).fold(0.0, f64::max).min(Q_END);
+    let mut model = PowderModel::new(structure, query.wavelength, reach, MARGIN)?;
+    let start = model.parameters().to_vec();
+    let found = refiner.refine(&mut model, &start, stages, limits)?;
+    Ok((model.structure(&found.parameters), found.misfit))
+}
