@@ -130,7 +130,16 @@ impl Options {
     /// The same, on the elements of [`Options::depleting`].
     #[must_use]
     fn on_linear_elements(self) -> Self {
-        Self { electrode_elements: 40, electrode_nodes: 2, ..self }
+        let usual = Self::default();
+        Self {
+            electrode_elements: 40,
+            electrode_nodes: 2,
+            // the end is known to about 1 % whatever these are
+            modes: self.modes.min(usual.modes),
+            voltage_tolerance_v: self.voltage_tolerance_v.max(usual.voltage_tolerance_v),
+            reaction_tolerance: self.reaction_tolerance.max(usual.reaction_tolerance),
+            ..self
+        }
     }
 
     /// Several times finer in every respect, to judge the default by.
