@@ -72,6 +72,8 @@ pub struct CellTable {
     /// Runs of the solver under random currents that training may use, for predictions under any
     /// current.
     pub profiles: Option<usize>,
+    /// Another solver of the cell: its name, and what one of its runs takes, in runs of ours.
+    pub other: Option<(String, f64)>,
 }
 
 /// A parameter of a file: name, lower and upper end.
@@ -184,7 +186,7 @@ impl Session {
     }
 
     fn cell_table(&mut self, section: &Section<'_>, read_file: ReadFile<'_>) -> Option<CellTable> {
-        let known = ["set", "bpx", "model", "state_of_charge", "temperature"];
+        let known = ["set", "bpx", "model", "state_of_charge", "temperature", "other"];
         section.check(&mut self.reporter, &known);
         let source = self.cell_source(section, read_file);
         section.needed(&mut self.reporter, "model");
@@ -202,6 +204,7 @@ impl Session {
             (Some(value), Some(unit)) => self.amount_in(value, "temperature", &unit),
             _ => None,
         };
+        let other = section.get("other").and_then(|value| self.other_solver(value));
         let source = source?;
         Some(CellTable {
             source,
@@ -210,6 +213,7 @@ impl Session {
             temperature_k,
             solves: None,
             profiles: None,
+            other,
         })
     }
 
@@ -253,6 +257,14 @@ impl Session {
                 None
             }
         }
+    }
+
+    /// `other = { name = "…", solves = 40 }`
+    fn other_solver(&mut self, value: &tree::Value) -> Option<(String, f64)> {
+        let section = Section::of(&mut self.reporter, value, "[cell] other")?;
+        section.check(&mut self.reporter, &["name", "solves"]);
+        let name = section.needed(&mut self.reporter, "name")?.string.clone();
+        Some((name, section.positive(&mut self.reporter, "solves")?))
     }
 
     /// `[data] solves` and `profiles`.

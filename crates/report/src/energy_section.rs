@@ -45,6 +45,7 @@ pub(crate) fn energy_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
     match &inputs.payback {
         Some(payback) => {
             section.notes.push(energy::payback_sentence(payback));
+            section.notes.extend(energy::other_sentence(payback));
             if !payback.solver.is_empty() {
                 section.notes.push(format!("Reference solver: {}.", payback.solver));
             }

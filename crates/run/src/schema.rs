@@ -463,9 +463,30 @@ pub struct Payback {
     pub seconds_per_curve: Option<f64>,
     /// How many calls were averaged, in words.
     pub how: String,
+    /// Another solver that users would otherwise run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<OtherSolver>,
+}
+
+/// A solver that is not ours, by what it was measured to take beside ours.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OtherSolver {
+    /// Its name, with version and settings.
+    pub name: String,
+    /// What one of its runs takes, in runs of the reference solver.
+    pub solves: f64,
 }
 
 impl Payback {
+    /// The same number for the other solver: its runs are taken as so many of the reference solver.
+    #[must_use]
+    pub fn calls_of_other(&self) -> Option<f64> {
+        let other = self.other.as_ref()?;
+        let energy_per_solve_j = other.solves * self.energy_per_solve_j;
+        Self { energy_per_solve_j, ..self.clone() }.calls()
+    }
+
     /// Number of solver calls after which the energy of training is repaid,
     ///
     /// N = E_train / (E_solve - E_curve),

@@ -6,7 +6,7 @@ use surrogate_meter::{EnergyReport, Meter};
 use surrogate_problem::Problem;
 use surrogate_problem::model::Output;
 use surrogate_run::RunDirectory;
-use surrogate_run::schema::Payback;
+use surrogate_run::schema::{OtherSolver, Payback};
 
 use crate::failure::Failure;
 use crate::grid::Item;
@@ -103,7 +103,9 @@ pub fn payback(
         return Ok(None);
     };
     let words = format!("{}, {CURVE} times", solver.how());
-    let payback = payback_of(words, curve_words(output), &solve, &predict, &meter.report());
+    let mut payback = payback_of(words, curve_words(output), &solve, &predict, &meter.report());
+    let other = problem.cell.as_ref().and_then(|cell| cell.other.clone());
+    payback.other = other.map(|(name, solves)| OtherSolver { name, solves });
     surrogate_run::write_json(&run.file("payback.json"), &payback)?;
     Ok(Some(payback))
 }
@@ -137,6 +139,7 @@ fn payback_of(
         seconds_per_solve: Some(solve.seconds),
         seconds_per_curve: Some(predict.seconds),
         how: format!("{} solves and {} curves, one thread", solve.calls, predict.calls),
+        other: None,
     }
 }
 

@@ -187,6 +187,34 @@ pub(crate) fn payback_sentence(payback: &Payback) -> String {
     }
 }
 
+/// The count beside another solver, where the problem names one.
+pub(crate) fn other_sentence(payback: &Payback) -> Option<String> {
+    let other = payback.other.as_ref()?;
+    let solves = number(other.solves, 3);
+    let beside = format!(
+        "Beside {}, a run of which is stated to take as much as {solves} reference solves",
+        other.name
+    );
+    let scaled = Payback {
+        energy_per_solve_j: other.solves * payback.energy_per_solve_j,
+        sigma_per_solve_j: payback.sigma_per_solve_j.map(|s| other.solves * s),
+        ..payback.clone()
+    };
+    let whole = |calls: f64| if calls < 1e9 { count(calls as u64) } else { number(calls, 3) };
+    let end = |n: Option<f64>| n.map_or_else(|| "never".to_owned(), whole);
+    let interval = interval_of(&scaled)
+        .map_or_else(String::new, |found| format!(" ({} to {})", end(found.low), end(found.high)));
+    Some(match payback.calls_of_other() {
+        Some(calls) => {
+            format!(
+                "{beside}, the training is repaid after {}{interval} of its runs.",
+                whole(calls)
+            )
+        }
+        None => format!("{beside}, the training is never repaid."),
+    })
+}
+
 /// The payback count with its interval; `None` if the file holds no uncertainties.
 fn interval_of(payback: &Payback) -> Option<PaybackCount> {
     Some(metrics::payback(

@@ -3,7 +3,7 @@
 use serde_json::json;
 use surrogate_meter::EnergyReport;
 use surrogate_problem::Problem;
-use surrogate_run::schema::{Energy, PowerLine};
+use surrogate_run::schema::{Energy, Payback, PowerLine};
 use surrogate_run::{Manifest, RunDirectory, RunError, Status};
 
 use super::CHECK_SEED;
@@ -223,6 +223,17 @@ fn done(terminal: &Terminal, manifest: &Manifest, outcome: &Outcome) {
     ));
 }
 
+/// After how many curves training is repaid, beside the reference solver and another one.
+fn repaid(payback: &Payback) -> String {
+    let words = |calls: Option<f64>| calls.map_or("never".to_string(), |n| format!("after {n:.0}"));
+    let mut text = format!("payback   {} solves of the reference", words(payback.calls()));
+    if let Some(other) = &payback.other {
+        let calls = words(payback.calls_of_other());
+        text += &format!("; {calls} runs of {}, each taken as {} solves", other.name, other.solves);
+    }
+    text
+}
+
 fn last_words(
     terminal: &Terminal,
     run: &RunDirectory,
@@ -248,6 +259,9 @@ fn last_words(
         terminal.say(format!(
             "residual  {residual:.1e} of its starting size, at points never trained on"
         ));
+    }
+    if let Some(payback) = &outcome.payback {
+        terminal.say(repaid(payback));
     }
     for g in &manifest.goals {
         let word = match g.reached() {
