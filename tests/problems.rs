@@ -1,6 +1,8 @@
 //! Every problem file of the repository loads, can be trained, and says the same when resolved.
 #![allow(clippy::unwrap_used)]
 
+use std::path::PathBuf;
+
 use surrogate_engine::Model;
 use surrogate_tests::{files, text};
 
@@ -8,7 +10,9 @@ use surrogate_tests::{files, text};
 fn every_problem_file_loads_and_can_be_trained() {
     let all = files("problems", ".toml");
     assert!(all.len() >= 5, "only {} problem files", all.len());
-    for path in all {
+    // what a cell is, the command knows: its own tests check these
+    let of_cell = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("p2d");
+    for path in all.into_iter().filter(|path| !of_cell(path)) {
         let problem = surrogate_problem::load(&path, &[])
             .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert!(!problem.title.is_empty(), "{} has no title", path.display());

@@ -208,6 +208,27 @@ def differentiated(binary, repeats):
           f"ours (8) {1e3 * own:.2f} ms, {seconds / own:.0f} x")
 
 
+def surrogate(repeats):
+    """Curves of the surrogate beside those of PyBaMM, Chen2020 at 1C."""
+    build = ["cargo", "build", "--release", "-q", "-p", "surrogate-cells", "--example", "speed"]
+    subprocess.run(build, cwd=REPOSITORY, check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+    binary = str(target / "release" / "examples" / "speed")
+    answer = subprocess.run([binary], capture_output=True, text=True, check=True)
+    one, batch, gradient = (float(v) * 1e-6 for v in answer.stdout.split())
+    for mesh in (MESHES[0], MESHES[3]):
+        sim = simulation("Chen2020", mesh, 1e-6)
+        discharge(sim, 1.0)
+        theirs = min(discharge(sim, 1.0)[2] for _ in range(repeats))
+        print(f"surrogate beside PyBaMM (mesh {mesh}, {1e3 * theirs:.1f} ms): one curve {1e6 * one:.0f} us, "
+              f"{theirs / one:.0f} x; in a batch on all threads {1e6 * batch:.0f} us, {theirs / batch:.0f} x")
+    sim = simulation("Chen2020", DIFFERENTIATED, 1e-6, multipliers=MULTIPLIERS)
+    discharge(sim, 1.0, MULTIPLIERS)
+    theirs = min(discharge(sim, 1.0, MULTIPLIERS)[2] for _ in range(repeats))
+    print(f"with sensitivities: PyBaMM by four parameters {1e3 * theirs:.1f} ms, surrogate by five "
+          f"{1e6 * gradient:.0f} us, {theirs / gradient:.0f} x")
+
+
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -221,6 +242,7 @@ def main():
     subprocess.run(build, cwd=REPOSITORY, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
     compare(str(target / "release" / "examples" / "discharge"), arguments.repeats)
+    surrogate(arguments.repeats)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,13 @@ fn in_the_electrolyte_potential_and_concentration_carry_the_whole_current_throug
     let after = fields.positive.electrolyte_potential_v[0];
     let apart = (after - before) - (diffusion - ohmic);
     assert!(apart.abs() < 1e-6, "{apart:e} V of {} V", after - before);
+    // the same potential, followed node by node
+    let all = &fields.electrolyte_potential_v;
+    assert_eq!(all.len(), fields.electrolyte_x_m.len());
+    let at = |x: f64| fields.electrolyte_x_m.iter().position(|y| (y - x).abs() < 1e-15).unwrap();
+    assert!((all[at(left)] - before).abs() < 1e-15);
+    let followed = all[at(right)];
+    assert!((followed - after).abs() < 1e-9, "{followed} V across, {after} V from the other side");
 }
 
 #[test]

@@ -35,7 +35,7 @@ proptest! {
         cell in any_cell(),
         model in prop::sample::select(vec![Model::Spm, Model::Spme, Model::P2d]),
         controls in prop::collection::vec(any_control(), 1..3),
-        exponents in prop::array::uniform8(-2.0..2.0_f64),
+        exponents in prop::array::uniform9(-2.0..2.0_f64),
         thermal in any::<bool>(),
     ) {
         let protocol: Vec<ProtocolStep> = controls
@@ -54,7 +54,7 @@ proptest! {
             ..Options::default()
         };
         // eps multipliers change how much lithium a stoichiometry is
-        let [.., eps_n, eps_p, _, _] = options.multipliers.0;
+        let [.., eps_n, eps_p, _, _, _] = options.multipliers.0;
         let (n, p) = (eps_n * cell.negative.capacity_c_m2(), eps_p * cell.positive.capacity_c_m2());
         if let Ok(solution) = simulate(&cell, model, &protocol, &options) {
             let held = |x: &[f64; 2]| n * x[0] + p * x[1];

@@ -3,8 +3,8 @@
 
 use surrogate_battery::cell::sets::{chen2020, marquis2019, pinnstripes};
 use surrogate_battery::solve::{
-    Control, Ended, Mechanism, Model, Multipliers, Options, Parameter, ProtocolStep, SolveError,
-    simulate,
+    Control, Depletion, Ended, Mechanism, Model, Multipliers, Options, Parameter, ProtocolStep,
+    Resolution, SolveError, simulate,
 };
 
 const MODELS: [Model; 3] = [Model::Spm, Model::Spme, Model::P2d];
@@ -140,10 +140,16 @@ fn a_depleted_electrolyte_ends_the_discharge_where_pybamm_says() {
     let solve = |options: Options| {
         simulate(&cell, Model::P2d, &protocol, &Options { multipliers, ..options })
     };
-    let told = solve(Options::default()).unwrap_err();
+    let refusing = Options { depletion: Depletion::Refuse, ..Options::default() };
+    let told = solve(refusing).unwrap_err();
     assert!(matches!(told, SolveError::Depleted { .. }), "{told}");
     assert!(told.to_string().contains("Options::depleting()"));
     let solution = solve(Options::depleting()).unwrap();
+    assert_eq!(solution.resolution, Resolution::Asked);
+    // the default says that it went over to it
+    let followed = solve(Options::default()).unwrap();
+    assert_eq!(followed.resolution, Resolution::Depleting);
+    assert_eq!(followed.voltage_v, solution.voltage_v);
     assert_eq!(solution.ended[0], Ended::LowerVoltage(Mechanism::Electrolyte));
     // PyBaMM 26.10.1.1 with 100 points in each electrode ends at 91.28 s, with 40 at 90.81 s
     let late = solution.end_time_s() / 91.28 - 1.0;
@@ -172,14 +178,37 @@ fn the_whole_box_of_the_surrogate_can_be_simulated() {
 }
 
 #[test]
+fn a_curve_falls_on_beyond_its_end() {
+    let cell = chen2020();
+    let cutoff = cell.lower_cutoff_v;
+    // saturated at some 2.54 V, where the voltage falls as a logarithm
+    let slow = Multipliers::default().with(Parameter::DiffusivityP, 0.2);
+    let mut ends = Vec::new();
+    for (c_rate, multipliers) in [(1.0, Multipliers::default()), (1.0, slow), (2.0, slow)] {
+        let options = Options { multipliers, ..Options::default() };
+        let protocol = [ProtocolStep::discharge(&cell, c_rate)];
+        let solution = simulate(&cell, Model::P2d, &protocol, &options).unwrap();
+        let end = solution.end_time_s();
+        let at = |after: f64| solution.continued_voltage_at(end + after, cutoff);
+        assert_eq!(at(-1.0), solution.voltage_at(end - 1.0));
+        assert_eq!(at(0.0), *solution.voltage_v.last().unwrap());
+        assert!(at(1e-3) < cutoff, "{:e} {} V", at(0.0) - cutoff, at(1e-3));
+        assert!(at(1.0) <= at(1e-3) && at(1e9) == cutoff - 1.0);
+        ends.push(solution.ended[0]);
+    }
+    assert!(ends.contains(&Ended::Saturated(Mechanism::PositiveElectrode)), "{ends:?}");
+}
+
+#[test]
 fn a_front_of_depletion_is_told_before_the_steps_creep() {
     // a point of the larger box of surrogates at which the default elements took 100 000 steps
-    let factors = [0.621_69, 1.608_52, 1.320_88, 2.353_27, 1.018, 1.002, 0.334_73, 0.492_55];
+    let factors = [0.621_69, 1.608_52, 1.320_88, 2.353_27, 1.018, 1.002, 0.334_73, 0.492_55, 1.0];
     let multipliers = Multipliers(factors);
     let cell = chen2020();
     let c_rate = 0.4 + 1.8 * (48.0_f64 * 0.754_877_7).fract();
     let protocol = [ProtocolStep::discharge(&cell, c_rate)];
-    let options = Options { multipliers, max_steps: 2000, ..Options::default() };
+    let depletion = Depletion::Refuse;
+    let options = Options { multipliers, max_steps: 2000, depletion, ..Options::default() };
     let told = simulate(&cell, Model::P2d, &protocol, &options).unwrap_err();
     assert!(matches!(told, SolveError::Depleted { .. }), "{told}");
 }

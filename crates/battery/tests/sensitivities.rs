@@ -10,7 +10,7 @@ use surrogate_battery::solve::{
 /// Half the step of the logarithm in difference quotients; the end moves far with active material.
 fn half_step(parameter: Parameter) -> f64 {
     match parameter {
-        Parameter::ActiveFractionN | Parameter::ActiveFractionP => 1e-3,
+        Parameter::ActiveFractionN | Parameter::ActiveFractionP | Parameter::Current => 1e-3,
         _ => 1e-2,
     }
 }
@@ -52,6 +52,11 @@ fn sensitivities_are_those_of_difference_quotients() {
                 let ours = exact.voltage_sensitivity_at(parameter, t).unwrap();
                 worst = worst.max((ours - quotient).abs());
                 size = size.max(quotient.abs());
+                let negative = |s: &Solution| s.interpolated(&s.negative_potential_v, t);
+                let quotient = (negative(&up) - negative(&down)) / (2.0 * step);
+                let list = &exact.sensitivities.as_ref().unwrap().negative_potential_v;
+                let ours = exact.interpolated(&list[parameter as usize], t);
+                worst = worst.max((ours - quotient).abs());
             }
             let name = format!("{} {model:?} {}", cell.name, parameter.symbol());
             println!("{name}: {worst:.1e} of {size:.1e} V");

@@ -241,3 +241,22 @@ fn the_pinnstripes_cell_agrees_with_the_other_solver_of_this_project() {
         }
     }
 }
+
+#[test]
+fn no_discharge_takes_out_more_than_the_slowest() {
+    let cell = chen2020();
+    for (active_n, active_p) in [(1.0, 1.0), (0.85, 1.05), (1.05, 0.85)] {
+        let multipliers = Multipliers::default()
+            .with(Parameter::ActiveFractionN, active_n)
+            .with(Parameter::ActiveFractionP, active_p);
+        let most = cell.charge_to_cutoff_a_h(active_n, active_p);
+        let charge = |c_rate| {
+            let options = Options { multipliers, ..Options::default() };
+            let protocol = [ProtocolStep::discharge(&cell, c_rate)];
+            simulate(&cell, Model::Spm, &protocol, &options).unwrap().charge_a_h()
+        };
+        let (fast, slow) = (charge(0.5), charge(1e-3));
+        assert!(fast < most && slow < most, "{fast}, {slow} A h of {most} A h");
+        assert!((slow / most - 1.0).abs() < 1e-3, "{slow} A h of {most} A h");
+    }
+}

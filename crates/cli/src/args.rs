@@ -50,7 +50,7 @@ pub enum Command {
 /// `surrogate check`
 #[derive(Args, Debug)]
 pub struct Check {
-    /// Problem files.
+    /// Problem files, and cells in BPX files (.json).
     #[arg(required = true)]
     pub problems: Vec<PathBuf>,
     /// Override a key of the file, such as network.width=32.
@@ -142,6 +142,10 @@ pub struct Solve {
     /// Where.
     #[command(flatten)]
     pub places: Places,
+    /// CSV of a current over time (columns such as time_s, current_A; positive on discharge), for a
+    /// problem with [cell]: the voltage at its times. c_rate has no effect then.
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["points", "times", "noise"])]
+    pub profile: Option<PathBuf>,
     /// Add normal noise of this standard deviation, such as 2mV, to the outputs of its unit.
     #[arg(long, value_name = "NOISE", allow_hyphen_values = true)]
     pub noise: Option<String>,
@@ -161,6 +165,10 @@ pub struct Predict {
     /// Where.
     #[command(flatten)]
     pub places: Places,
+    /// CSV of a current over time (columns such as time_s, current_A; positive on discharge), for the
+    /// surrogate of a cell: the voltage at its times. c_rate has no effect then.
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["points", "times"])]
+    pub profile: Option<PathBuf>,
     /// Say what the prediction took: energy, carbon, water. Finding the counters takes some tenths
     /// of a second.
     #[arg(long)]

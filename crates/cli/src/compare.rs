@@ -1,13 +1,17 @@
 //! Errors of a surrogate against the reference of its problem.
 
-use surrogate_engine::{Model, Predictor, Region};
+use rayon::prelude::*;
+use surrogate_engine::{Model, Region};
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Place, ReferenceKind, Unit};
-use surrogate_solve::{Options, SolveError, Solver};
+use surrogate_solve::{Solution, SolveError};
 use surrogate_symbolic::{Node, SymbolId};
 
 use crate::failure::Failure;
+use crate::grid::Item;
 use crate::places::time_coordinate;
+use crate::reference::{Reference, ToEnd};
+use crate::surrogate::{Surrogate, Values};
 
 /// A reference whose squared deviation from its mean is below this fraction of its square is
 /// constant.
@@ -44,12 +48,12 @@ pub enum Quantity {
     Field(usize),
 }
 
-impl Quantity {
-    /// The expression in a model's graph.
-    pub fn node(self, problem: &Problem, model: &mut Model) -> Node {
-        match self {
-            Self::Expression(node) => node,
-            Self::Field(k) => model.form.graph.function_value(problem.fields[k].function),
+/// The output or field that a target is of; nothing for another expression.
+pub fn item(problem: &Problem, target: &Target) -> Option<Item> {
+    match target.value {
+        Quantity::Field(k) => Some(Item::Field(k)),
+        Quantity::Expression(_) => {
+            problem.outputs.iter().position(|o| o.name == target.name).map(Item::Output)
         }
     }
 }
@@ -66,6 +70,22 @@ pub struct Truth {
     pub targets: Vec<Target>,
     /// Error of the reference itself by target name, SI, where it is known.
     pub own_error: Vec<(String, f64)>,
+    /// Ends of the experiment by parameter point, SI; empty where they are not known.
+    pub ends: Vec<f64>,
+}
+
+impl Truth {
+    /// Drops what a surrogate does not give, and fields that are outputs as well.
+    pub fn keep_given(&mut self, problem: &Problem, surrogate: &Surrogate) {
+        if problem.cell.is_none() {
+            return;
+        }
+        let output = |name: &str| problem.outputs.iter().any(|o| o.name == name);
+        self.targets.retain(|t| {
+            let given = item(problem, t).is_some_and(|item| surrogate.gives(problem, item));
+            given && (t.output || !output(&t.name))
+        });
+    }
 }
 
 /// Names of fields that no target covers.
@@ -104,17 +124,18 @@ pub struct Errors {
     pub predicted: Vec<f64>,
 }
 
-/// Times at which curves are compared: dense at the start, uniform after it.
-pub fn comparison_times(problem: &Problem) -> Vec<f64> {
+/// Times at which curves are compared: dense at the start, uniform after it, up to the end of the
+/// experiment where it is known.
+pub fn comparison_times(problem: &Problem, end: Option<f64>) -> Vec<f64> {
     let Some(t) = time_coordinate(problem) else {
         return Vec::new();
     };
     let c = &problem.coordinates[t];
-    let length = c.upper - c.lower;
+    let length = end.map_or(c.upper, |end| end.min(c.upper)) - c.lower;
     let mut out: Vec<f64> =
         (0..24).map(|k| c.lower + length * 1e-6 * 10f64.powf(f64::from(k) * 0.2)).collect();
     out.extend((0..=100).map(|k| c.lower + length * f64::from(k) / 100.0));
-    out.retain(|&x| x <= c.upper);
+    out.retain(|&x| x <= c.lower + length);
     out.sort_by(f64::total_cmp);
     out.dedup_by(|a, b| (*a - *b).abs() < 1e-9 * length);
     out
@@ -137,13 +158,13 @@ pub fn truth(problem: &Problem, n: usize, seed: u64, fine: bool) -> Result<Truth
         ReferenceKind::Exact(list) => exact(problem, list, n, seed),
         ReferenceKind::File(tables) => Ok(from_files(problem, tables)),
         ReferenceKind::None => Ok(nothing("the problem file names none")),
-        ReferenceKind::Automatic => match solver(problem, fine) {
+        ReferenceKind::Automatic => match Reference::of(problem, fine) {
             // rounding can spoil high derivatives on the finer mesh
-            Ok(fine_solver) if fine => solved(problem, &fine_solver, n, seed, true)
-                .or_else(|_| solved(problem, &solver(problem, false)?, n, seed, false)),
+            Ok(finer) if fine => solved(problem, &finer, n, seed, true)
+                .or_else(|_| solved(problem, &Reference::of(problem, false)?, n, seed, false)),
             Ok(solver) => solved(problem, &solver, n, seed, false),
-            Err(SolveError::Unsupported { reason, .. }) => Ok(nothing(&reason.to_string())),
-            Err(other) => Err(other.into()),
+            Err(Failure::Solve(SolveError::Unsupported { reason, .. })) => Ok(nothing(&reason)),
+            Err(other) => Err(other),
         },
     }
 }
@@ -156,60 +177,67 @@ pub fn nothing(reason: &str) -> Truth {
         parameters: Vec::new(),
         targets: Vec::new(),
         own_error: Vec::new(),
+        ends: Vec::new(),
     }
-}
-
-/// The reference solver of a problem.
-pub fn solver(problem: &Problem, fine: bool) -> Result<Solver, SolveError> {
-    let default =
-        Options { cells: problem.reference.cells, tolerance: problem.reference.tolerance };
-    let solver = Solver::prepare(problem, default)?;
-    if !fine {
-        return Ok(solver);
-    }
-    let (cells, tolerance) = solver.resolution();
-    let finer = Options { cells: Some(cells * 3), tolerance: Some((tolerance * 1e-3).max(1e-11)) };
-    Solver::prepare(problem, finer)
 }
 
 fn solved(
     problem: &Problem,
-    solver: &Solver,
+    solver: &Reference,
     n: usize,
     seed: u64,
     fine: bool,
 ) -> Result<Truth, Failure> {
-    let times = comparison_times(problem);
     let parameters = parameter_points(problem, n, seed);
     let mut targets = solver_targets(problem);
-    for (group, point) in parameters.iter().enumerate() {
-        let solution = solver.solve(point, &times)?;
-        let before_end = problem.points_before_end(&solution.outputs, times.len());
-        if before_end == 0 && !times.is_empty() {
-            continue;
-        }
-        let times = &times[..before_end];
-        for (k, target) in targets.iter_mut().enumerate() {
-            if target.output {
-                add_curve(problem, target, group, point, times, &solution.outputs[k]);
-            } else {
-                let f = k - problem.outputs.len();
-                add_profiles(problem, target, f, group, point, times, &solution.fields[f]);
-            }
+    let times = |end| comparison_times(problem, end);
+    let solve = |point: &Vec<f64>| solver.solve_to_end(point, &times);
+    let mut ends = Vec::new();
+    for (batch, points) in parameters.chunks(solver.at_once()).enumerate() {
+        let solved: Vec<ToEnd> = points.par_iter().map(solve).collect::<Result<_, _>>()?;
+        for (k, (point, run)) in points.iter().zip(&solved).enumerate() {
+            let group = batch * solver.at_once() + k;
+            add_solution(problem, &mut targets, group, point, &run.times, &run.solution);
+            ends.extend(run.end);
         }
     }
-    let first = solver.solve(&parameters[0], &times)?;
-    let before_end = problem.points_before_end(&first.outputs, times.len());
+    let first = solve(&parameters[0])?;
+    let times = first.times;
+    let before_end = problem.points_before_end(&first.solution.outputs, times.len());
     let estimate = solver.estimate_error(&parameters[0], &times[..before_end])?;
     let names =
         problem.outputs.iter().map(|o| &o.name).chain(problem.fields.iter().map(|f| &f.name));
     let values = estimate.outputs.iter().chain(&estimate.fields);
     let own_error = names.cloned().zip(values.copied()).collect();
     targets.retain(|t| !t.reference.is_empty());
-    let (cells, tolerance) = solver.resolution();
     let kind = if fine { "finer than the default" } else { "default" };
-    let how = format!("reference solver, {cells} cells, tolerance {tolerance:.0e} ({kind})");
-    Ok(Truth { kind: "solver", how, parameters, targets, own_error })
+    let note = solver.note().map_or(String::new(), |note| format!("; {note}"));
+    let how = format!("{} ({kind}){note}", solver.how());
+    Ok(Truth { kind: "solver", how, parameters, targets, own_error, ends })
+}
+
+/// Adds a solution to all targets, up to the end of the experiment.
+fn add_solution(
+    problem: &Problem,
+    targets: &mut [Target],
+    group: usize,
+    point: &[f64],
+    times: &[f64],
+    solution: &Solution,
+) {
+    let before_end = problem.points_before_end(&solution.outputs, times.len());
+    if before_end == 0 && !times.is_empty() {
+        return;
+    }
+    let times = &times[..before_end];
+    for (k, target) in targets.iter_mut().enumerate() {
+        if target.output {
+            add_curve(problem, target, group, point, times, &solution.outputs[k]);
+        } else {
+            let f = k - problem.outputs.len();
+            add_profiles(problem, target, f, group, point, times, &solution.fields[f]);
+        }
+    }
 }
 
 fn solver_targets(problem: &Problem) -> Vec<Target> {
@@ -290,7 +318,7 @@ fn add_profiles(
         if coordinates.len() > 1 && i % stride != stride - 1 {
             continue;
         }
-        for (&place, &value) in solution.places.iter().zip(row) {
+        for (&place, &value) in solution.places.iter().zip(row).filter(|(_, v)| !v.is_nan()) {
             for (column, &p) in target.points.iter_mut().zip(point) {
                 column.push(p);
             }
@@ -341,7 +369,7 @@ fn exact(
         targets.push(target);
     }
     let how = "exact expressions of the problem file".to_string();
-    Ok(Truth { kind: "exact", how, parameters, targets, own_error: Vec::new() })
+    Ok(Truth { kind: "exact", how, parameters, targets, own_error: Vec::new(), ends: Vec::new() })
 }
 
 /// Tables of values by place, as targets.
@@ -379,61 +407,55 @@ pub fn from_files(problem: &Problem, tables: &[surrogate_problem::model::Measure
     }
     let files: Vec<&str> = tables.iter().map(|t| t.file.as_str()).collect();
     let how = format!("file {}", files.join(", "));
-    Truth { kind: "file", how, parameters: vec![nominal], targets, own_error: Vec::new() }
+    Truth {
+        kind: "file",
+        how,
+        parameters: vec![nominal],
+        targets,
+        own_error: Vec::new(),
+        ends: Vec::new(),
+    }
 }
 
-/// Targets compiled for a model; weights may change between evaluations.
+/// Targets prepared for a surrogate; weights of networks may change between evaluations.
 pub struct Comparison {
-    predictors: Vec<(Predictor, Vec<Vec<f64>>)>,
+    values: Vec<Values>,
 }
 
 impl Comparison {
-    /// Compiles every target.
+    /// Prepares every target.
     pub fn new(
         problem: &Problem,
-        model: &mut Model,
-        weights: &[Vec<f64>],
+        surrogate: &mut Surrogate,
         truth: &Truth,
     ) -> Result<Self, Failure> {
-        let mut predictors = Vec::new();
-        for target in &truth.targets {
-            let node = target.value.node(problem, model);
-            let predictor = Predictor::new(model, weights, &[node], &[])?;
-            let place = |s: &SymbolId| target.symbols.iter().position(|t| t == s);
-            let columns = predictor
-                .symbols()
-                .iter()
-                .filter_map(|s| Some(target.points[place(s)?].clone()))
-                .collect();
-            predictors.push((predictor, columns));
-        }
-        Ok(Self { predictors })
+        let values = truth.targets.iter().map(|target| surrogate.values(problem, target));
+        Ok(Self { values: values.collect::<Result<_, _>>()? })
     }
 
-    /// Takes other weights of the same model.
+    /// Takes other weights of the same networks.
     pub fn set_weights(&mut self, model: &Model, weights: &[Vec<f64>]) {
-        self.predictors.iter_mut().for_each(|(p, _)| p.set_weights(&model.components, weights));
+        self.values.iter_mut().for_each(|values| values.set_weights(model, weights));
     }
 
     /// Errors on each target.
     pub fn errors(&mut self, truth: &Truth) -> Vec<Errors> {
         let mut out = Vec::new();
-        for (target, (predictor, columns)) in truth.targets.iter().zip(&mut self.predictors) {
-            let predicted = predictor.evaluate(columns, target.reference.len()).remove(0);
+        for (target, values) in truth.targets.iter().zip(&mut self.values) {
+            let predicted = values.evaluate(target.reference.len());
             out.push(differences(target, truth.parameters.len(), predicted));
         }
         out
     }
 }
 
-/// Errors of a model with given weights on each target.
+/// Errors of a surrogate on each target.
 pub fn errors(
     problem: &Problem,
-    model: &mut Model,
-    weights: &[Vec<f64>],
+    surrogate: &mut Surrogate,
     truth: &Truth,
 ) -> Result<Vec<Errors>, Failure> {
-    Ok(Comparison::new(problem, model, weights, truth)?.errors(truth))
+    Ok(Comparison::new(problem, surrogate, truth)?.errors(truth))
 }
 
 fn differences(target: &Target, groups: usize, predicted: Vec<f64>) -> Errors {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use surrogate_battery::bpx::BpxErrors;
 use surrogate_engine::EngineError;
 use surrogate_problem::Diagnostics;
 use surrogate_report::ReportError;
@@ -9,12 +10,22 @@ use surrogate_run::RunError;
 use surrogate_solve::SolveError;
 use thiserror::Error;
 
+use crate::reference::ReferenceError;
+
 /// Why a command failed.
 #[derive(Debug, Error)]
 pub enum Failure {
     /// The problem file has errors.
     #[error("{0}")]
     Problem(Diagnostics),
+    /// A BPX file has mistakes.
+    #[error("{file}: {errors}")]
+    Bpx {
+        /// The file.
+        file: String,
+        /// Its mistakes, each with the path of its field.
+        errors: BpxErrors,
+    },
     /// Something on the command line or in an input file.
     #[error("{message}")]
     User {
@@ -29,6 +40,9 @@ pub enum Failure {
     /// Reference solver.
     #[error(transparent)]
     Solve(#[from] SolveError),
+    /// A cell: its solver or its surrogate.
+    #[error(transparent)]
+    Cell(#[from] surrogate_cells::CellsError),
     /// Run directory.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -93,6 +107,9 @@ impl Failure {
                     eprintln!("{:?}", miette::Report::new(error));
                 }
             }
+            Self::Bpx { file, errors } => {
+                errors.0.iter().for_each(|error| eprintln!("error: {file}: {error}"));
+            }
             Self::User { message, help } => {
                 eprintln!("error: {message}");
                 if let Some(help) = help {
@@ -100,6 +117,15 @@ impl Failure {
                 }
             }
             other => eprintln!("error: {other}"),
+        }
+    }
+}
+
+impl From<ReferenceError> for Failure {
+    fn from(error: ReferenceError) -> Self {
+        match error {
+            ReferenceError::Lines(error) => Self::Solve(error),
+            ReferenceError::Cell(error) => Self::Cell(error),
         }
     }
 }

@@ -32,6 +32,16 @@ pub enum Item {
     Field(usize),
 }
 
+impl Item {
+    /// Its name.
+    pub fn name(self, problem: &Problem) -> &str {
+        match self {
+            Self::Output(o) => &problem.outputs[o].name,
+            Self::Field(f) => &problem.fields[f].name,
+        }
+    }
+}
+
 /// Result columns.
 pub struct Quantities {
     /// In order.
@@ -219,32 +229,27 @@ impl Grid {
         }
         Table::new(columns)
     }
+}
 
-    /// Writes the table to `--out` or stdout.
-    pub fn write(
-        &self,
-        table: &Table,
-        places: &Places,
-        terminal: &Terminal,
-    ) -> Result<(), Failure> {
-        match &places.out {
-            Some(path) => {
-                // a rename would put a file in the place of a link or a device such as /dev/stdout
-                if std::fs::symlink_metadata(path).is_ok_and(|m| !m.is_file()) {
-                    std::fs::write(path, table.to_csv()).map_err(|e| {
-                        let why = surrogate_run::words(&e);
-                        Failure::helped(
-                            format!("cannot write {}: {why}", path.display()),
-                            "--out FILE.csv names the file of the table",
-                        )
-                    })?;
-                } else {
-                    table.write_csv(path)?;
-                }
-                terminal.say(format!("wrote {} ({} rows)", path.display(), table.rows()));
+/// Writes the table to `--out` or stdout.
+pub fn write_table(table: &Table, places: &Places, terminal: &Terminal) -> Result<(), Failure> {
+    match &places.out {
+        Some(path) => {
+            // a rename would put a file in the place of a link or a device such as /dev/stdout
+            if std::fs::symlink_metadata(path).is_ok_and(|m| !m.is_file()) {
+                std::fs::write(path, table.to_csv()).map_err(|e| {
+                    let why = surrogate_run::words(&e);
+                    Failure::helped(
+                        format!("cannot write {}: {why}", path.display()),
+                        "--out FILE.csv names the file of the table",
+                    )
+                })?;
+            } else {
+                table.write_csv(path)?;
             }
-            None => terminal.data(&table.to_csv()),
+            terminal.say(format!("wrote {} ({} rows)", path.display(), table.rows()));
         }
-        Ok(())
+        None => terminal.data(&table.to_csv()),
     }
+    Ok(())
 }

@@ -8,13 +8,13 @@
 //!
 //! Source: Seber and Wild (1989), Nonlinear Regression, section 2.1.2.
 
-use surrogate_engine::Model;
 use surrogate_problem::Problem;
 use surrogate_problem::model::{Measurements, Place, Role, Unit};
-use surrogate_solve::{SolveError, Solver};
 
 use crate::compare;
 use crate::failure::Failure;
+use crate::reference::{Reference, ReferenceError};
+use crate::surrogate::Surrogate;
 
 /// Relative step of the differences.
 const STEP: f64 = 1e-3;
@@ -42,17 +42,21 @@ impl Misfit {
     }
 }
 
+/// Why the conditions of a file may not determine its solution; a cell states its own.
+pub fn undetermined(problem: &Problem) -> Vec<String> {
+    match problem.cell {
+        Some(_) => Vec::new(),
+        None => surrogate_engine::undetermined(problem),
+    }
+}
+
 /// Misfit of every table of measurements.
 ///
 /// # Errors
 /// If what was observed cannot be predicted.
-pub fn misfits(
-    problem: &Problem,
-    model: &mut Model,
-    weights: &[Vec<f64>],
-) -> Result<Vec<Misfit>, Failure> {
+pub fn misfits(problem: &Problem, surrogate: &mut Surrogate) -> Result<Vec<Misfit>, Failure> {
     let measured = compare::from_files(problem, &problem.data);
-    let errors = compare::errors(problem, model, weights, &measured)?;
+    let errors = compare::errors(problem, surrogate, &measured)?;
     let both = problem.data.iter().zip(errors);
     Ok(both
         .map(|(d, e)| Misfit {
@@ -130,15 +134,15 @@ fn deviations(columns: &[Vec<f64>]) -> Vec<f64> {
 /// The reference solution at the measured places, table by table; `None` where something else than
 /// a field was measured or the solver has no solution.
 fn predicted(problem: &Problem) -> Option<Vec<Vec<f64>>> {
-    let solver = compare::solver(problem, false).ok()?;
+    let solver = Reference::of(problem, false).ok()?;
     problem.data.iter().map(|table| predicted_table(problem, &solver, table).ok()?).collect()
 }
 
 fn predicted_table(
     problem: &Problem,
-    solver: &Solver,
+    solver: &Reference,
     table: &Measurements,
-) -> Result<Option<Vec<f64>>, SolveError> {
+) -> Result<Option<Vec<f64>>, ReferenceError> {
     let mut graph = problem.graph.clone();
     let field =
         problem.fields.iter().position(|f| graph.function_value(f.function) == table.observed);

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub)] // a binary has no public items
 
 mod args;
+mod cell;
 mod commands;
 mod compare;
 mod counters;
@@ -18,6 +19,8 @@ mod noise;
 mod places;
 mod progress;
 mod record;
+mod reference;
+mod surrogate;
 mod terminal;
 mod trained;
 

@@ -20,6 +20,12 @@ pub fn parameter_positions(problem: &Problem, symbols: &[SymbolId]) -> Result<Ve
     found.ok_or_else(|| Failure::Internal("an output reads an unknown symbol".to_string()))
 }
 
+/// Parameter points as columns `[parameter][point]`.
+pub fn columns_of(problem: &Problem, points: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let column = |k: usize| points.iter().map(|p| p[k]).collect();
+    (0..problem.parameters.len()).map(column).collect()
+}
+
 /// Parameter points, SI, in file order.
 pub fn parameters(problem: &Problem, places: &Places) -> Result<Vec<Vec<f64>>, Failure> {
     let nominal: Vec<f64> = problem.parameters.iter().map(|p| p.nominal).collect();

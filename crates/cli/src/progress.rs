@@ -74,10 +74,14 @@ impl<'a> Progress<'a> {
             None => String::new(),
         };
         let expected = self.expected.as_ref().map_or(String::new(), |words| format!(" of {words}"));
+        // a stage of solver runs has neither
+        let loss = match (event.loss.is_nan(), self.held_out) {
+            (true, None) => String::new(),
+            (_, None) => format!("loss {:.1e}  ", event.loss),
+            (_, Some(h)) => format!("loss {:.1e}  held-out {h:.1e}  ", event.loss),
+        };
         let text = format!(
-            "loss {:.1e}  held-out {}  {error}{joules:.0} J{expected}  at most {} left{}",
-            event.loss,
-            self.held_out.map_or("?".to_string(), |h| format!("{h:.1e}")),
+            "{loss}{error}{joules:.0} J{expected}  at most {} left{}",
             duration(left),
             self.note
         );

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use surrogate_engine::{CurvePredictor, Model, Predictor, Region};
+use surrogate_engine::{Model, Predictor, Region};
 use surrogate_problem::Problem;
 use surrogate_run::{Checkpoint, RunDirectory, Status, runs_folder};
-use surrogate_symbolic::{Node, SymbolId};
+use surrogate_symbolic::SymbolId;
 
+use crate::cell::{CellNetworks, cell_problem};
 use crate::failure::Failure;
+use crate::grid::Item;
+use crate::surrogate::{Curves, Networks, Surrogate};
 
 /// A problem with the texts of the files it was read from (tables, data, bases).
 pub struct Loaded {
@@ -22,9 +25,12 @@ pub struct Loaded {
     pub files: BTreeMap<String, String>,
 }
 
-/// Loads a problem file with overrides.
-pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
+/// The text of a file named on the command line.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read_input(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|e| {
         Failure::helped(
             format!(
                 "cannot read the problem file {}: {}",
@@ -33,7 +39,12 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
             ),
             "give the path of a TOML file, such as problems/spm.toml",
         )
-    })?;
+    })
+}
+
+/// Loads a problem file with overrides.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
+    let text = read_input(path)?;
     let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
     read(&path.to_string_lossy(), text, overrides, &|name| {
         std::fs::read_to_string(folder.join(name))
@@ -47,11 +58,18 @@ fn read(
     source: &dyn Fn(&str) -> io::Result<String>,
 ) -> Result<Loaded, Failure> {
     let files = RefCell::new(BTreeMap::new());
-    let problem = surrogate_problem::load_text(name, &text, overrides, &|path: &str| {
+    let read_file = |path: &str| {
         let text = source(path)?;
         files.borrow_mut().insert(path.to_string(), text.clone());
         Ok(text)
-    })?;
+    };
+    let problem = surrogate_problem::load_with_cells(
+        name,
+        &text,
+        overrides,
+        &read_file,
+        &crate::cell::physics,
+    )?;
     Ok(Loaded { problem, text, files: files.into_inner() })
 }
 
@@ -79,10 +97,8 @@ const PLACES: usize = 3;
 pub struct Trained {
     /// Its problem.
     pub problem: Problem,
-    /// Networks and expressions.
-    pub model: Model,
-    /// Weights by component.
-    pub weights: Vec<Vec<f64>>,
+    /// What was learned.
+    pub surrogate: Surrogate,
     /// Where it lives.
     pub run: RunDirectory,
 }
@@ -97,32 +113,34 @@ impl Trained {
     pub fn open(text: &str) -> Result<Self, Failure> {
         let run = find(text)?;
         let mut problem = load_run(&run)?.problem;
-        let mut model = Model::new(&problem)?;
         let checkpoint = run.checkpoint("best").map_err(|error| match error {
             surrogate_run::RunError::Missing { .. } => no_weights(&run),
             other => other.into(),
         })?;
+        if let Some(cell) = cell_problem(&problem)? {
+            let networks = CellNetworks::restore(cell, &checkpoint.blobs)?;
+            check_fields(&checkpoint, &networks.fingerprint())?;
+            let surrogate = Surrogate::Cell(Box::new(networks));
+            return Ok(Self { problem, surrogate, run });
+        }
+        let mut model = Model::new(&problem)?;
         let weights = weights(&model, &checkpoint)?;
         check_fields(&checkpoint, &fingerprint(&problem, &mut model)?)?;
-        // the reference solver takes unknown scalars as they were found
-        for (component, x) in model.components.iter().zip(&weights) {
-            for &u in &component.unknowns {
-                if let Some(column) = component.unknown_columns[u] {
-                    problem.unknowns[u].initial = model.form.unknowns[u].physical_value(x[column]);
-                }
-            }
-        }
-        Ok(Self { problem, model, weights, run })
+        let networks = Networks { model, weights };
+        networks.put_unknowns(&mut problem);
+        let surrogate = Surrogate::Networks(Box::new(networks));
+        Ok(Self { problem, surrogate, run })
     }
 
-    /// Compiles expressions, and their derivatives by `by`, for prediction at fixed places.
+    /// Prepares outputs and fields, and their derivatives by parameters, at fixed places: see
+    /// [`Surrogate::curves`].
     pub fn curves(
         &mut self,
-        expressions: &[Node],
-        by: &[SymbolId],
-        places: &[(SymbolId, Vec<f64>)],
-    ) -> Result<CurvePredictor, Failure> {
-        Ok(CurvePredictor::new(&mut self.model, &self.weights, expressions, by, places)?)
+        items: &[Item],
+        by: &[usize],
+        places: &[Vec<f64>],
+    ) -> Result<Curves, Failure> {
+        self.surrogate.curves(&self.problem, items, by, places)
     }
 }
 

@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Function,
     /// An override that changes nothing.
     Override,
+    /// A cell that cannot be, or a parameter that no cell has.
+    Cell,
 }
 
 impl ErrorKind {
@@ -79,6 +81,7 @@ impl ErrorKind {
             Self::Csv => "problem::csv",
             Self::Function => "problem::function",
             Self::Override => "problem::override",
+            Self::Cell => "problem::cell",
         }
     }
 }

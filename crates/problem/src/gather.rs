@@ -124,7 +124,7 @@ fn relocate(value: &mut Value, folder: &str) {
         Kind::Table(table) => {
             for (key, inner) in &mut table.entries {
                 match &mut inner.kind {
-                    Kind::Text(text) if key.string == "file" => {
+                    Kind::Text(text) if key.string == "file" || key.string == "bpx" => {
                         text.string = joined(folder, &text.string);
                         text.first = None;
                     }

@@ -6,6 +6,7 @@
 //! `settings` reads how to train. The language is described in `docs/problem-file.md`.
 
 mod ast;
+pub mod cell;
 mod declare;
 mod declare_functions;
 mod diagnose;
@@ -33,6 +34,6 @@ mod tree;
 pub mod units;
 
 pub use diagnose::{Diagnostics, ErrorKind, ProblemError};
-pub use load::{load, load_text};
+pub use load::{load, load_text, load_with_cells};
 pub use model::Problem;
 pub use source::Source;

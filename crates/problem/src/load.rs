@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::cell::{ReadCell, no_cells};
 use crate::diagnose::{Diagnostics, ErrorKind, Mistake};
 use crate::functions::Function;
 use crate::gather::{ReadFile, gather, reason};
@@ -13,10 +14,11 @@ use crate::source::{Source, Span};
 use crate::tree::{self, Table};
 
 /// Tables and keys at the top of a file.
-const TOP: [&str; 21] = [
+pub(crate) const TOP: [&str; 22] = [
     "title",
     "description",
     "extends",
+    "cell",
     "coordinates",
     "parameters",
     "unknowns",
@@ -59,7 +61,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Problem, Diagnostics> {
 }
 
 /// Loads a problem from a text; other files are read through `read_file` by their names relative
-/// to it.
+/// to it. A table `[cell]` is an error: see [`load_with_cells`].
 ///
 /// # Errors
 /// All mistakes of the file, with their places.
@@ -69,6 +71,20 @@ pub fn load_text(
     overrides: &[String],
     read_file: &dyn Fn(&str) -> io::Result<String>,
 ) -> Result<Problem, Diagnostics> {
+    load_with_cells(name, text, overrides, read_file, &no_cells)
+}
+
+/// Loads a problem from a text; `read_cell` knows what a table `[cell]` stands for.
+///
+/// # Errors
+/// All mistakes of the file, with their places.
+pub fn load_with_cells(
+    name: &str,
+    text: &str,
+    overrides: &[String],
+    read_file: &dyn Fn(&str) -> io::Result<String>,
+    read_cell: ReadCell<'_>,
+) -> Result<Problem, Diagnostics> {
     let mut session = Session::default();
     let main = Source { name: name.to_string(), text: text.to_string() };
     let root = gather(&mut session.reporter, main, overrides, read_file);
@@ -76,9 +92,20 @@ pub fn load_text(
         session.reporter.finish()?;
         return Err(Diagnostics { errors: Vec::new() });
     };
-    let problem = session.problem(name, &root, read_file);
+    let (mut cell, mut whole, mut warnings) = (None, None, Vec::new());
+    if root.get("cell").is_some() {
+        let read = session.physics_of_cell(&root, read_file, read_cell);
+        session.reporter.finish()?;
+        (cell, whole, warnings) = read
+            .map_or((None, None, Vec::new()), |(cell, whole, warnings)| {
+                (Some(cell), Some(whole), warnings)
+            });
+    }
+    session.of_cell = cell.is_some();
+    let mut problem = session.problem(name, whole.as_ref().unwrap_or(&root), read_file);
     session.reporter.finish()?;
-    let mut problem = problem;
+    problem.cell = cell;
+    problem.warnings.extend(warnings);
     problem.graph = std::mem::take(&mut session.graph);
     problem.resolved = tree::write(&root);
     Ok(problem)
@@ -145,6 +172,7 @@ impl Session {
             sampling,
             reference,
             goals,
+            cell: None,
             resolved: String::new(),
             warnings,
         }

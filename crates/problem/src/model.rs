@@ -7,6 +7,7 @@
 
 use surrogate_symbolic::{FunctionId, Graph, Node, SymbolId};
 
+pub use crate::cell::{CellModel, CellSource, CellTable};
 use crate::units::Dimension;
 
 /// A problem file, resolved.
@@ -46,6 +47,9 @@ pub struct Problem {
     pub reference: Reference,
     /// Accuracy goals by output or field name.
     pub goals: Vec<Goal>,
+    /// The cell that the physics is of. Such a problem has no rows: the fields are known to the
+    /// solver of the cell, not by their equations.
+    pub cell: Option<CellTable>,
     /// The resolved file: after `extends` and overrides, as TOML text.
     pub resolved: String,
     /// Hints that are not errors (lints), already worded.

@@ -106,6 +106,8 @@ pub(crate) struct SymbolEntry {
 /// Everything known while a file is loaded.
 #[derive(Default)]
 pub(crate) struct Session {
+    /// The physics is that of a cell: fields need no rows.
+    pub(crate) of_cell: bool,
     pub(crate) graph: Graph,
     pub(crate) reporter: Reporter,
     pub(crate) names: HashMap<String, (Entity, Span)>,

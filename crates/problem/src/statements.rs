@@ -1,5 +1,7 @@
 //! Rows, fields and outputs: the statements of a file, lowered.
 
+use std::collections::HashSet;
+
 use surrogate_symbolic::Node;
 
 use crate::ast::{Equation, Expr};
@@ -199,7 +201,8 @@ impl Session {
             statements.push(mentions);
         }
         for (index, entry) in self.fields.iter().enumerate() {
-            if !statements[..rows.len()].iter().any(|m| m.contains(&Entity::Field(index))) {
+            let held = |m: &HashSet<Entity>| m.contains(&Entity::Field(index));
+            if !self.of_cell && !statements[..rows.len()].iter().any(held) {
                 let message = format!("nothing determines the field `{}`", entry.name);
                 self.reporter.report(
                     Mistake::new(ErrorKind::Unused, message)

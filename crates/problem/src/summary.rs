@@ -1,5 +1,6 @@
 //! A problem in a few lines, for `surrogate check`.
 
+use crate::cell::{CELL_MODELS, CellSource, CellTable};
 use crate::model::{Coordinate, Geometry, Parameter, Problem, Role, RowKind, Spread, Unit};
 
 impl Problem {
@@ -19,6 +20,9 @@ impl Problem {
                 out.push('\n');
             }
         };
+        if let Some(cell) = &self.cell {
+            block("cell", cell_lines(cell));
+        }
         block("coordinates", self.coordinates.iter().map(coordinate).collect());
         block("parameters", self.parameters.iter().map(parameter).collect());
         let unknowns = self.unknowns.iter().map(|u| {
@@ -86,6 +90,25 @@ impl Problem {
         let about: Vec<&str> = about.into_iter().filter(|a| !a.is_empty()).collect();
         [format!("{}({arguments})", field.name), shown(&field.unit), about.join("; ")]
     }
+}
+
+fn cell_lines(cell: &CellTable) -> Vec<[String; 3]> {
+    let line = |name: &str, value: String| [name.to_string(), value, String::new()];
+    let name = CELL_MODELS.iter().find(|(_, model)| *model == cell.model).map_or("", |m| m.0);
+    let mut lines = vec![
+        match &cell.source {
+            CellSource::Set(name) => line("set", name.clone()),
+            CellSource::Bpx { file, .. } => line("bpx", file.clone()),
+        },
+        line("model", name.to_string()),
+    ];
+    lines.extend(cell.state_of_charge.map(|z| line("state of charge", number(z))));
+    lines.extend(cell.temperature_k.map(|t| line("temperature", format!("{} K", number(t)))));
+    lines.extend(cell.solves.map(|n| line("solves", format!("at most {n} for training"))));
+    lines.extend(
+        cell.profiles.map(|n| line("profiles", format!("{n} random currents for training"))),
+    );
+    lines
 }
 
 fn shown(unit: &Unit) -> String {

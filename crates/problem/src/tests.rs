@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cells;
 mod errors;
 mod expression_errors;
 mod file_errors;

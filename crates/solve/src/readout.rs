@@ -145,7 +145,8 @@ impl Readout {
                 let value = |terms: &Combination| terms.iter().map(|&(u, w)| w * row[u]).sum();
                 combinations.iter().map(value).collect()
             };
-            FieldSolution { places: places.clone(), values: track.rows().map(at).collect() }
+            let values = track.rows().map(at).collect();
+            FieldSolution { places: places.clone(), values, kinks: Vec::new() }
         });
         each.collect()
     }

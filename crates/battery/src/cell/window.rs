@@ -19,6 +19,31 @@ impl Cell {
         Ok(self)
     }
 
+    /// Charge in A h between the initial state and the lower cut-off, if the cell were at rest all the
+    /// time: no discharge takes out more. `active_n` and `active_p` multiply the active material.
+    ///
+    /// Where the open-circuit voltage stays above the cut-off, up to the end of the lithium.
+    pub fn charge_to_cutoff_a_h(&self, active_n: f64, active_p: f64) -> f64 {
+        let q_n = active_n * self.negative.capacity_c_m2();
+        let q_p = active_p * self.positive.capacity_c_m2();
+        let (x, y) = (self.initial.stoichiometry_n, self.initial.stoichiometry_p);
+        let warmth = self.initial.temperature_k - self.reference_temperature_k;
+        let voltage = |moved: f64| {
+            let (x, y) = (x - moved / q_n, y + moved / q_p);
+            let entropic =
+                self.positive.entropic_change.value(y) - self.negative.entropic_change.value(x);
+            self.open_circuit_voltage(x, y) + warmth * entropic
+        };
+        let (mut above, mut below) = (0.0, (q_n * (x - MARGIN)).min(q_p * (1.0 - MARGIN - y)));
+        if voltage(below) < self.lower_cutoff_v {
+            while below - above > 1e-12 * (q_n + q_p) {
+                let middle = 0.5 * (above + below);
+                if voltage(middle) > self.lower_cutoff_v { above = middle } else { below = middle }
+            }
+        }
+        below * self.area_m2 / 3600.0
+    }
+
     /// Stoichiometries (negative, positive) with an open-circuit voltage in V, at the initial lithium.
     ///
     /// Bisection in the charge that is moved, in C m-2.

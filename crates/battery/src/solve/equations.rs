@@ -212,8 +212,8 @@ impl<S: Scalar> Step<'_, S> {
         out.fill(S::of(0.0));
         self.kinetics(z, surfaces, transport, out);
         self.charge(z, out);
-        out[self.layout.current()] =
-            self.drive.residual(z[self.layout.voltage()], z[self.layout.current()]);
+        let (voltage, current) = (z[self.layout.voltage()], z[self.layout.current()]);
+        out[self.layout.current()] = self.drive.residual(voltage, current, self.physics.current);
         if self.layout.electrolyte {
             self.lithium(z, transport, out);
         }
@@ -287,6 +287,31 @@ impl<S: Scalar> Step<'_, S> {
             fall = fall + (density * *rho).scale(layout.separator.w[k] * self.extent(1).0);
         }
         fall
+    }
+
+    /// Potential of the negative collector over the electrolyte in the middle of the separator, V: what
+    /// a reference electrode there would measure. Over the electrolyte where that is not resolved.
+    pub(super) fn negative_potential(&self, z: &[S]) -> S {
+        let layout = self.layout;
+        let psi = z[layout.psi()];
+        if !layout.electrolyte {
+            return psi;
+        }
+        let transport = self.transport(z);
+        let (n, separator) = (layout.electrode.n, &layout.separator);
+        let middle = separator.n / 2;
+        let mut fall = psi;
+        for (k, rho) in transport.resistivity[0].iter().enumerate() {
+            let weight = layout.electrode.w[k] * self.extent(0).0;
+            fall = fall + (transport.ionic[0][k] * rho.0).scale(weight);
+        }
+        for (k, rho) in transport.resistivity[1].iter().enumerate() {
+            let weight = separator.b[middle * separator.n + k] * self.extent(1).0;
+            fall = fall + (self.density(z) * rho.0).scale(weight);
+        }
+        debug_assert_eq!(layout.y(1, 0), layout.y(0, n - 1));
+        let ratio = z[layout.y(1, middle)] / z[layout.y(0, 0)];
+        fall - self.physics.diffusion_voltage * ratio.ln()
     }
 
     /// All reaction of an electrode is the current.

@@ -44,6 +44,8 @@ pub struct Fields {
     pub electrolyte_x_m: Vec<f64>,
     /// Lithium in the electrolyte there, mol m-3.
     pub electrolyte_mol_m3: Vec<f64>,
+    /// Potential of the electrolyte there, V: in the separator too.
+    pub electrolyte_potential_v: Vec<f64>,
 }
 
 impl ElectrodeFields {
@@ -76,8 +78,27 @@ impl Step<'_, f64> {
                 }
                 start += length;
             }
+            let mut potential = fields.negative.electrolyte_potential_v.clone();
+            potential.extend(self.separator_potentials(&trial.z, potential.last().copied()));
+            potential.extend(fields.positive.electrolyte_potential_v.iter().skip(1));
+            fields.electrolyte_potential_v = potential;
         }
         fields
+    }
+
+    /// Potential of the electrolyte at the nodes of the separator but the first, V, from that of the
+    /// first.
+    fn separator_potentials(&self, z: &[f64], first_v: Option<f64>) -> Vec<f64> {
+        let (layout, nodes, length) = (self.layout, &self.layout.separator, self.extent(1).0);
+        let resistivity = &self.transport(z).resistivity[1];
+        let first = z[layout.y(1, 0)];
+        let at = |i: usize| {
+            let fall = |k: usize| nodes.b[i * nodes.n + k] * length * resistivity[k].0;
+            let ohmic = self.density(z) * (0..nodes.n).map(fall).sum::<f64>();
+            let diffusion = self.physics.diffusion_voltage * (z[layout.y(1, i)] / first).ln();
+            first_v.unwrap_or(f64::NAN) - ohmic + diffusion
+        };
+        (1..nodes.n).map(at).collect()
     }
 
     fn electrode_fields(&self, e: usize, trial: &Trial) -> ElectrodeFields {

@@ -61,8 +61,9 @@ fn node(p: usize, i: usize) -> f64 {
     z
 }
 
-/// Nodes and weights of `n` points on [-1, 1], exact to degree 2 n - 3.
-pub(super) fn rule(n: usize) -> (Vec<f64>, Vec<f64>) {
+/// Legendre-Gauss-Lobatto nodes and weights of `n` points on [-1, 1], exact to degree 2 n - 3: the places
+/// of [`Fields`](super::Fields) in a layer of one element.
+pub fn rule(n: usize) -> (Vec<f64>, Vec<f64>) {
     let p = n - 1;
     let z: Vec<f64> = (0..n).map(|i| node(p, i)).collect();
     let weight = |z: &f64| 2.0 / ((p * n) as f64 * legendre(p, *z).0.powi(2));

@@ -28,10 +28,12 @@ mod volumes;
 
 pub use error::SolveError;
 pub use fields::{ElectrodeFields, Fields, RADII, radii};
-pub use parameters::{Multipliers, Parameter};
+pub use lobatto::rule as lobatto_rule;
+pub use parameters::{Multipliers, PARAMETERS, Parameter};
 pub use protocol::{Control, ProtocolStep};
 pub use run::simulate;
-pub use solution::{Ended, Mechanism, Sensitivities, Solution, Work};
+pub use scalar::{Dual, Scalar};
+pub use solution::{Ended, Mechanism, Resolution, Sensitivities, Solution, Work};
 
 /// What is resolved of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +82,21 @@ pub struct Options {
     pub multipliers: Multipliers,
     /// Whether the fields inside the cell are kept at every accepted time.
     pub fields: bool,
+    /// What is done where the electrolyte is depleted and the elements cannot follow its front.
+    pub depletion: Depletion,
     /// Whether derivatives by the logarithms of the multipliers are computed. A step that ends by a
     /// voltage or a current must then be the last of its protocol.
     pub sensitivities: bool,
+}
+
+/// What is done where the electrolyte is depleted in part of an electrode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depletion {
+    /// The simulation is done again as by [`Options::depleting`], which takes some hundred times longer;
+    /// [`Solution::resolution`] says so.
+    Follow,
+    /// An error, [`SolveError::Depleted`].
+    Refuse,
 }
 
 impl Default for Options {
@@ -100,6 +114,7 @@ impl Default for Options {
             thermal: false,
             multipliers: Multipliers::default(),
             fields: false,
+            depletion: Depletion::Follow,
             sensitivities: false,
         }
     }
@@ -107,9 +122,15 @@ impl Default for Options {
 
 impl Options {
     /// For electrolytes that are depleted in part of an electrode: linear elements, which stay
-    /// positive at the front of the depletion. Some twenty times slower, ends within about 1 %.
+    /// positive at the front of the depletion. Some hundred times slower, ends within about 1 %.
     pub fn depleting() -> Self {
-        Self { electrode_elements: 40, electrode_nodes: 2, ..Self::default() }
+        Self::default().on_linear_elements()
+    }
+
+    /// The same, on the elements of [`Options::depleting`].
+    #[must_use]
+    fn on_linear_elements(self) -> Self {
+        Self { electrode_elements: 40, electrode_nodes: 2, ..self }
     }
 
     /// Several times finer in every respect, to judge the default by.
@@ -117,7 +138,7 @@ impl Options {
         Self {
             electrode_nodes: 10,
             separator_nodes: 5,
-            modes: 20,
+            modes: 40,
             shells: 80,
             voltage_tolerance_v: 3e-5,
             reaction_tolerance: 5e-3,

@@ -19,10 +19,12 @@ pub enum Parameter {
     ElectrolyteDiffusivity,
     /// Conductivity of the electrolyte.
     ElectrolyteConductivity,
+    /// Current that a step holds.
+    Current,
 }
 
 /// How many parameters there are.
-pub(super) const PARAMETERS: usize = 8;
+pub const PARAMETERS: usize = 9;
 
 impl Parameter {
     /// All of them, in the order of [`Multipliers::0`] and of sensitivities.
@@ -35,11 +37,12 @@ impl Parameter {
         Self::ActiveFractionP,
         Self::ElectrolyteDiffusivity,
         Self::ElectrolyteConductivity,
+        Self::Current,
     ];
 
     /// Short name, as the literature abbreviates.
     pub fn symbol(self) -> &'static str {
-        ["D_n", "D_p", "i0_n", "i0_p", "eps_n", "eps_p", "D_e", "kappa_e"][self as usize]
+        ["D_n", "D_p", "i0_n", "i0_p", "eps_n", "eps_p", "D_e", "kappa_e", "current"][self as usize]
     }
 }
 

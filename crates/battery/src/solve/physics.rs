@@ -49,6 +49,8 @@ pub(super) struct Physics<S> {
     /// Factors on diffusivity and conductivity of the electrolyte.
     pub(super) electrolyte_diffusivity: S,
     pub(super) electrolyte_conductivity: S,
+    /// Factor on currents that are held.
+    pub(super) current: S,
     /// (1 - t+) / (F c_e0), source of y per current density and length, m3 C-1.
     pub(super) source: f64,
 }
@@ -121,6 +123,7 @@ impl<S: Scalar> Physics<S> {
                 .then(|| temperature - S::of(cell.reference_temperature_k)),
             electrolyte_diffusivity: warm_d * factor(Parameter::ElectrolyteDiffusivity),
             electrolyte_conductivity: warm_kappa * factor(Parameter::ElectrolyteConductivity),
+            current: factor(Parameter::Current),
             source: (1.0 - t_plus) / (FARADAY * c_e0),
         }
     }

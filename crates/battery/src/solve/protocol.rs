@@ -78,10 +78,10 @@ pub(super) enum Drive {
 }
 
 impl Drive {
-    /// Zero where voltage and current obey.
-    pub(super) fn residual<S: Scalar>(self, voltage: S, current: S) -> S {
+    /// Zero where voltage and current obey; a held current is multiplied by `factor`.
+    pub(super) fn residual<S: Scalar>(self, voltage: S, current: S, factor: S) -> S {
         match self {
-            Self::Current(held) => current - S::of(held),
+            Self::Current(held) => current - factor.scale(held),
             Self::Power(held) => voltage * current - S::of(held),
             Self::Voltage(held) => voltage - S::of(held),
         }

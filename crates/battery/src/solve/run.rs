@@ -6,10 +6,10 @@ use super::layout::Layout;
 use super::physics::Physics;
 use super::protocol::{Control, Drive, ProtocolStep};
 use super::solid::{Radial, Solid};
-use super::solution::{Ended, Mechanism, Sensitivities, Solution};
+use super::solution::{Ended, Mechanism, Resolution, Sensitivities, Solution};
 use super::state::{Attempt, Convergence, Frame, Point, State, Trial};
 use super::tangent::Tangent;
-use super::{Model, Options, SolveError};
+use super::{Depletion, Model, Options, SolveError};
 use crate::Cell;
 
 /// First step after a control sets in, s.
@@ -41,6 +41,22 @@ pub fn simulate(
     options: &Options,
 ) -> Result<Solution, SolveError> {
     super::checks::check(cell, model, protocol, options)?;
+    match run(cell, model, protocol, options) {
+        Err(SolveError::Depleted { .. }) if options.depletion == Depletion::Follow => {
+            let solution = run(cell, model, protocol, &options.clone().on_linear_elements())?;
+            Ok(Solution { resolution: Resolution::Depleting, ..solution })
+        }
+        answer => answer,
+    }
+}
+
+/// Simulates a protocol that was checked, at the resolution asked for.
+fn run(
+    cell: &Cell,
+    model: Model,
+    protocol: &[ProtocolStep],
+    options: &Options,
+) -> Result<Solution, SolveError> {
     let mut run = Run::new(cell, model, options);
     for (number, step) in protocol.iter().enumerate() {
         run.step(number + 1, step)?;
@@ -153,7 +169,7 @@ impl<'a> Run<'a> {
         let layout = &self.frame.layout;
         let mut guess = newest.z.clone();
         let wanted = match drive {
-            Drive::Current(current) => current,
+            Drive::Current(current) => self.physics.current * current,
             Drive::Power(power) => power / guess[layout.voltage()],
             Drive::Voltage(_) => guess[layout.current()],
         };
@@ -304,11 +320,12 @@ impl<'a> Run<'a> {
     /// Accepts a step and records it.
     fn accept(&mut self, dt: f64, drive: Drive, trial: Trial) {
         self.differentiate(dt, drive, &trial);
+        let last = &self.state.newest().z;
+        let (cell, layout) = (self.frame.cell, &self.frame.layout);
+        let step =
+            Step { cell, layout, physics: &self.physics, time: None, last, older: last, drive };
+        self.solution.negative_potential_v.push(step.negative_potential(&trial.z));
         if self.options.fields {
-            let last = &self.state.newest().z;
-            let (cell, layout) = (self.frame.cell, &self.frame.layout);
-            let step =
-                Step { cell, layout, physics: &self.physics, time: None, last, older: last, drive };
             self.solution.fields.push(step.fields(&trial));
         }
         self.state.accept(&self.frame, dt, trial.z, trial.temperature);
@@ -340,9 +357,16 @@ impl<'a> Run<'a> {
         let (frame, z) = (&self.frame, &trial.z);
         tangent.advance(frame, time, drive, z, &self.physics, &mut self.matrix);
         let voltage = tangent.state.newest().z[frame.layout.voltage()];
+        let negative = tangent.negative_potential(frame, drive);
         if let Some(sensitivities) = &mut self.solution.sensitivities {
-            for (list, d) in sensitivities.voltage_v.iter_mut().zip(voltage.d) {
-                list.push(d);
+            let lists = [
+                (&mut sensitivities.voltage_v, voltage),
+                (&mut sensitivities.negative_potential_v, negative),
+            ];
+            for (lists, value) in lists {
+                for (list, d) in lists.iter_mut().zip(value.d) {
+                    list.push(d);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::parameters::PARAMETERS;
 
 /// A number of the model: plain, or with derivatives.
-pub(super) trait Scalar:
+pub trait Scalar:
     Copy
     + Add<Output = Self>
     + Sub<Output = Self>
@@ -23,24 +23,29 @@ pub(super) trait Scalar:
     /// The largest of the number and its derivatives.
     fn size(self) -> f64;
 
+    /// Times a factor.
     fn scale(self, factor: f64) -> Self {
         self.lift(self.value() * factor, factor)
     }
 
+    /// e to the power of the number.
     fn exp(self) -> Self {
         let value = self.value().exp();
         self.lift(value, value)
     }
 
+    /// Natural logarithm.
     fn ln(self) -> Self {
         self.lift(self.value().ln(), 1.0 / self.value())
     }
 
+    /// Square root.
     fn sqrt(self) -> Self {
         let root = self.value().sqrt();
         self.lift(root, 0.5 / root)
     }
 
+    /// Inverse hyperbolic sine.
     fn asinh(self) -> Self {
         let x = self.value();
         self.lift(x.asinh(), 1.0 / (1.0 + x * x).sqrt())
@@ -64,9 +69,11 @@ impl Scalar for f64 {
 
 /// A number with its derivatives by the logarithms of the multipliers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Dual {
-    pub(super) v: f64,
-    pub(super) d: [f64; PARAMETERS],
+pub struct Dual {
+    /// The number.
+    pub v: f64,
+    /// Derivatives, in the order of [`Parameter::ALL`](super::Parameter::ALL).
+    pub d: [f64; PARAMETERS],
 }
 
 impl Dual {

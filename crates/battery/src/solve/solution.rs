@@ -3,6 +3,9 @@
 use super::parameters::PARAMETERS;
 use super::{Fields, Parameter};
 
+/// How far below its cut-off a discharge is continued, V.
+const DEEPEST_V: f64 = 1.0;
+
 /// What holds the cell back where a discharge (or charge) ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
@@ -23,12 +26,24 @@ pub enum Ended {
     /// The voltage rose to the limit.
     UpperVoltage(Mechanism),
     /// A surface has no lithium or no room left (to 1e-12), or the electrolyte none, before the voltage
-    /// reached a limit. It falls as a logarithm there, and would reach the limit practically at once.
+    /// reached a limit. It falls as a logarithm there, and would reach the limit practically at once:
+    /// the end of the run is that of the discharge, and its last voltage lies above the limit.
     Saturated(Mechanism),
     /// The duration of the step is over.
     Duration,
     /// The current fell to its limit.
     Current,
+}
+
+/// Which resolution answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resolution {
+    /// That of the options.
+    #[default]
+    Asked,
+    /// The linear elements of [`Options::depleting`](super::Options::depleting): those of the options
+    /// could not follow the electrolyte into depletion. The end is known to about 1 %.
+    Depleting,
 }
 
 /// What a simulation took.
@@ -47,6 +62,8 @@ pub struct Work {
 pub struct Sensitivities {
     /// Of the voltage at fixed times, V: one list for each parameter, with the entries of the curve.
     pub voltage_v: [Vec<f64>; PARAMETERS],
+    /// Of the potential of the negative electrode at fixed times, V, likewise.
+    pub negative_potential_v: [Vec<f64>; PARAMETERS],
     /// Of the time in s at which the last step ended, where a voltage ended it.
     pub end_time_s: Option<[f64; PARAMETERS]>,
 }
@@ -59,6 +76,9 @@ pub struct Solution {
     pub time_s: Vec<f64>,
     /// Voltages in V.
     pub voltage_v: Vec<f64>,
+    /// Potential of the negative collector over the electrolyte in the middle of the separator in V (over
+    /// the electrolyte in SPM); that of the positive one is this plus the voltage.
+    pub negative_potential_v: Vec<f64>,
     /// Currents in A, positive on discharge.
     pub current_a: Vec<f64>,
     /// Temperatures in K.
@@ -71,6 +91,8 @@ pub struct Solution {
     pub step_starts: Vec<usize>,
     /// Why each protocol step ended.
     pub ended: Vec<Ended>,
+    /// Which resolution answered.
+    pub resolution: Resolution,
     /// What it took.
     pub work: Work,
     /// Fields inside the cell at every entry, where they were asked for.
@@ -94,6 +116,22 @@ impl Solution {
     /// Voltage in V at a time in s: cubic between entries of a step, the end values outside.
     pub fn voltage_at(&self, time_s: f64) -> f64 {
         self.interpolated(&self.voltage_v, time_s)
+    }
+
+    /// Voltage in V of a discharge at a time in s, also after its end, for curves of one length.
+    ///
+    /// After the end the curve goes straight on from the lower cut-off with its last slope, down to
+    /// 1 V below: numbers there only say that the discharge is over. A discharge that ended by
+    /// saturation above the cut-off falls to it at once.
+    pub fn continued_voltage_at(&self, time_s: f64, lower_cutoff_v: f64) -> f64 {
+        let after = time_s - self.end_time_s();
+        if after <= 0.0 {
+            return self.voltage_at(time_s);
+        }
+        let fall = self.last_slope() * after;
+        // a slope that is unknown or rises belongs to a curve that ends in a vertical fall
+        let fall = if fall < 0.0 { fall.max(-DEEPEST_V) } else { -DEEPEST_V };
+        lower_cutoff_v + fall
     }
 
     /// Derivative of the voltage by the logarithm of a multiplier at a time in s, V; `None` where
@@ -148,15 +186,38 @@ fn hermite(t: &[f64], v: &[f64], time: f64) -> f64 {
         let (s0, s1) = ((v[middle] - v[middle - 1]) / h0, (v[middle + 1] - v[middle]) / h1);
         let bend = (s1 - s0) / (h0 + h1);
         let at_middle = s0 + bend * h0;
-        at_middle + 2.0 * bend * (t[k] - t[middle])
+        limited(at_middle + 2.0 * bend * (t[k] - t[middle]), s0, s1)
     };
     let (a, b) = (slope(left) - chord, slope(right) - chord);
     v[left] + u * (v[right] - v[left]) + h * u * (1.0 - u) * (a * (1.0 - u) - b * u)
 }
 
+/// The slope of a parabola, held back where one of its chords is far steeper than the other: at the kinks
+/// of a current the curve has one too, and a smooth one through it would swing.
+fn limited(slope: f64, before: f64, after: f64) -> f64 {
+    const KINK: f64 = 4.0;
+    let (small, large) = (before.abs().min(after.abs()), before.abs().max(after.abs()));
+    if large <= KINK * small {
+        return slope;
+    }
+    if before * after <= 0.0 {
+        return 0.0;
+    }
+    before.signum() * (slope * before.signum()).clamp(0.0, 3.0 * small)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jump_is_not_overshot() {
+        let (t, v) = ([0.0, 10.0, 10.1, 12.0, 20.0], [4.0, 3.99, 3.7, 3.699, 3.69]);
+        for k in 0..=2000 {
+            let value = hermite(&t, &v, 0.01 * f64::from(k));
+            assert!((3.68..=4.001).contains(&value), "{value} V at {} s", 0.01 * f64::from(k));
+        }
+    }
 
     #[test]
     fn parabolas_are_interpolated_exactly_on_uneven_points() {

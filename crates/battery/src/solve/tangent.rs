@@ -34,6 +34,15 @@ impl Tangent {
         Self { state: State { solids, points: vec![point] }, factors }
     }
 
+    /// Potential of the negative electrode at the newest point, with derivatives.
+    pub(super) fn negative_potential(&self, frame: &Frame, drive: Drive) -> Dual {
+        let newest = self.state.newest();
+        let physics = Physics::new(frame.cell, newest.temperature, false, &self.factors);
+        let (cell, layout, last) = (frame.cell, &frame.layout, &newest.z);
+        Step { cell, layout, physics: &physics, time: None, last, older: last, drive }
+            .negative_potential(&newest.z)
+    }
+
     /// Differentiates a step that ended at `z`, with the plain physics of the step.
     pub(super) fn advance(
         &mut self,

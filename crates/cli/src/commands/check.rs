@@ -1,12 +1,15 @@
 //! `surrogate check`
 
+use std::path::Path;
+
 use surrogate_engine::Model;
 
-use super::calibrate;
+use super::{calibrate, train};
 use crate::args::Check;
+use crate::cell::{Checked, check_bpx};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
-use crate::trained::{Loaded, load};
+use crate::trained::{load, read_input};
 
 /// Checks each file; all errors of all files are printed.
 pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
@@ -14,19 +17,11 @@ pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
     let mut results = Vec::new();
     for path in &arguments.problems {
         let shown = path.display().to_string();
-        match load(path, &arguments.set).and_then(checked) {
-            Ok((model, loaded)) => {
-                let text = if arguments.resolved {
-                    loaded.problem.resolved.clone()
-                } else {
-                    summary(&loaded.problem, &model)
-                };
+        match check(path, arguments) {
+            Ok(Checked { text, warnings }) => {
                 if !terminal.json {
                     terminal.data(&text);
                 }
-                let mut warnings = loaded.problem.warnings.clone();
-                warnings.extend(surrogate_engine::undetermined(&loaded.problem));
-                warnings.extend(surrogate_engine::collapsible_parameters(&loaded.problem)?);
                 warnings.iter().for_each(|w| terminal.warn(w));
                 results.push(serde_json::json!({
                     "file": shown,
@@ -49,10 +44,36 @@ pub fn run(arguments: &Check, terminal: &Terminal) -> Result<u8, Failure> {
     Ok(u8::from(failed))
 }
 
-/// A problem with its networks, and a sound table `[calibrate]`.
-fn checked(loaded: Loaded) -> Result<(Model, Loaded), Failure> {
-    calibrate::plan::check(&loaded.problem)?;
-    Ok((Model::new(&loaded.problem)?, loaded))
+/// Checks a problem file, or a cell in a BPX file.
+fn check(path: &Path, arguments: &Check) -> Result<Checked, Failure> {
+    if is_bpx(path) {
+        if arguments.resolved || !arguments.set.is_empty() {
+            return Err(Failure::helped(
+                format!("{} is a BPX file: it has nothing to resolve or to set", path.display()),
+                "leave --resolved and --set to problem files",
+            ));
+        }
+        return check_bpx(path, &read_input(path)?);
+    }
+    let problem = load(path, &arguments.set)?.problem;
+    calibrate::plan::check(&problem)?;
+    let mut warnings = problem.warnings.clone();
+    let understood = if problem.cell.is_some() {
+        train::prepare(&problem)?;
+        problem.summary()
+    } else {
+        let model = Model::new(&problem)?;
+        warnings.extend(surrogate_engine::undetermined(&problem));
+        warnings.extend(surrogate_engine::collapsible_parameters(&problem)?);
+        summary(&problem, &model)
+    };
+    let text = if arguments.resolved { problem.resolved } else { understood };
+    Ok(Checked { text, warnings })
+}
+
+/// Whether a file is JSON by its name.
+fn is_bpx(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"))
 }
 
 /// What the file says, and what is made of it.

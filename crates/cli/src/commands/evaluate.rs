@@ -7,10 +7,12 @@ use surrogate_problem::Problem;
 use super::payback::curve_words;
 use super::train::errors_json;
 use crate::args::Evaluate;
+use crate::cell::Ends;
 use crate::compare;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
+use crate::surrogate::Surrogate;
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 
@@ -33,10 +35,11 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     electricity.check()?;
     let meter = arguments.counters.meter()?;
     let stage = meter.stage("solve");
-    let truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;
+    let mut truth = compare::truth(&trained.problem, arguments.points, arguments.seed, true)?;
+    truth.keep_given(&trained.problem, &trained.surrogate);
     drop(stage);
     let stage = meter.stage("evaluate");
-    let found = compare::errors(&trained.problem, &mut trained.model, &trained.weights, &truth)?;
+    let found = compare::errors(&trained.problem, &mut trained.surrogate, &truth)?;
     drop(stage);
     let manifest = trained.run.manifest()?;
     let goals = crate::record::goals(&trained.problem, &truth, &found);
@@ -58,6 +61,8 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
             u = t.unit.text
         ));
     }
+    let ends = ends(&trained, &truth, &found);
+    ends.iter().for_each(|ends| terminal.say(ends.words()));
     terminal.say(format!("reference: {} ({})", truth.kind, truth.how));
     say_cost(&trained, truth.parameters.len(), meter, &electricity, terminal)?;
     let own: Map<String, Value> = truth
@@ -78,10 +83,19 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
         "errors": if truth.targets.iter().any(|t| t.output) { pick(true) } else { pick(false) },
         "fields": pick(false),
         "worst": worst(&trained.problem, &truth, &found),
+        "discharge": ends.map(|ends| ends.json()),
         "points": truth.parameters.len(),
         "reference": { "kind": truth.kind, "how": truth.how, "own_error": own },
     }));
     Ok(0)
+}
+
+/// How the curves of a cell end, and what they are before it.
+fn ends(trained: &Trained, truth: &compare::Truth, found: &[compare::Errors]) -> Option<Ends> {
+    match (&trained.surrogate, truth.targets.iter().zip(found).find(|(t, _)| t.output)) {
+        (Surrogate::Cell(cell), Some(voltage)) => Ends::new(&trained.problem, cell, truth, voltage),
+        _ => None,
+    }
 }
 
 /// The parameter point with the largest error of the first output.

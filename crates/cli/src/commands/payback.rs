@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use surrogate_engine::{CurvePredictor, Model};
 use surrogate_meter::{EnergyReport, Meter};
 use surrogate_problem::Problem;
 use surrogate_problem::model::Output;
@@ -10,6 +9,9 @@ use surrogate_run::RunDirectory;
 use surrogate_run::schema::Payback;
 
 use crate::failure::Failure;
+use crate::grid::Item;
+use crate::reference::Reference;
+use crate::surrogate::Surrogate;
 use crate::{compare, energy, places};
 
 /// Batches of calls, whose spread gives the uncertainty.
@@ -62,20 +64,20 @@ fn measure(meter: &Meter, stage: &str, work: &mut dyn FnMut() -> Option<usize>) 
 pub fn payback(
     run: &RunDirectory,
     problem: &Problem,
-    model: &mut Model,
-    weights: &[Vec<f64>],
+    surrogate: &mut Surrogate,
     meter: &Meter,
 ) -> Result<Option<Payback>, Failure> {
     let Some(t) = places::time_coordinate(problem) else {
         return Ok(None);
     };
-    let Ok(solver) = compare::solver(problem, false) else {
+    let Ok(solver) = Reference::of(problem, false) else {
         return Ok(None);
     };
     let curve = |o: &&Output| o.coordinates.iter().all(|&k| k == t);
-    let Some(output) = problem.outputs.iter().find(curve) else {
+    let Some(place) = problem.outputs.iter().position(|o| curve(&o)) else {
         return Ok(None);
     };
+    let output = &problem.outputs[place];
     let c = &problem.coordinates[t];
     let step = (c.upper - c.lower) / CURVE as f64;
     let times: Vec<f64> = (1..=CURVE).map(|k| c.lower + step * k as f64).collect();
@@ -84,27 +86,23 @@ pub fn payback(
     let mut solves = 0;
     let solve = measure(meter, "payback.solve", &mut || {
         solves += 1;
-        solver.solve(&points[(solves - 1) % points.len()], &times).ok().map(|_| 1)
+        solver.curves(&points[(solves - 1) % points.len()], &times).ok().map(|_| 1)
     });
     let Some(solve) = solve else {
         return Ok(None);
     };
-    let at = [(c.symbol, times)];
-    let mut predictor = CurvePredictor::new(model, weights, &[output.value], &[], &at)?;
-    let rows: Vec<Vec<f64>> = places::parameter_positions(problem, predictor.symbols())?
-        .into_iter()
-        .map(|k| points.iter().map(|p| p[k]).collect())
-        .collect();
+    let mut at = vec![Vec::new(); problem.coordinates.len()];
+    at[t] = times;
+    let mut curves = surrogate.curves(problem, &[Item::Output(place)], &[], &at)?;
+    let rows = places::columns_of(problem, &points);
     let predict = measure(meter, "payback.predict", &mut || {
-        predictor.evaluate(&rows, points.len());
+        curves.evaluate(&rows, points.len());
         Some(points.len())
     });
     let Some(predict) = predict else {
         return Ok(None);
     };
-    let (cells, tolerance) = solver.resolution();
-    let words =
-        format!("reference solver, {cells} cells, tolerance {tolerance:.0e}, {CURVE} times");
+    let words = format!("{}, {CURVE} times", solver.how());
     let payback = payback_of(words, curve_words(output), &solve, &predict, &meter.report());
     surrogate_run::write_json(&run.file("payback.json"), &payback)?;
     Ok(Some(payback))

@@ -1,51 +1,49 @@
 //! `surrogate predict`
 
 use serde_json::json;
-use surrogate_symbolic::{Node, SymbolId};
 
 use super::payback::curve_words;
 use crate::args::Predict;
+use crate::cell::profile;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
-use crate::grid::{Grid, Item, Quantities};
-use crate::places::{outside, parameter_positions};
+use crate::grid::{Grid, Item, Quantities, write_table};
+use crate::places::{columns_of, outside};
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 
 /// Runs the command.
 pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let mut trained = Trained::open(&arguments.run)?;
+    if let Some(path) = &arguments.profile {
+        return profile::predict(&trained, path, &arguments.places, terminal);
+    }
     let asked = arguments.footprint || arguments.electricity != Electricity::default();
     let meter = if asked { Some(arguments.counters.meter()?) } else { None };
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;
     let grid = Grid::read(&trained.problem, &arguments.places)?;
     let all = vec![true; trained.problem.outputs.len()];
-    let quantities = Quantities::of(&trained.problem, &grid, all);
-    quantities.needed(&trained.problem)?;
-    let mut nodes: Vec<Node> = Vec::new();
-    for item in &quantities.items {
-        nodes.push(match *item {
-            Item::Output(o) => trained.problem.outputs[o].value,
-            Item::Field(f) => {
-                let function = trained.problem.fields[f].function;
-                trained.model.form.graph.function_value(function)
-            }
-        });
+    let mut quantities = Quantities::of(&trained.problem, &grid, all);
+    let (problem, surrogate) = (&trained.problem, &trained.surrogate);
+    let asked = std::mem::take(&mut quantities.items);
+    let (given, missing): (Vec<Item>, Vec<Item>) =
+        asked.into_iter().partition(|item| surrogate.gives(problem, *item));
+    quantities.items = given;
+    quantities.needed(problem)?;
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|item| item.name(problem)).collect();
+        let names = names.join(", ");
+        terminal.warn(format!("left out: this surrogate gives no {names}; surrogate solve does"));
     }
-    let places: Vec<(SymbolId, Vec<f64>)> = (trained.problem.coordinates.iter().enumerate())
-        .map(|(k, c)| (c.symbol, grid.column(k).to_vec()))
-        .filter(|(_, column)| !column.is_empty())
-        .collect();
-    let mut predictor = trained.curves(&nodes, &[], &places)?;
+    let coordinates = 0..trained.problem.coordinates.len();
+    let places: Vec<Vec<f64>> = coordinates.map(|k| grid.column(k).to_vec()).collect();
+    let mut curves = trained.curves(&quantities.items, &[], &places)?;
     let problem = &trained.problem;
-    let rows: Vec<Vec<f64>> = parameter_positions(problem, predictor.symbols())?
-        .into_iter()
-        .map(|k| grid.parameters.iter().map(|p| p[k]).collect())
-        .collect();
+    let rows = columns_of(problem, &grid.parameters);
     let stage = meter.as_ref().map(|meter| meter.stage("predict"));
-    let mut values = predictor.evaluate(&rows, grid.parameters.len());
+    let mut values = curves.evaluate(&rows, grid.parameters.len());
     drop(stage);
     let ended = grid.end(problem, &quantities, &mut values);
     grid.say_ended(ended, terminal);
@@ -62,7 +60,7 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
             .warn(format!("{beyond} points lie outside the trained coordinates; marked likewise"));
     }
     let table = grid.table(problem, &quantities, values, far + beyond > 0);
-    grid.write(&table, &arguments.places, terminal)?;
+    write_table(&table, &arguments.places, terminal)?;
     let mut object = json!({
         "rows": table.rows(),
         "file": arguments.places.out,

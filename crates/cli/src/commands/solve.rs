@@ -3,15 +3,16 @@
 use serde_json::json;
 use surrogate_problem::Problem;
 use surrogate_run::Table;
-use surrogate_solve::{SolveError, Solver};
+use surrogate_solve::SolveError;
 
 use crate::args::Solve;
-use crate::compare;
+use crate::cell::profile;
 use crate::failure::Failure;
-use crate::grid::{Grid, Item, Quantities};
+use crate::grid::{Grid, Item, Quantities, write_table};
 use crate::noise::Noise;
 use crate::places::time_coordinate;
 use crate::record;
+use crate::reference::Reference;
 use crate::terminal::Terminal;
 use crate::trained::load;
 
@@ -20,12 +21,15 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     let loaded = load(&arguments.problem, &arguments.set)?;
     let problem = &loaded.problem;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
-    let solver = compare::solver(problem, false).map_err(|e| match e {
-        SolveError::Unsupported { reason } => Failure::helped(
+    if let Some(path) = &arguments.profile {
+        return profile::solve(problem, path, &arguments.places, terminal);
+    }
+    let solver = Reference::of(problem, false).map_err(|e| match e {
+        Failure::Solve(SolveError::Unsupported { reason }) => Failure::helped(
             format!("the reference solver cannot treat this problem: {reason}"),
             "train a surrogate and use `surrogate predict`, or name a reference file",
         ),
-        other => other.into(),
+        other => other,
     })?;
     let grid = Grid::read(problem, &arguments.places)?;
     let beyond = grid.beyond(problem);
@@ -38,14 +42,15 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     left_out(problem, &solver).iter().for_each(|w| terminal.warn(w));
     let noise = arguments.noise.as_deref().map(|text| Noise::read(text, arguments.seed, problem));
     let (table, ended) = tabulate(problem, &solver, &grid, noise.transpose()?)?;
+    solver.note().iter().for_each(|note| terminal.warn(note));
     grid.say_ended(ended, terminal);
-    grid.write(&table, &arguments.places, terminal)?;
+    write_table(&table, &arguments.places, terminal)?;
     terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));
     Ok(0)
 }
 
 /// What is said of outputs that the table will not hold.
-fn left_out(problem: &Problem, solver: &Solver) -> Vec<String> {
+fn left_out(problem: &Problem, solver: &Reference) -> Vec<String> {
     let given = solver_has(problem, solver);
     let reasons = solver.missing_outputs();
     let mut out = Vec::new();
@@ -73,7 +78,7 @@ fn ranges(problem: &Problem) -> String {
 /// The table, and how many of its rows lie after the end of the experiment.
 fn tabulate(
     problem: &Problem,
-    solver: &Solver,
+    solver: &Reference,
     grid: &Grid,
     noise: Option<Noise>,
 ) -> Result<(Table, usize), Failure> {
@@ -113,7 +118,7 @@ fn tabulate(
 }
 
 /// Outputs that the solver gives directly.
-fn solver_has(problem: &Problem, solver: &Solver) -> Vec<bool> {
+fn solver_has(problem: &Problem, solver: &Reference) -> Vec<bool> {
     let missing: Vec<usize> = solver.missing_outputs().into_iter().map(|(k, _)| k).collect();
     let time = time_coordinate(problem);
     let plain =

@@ -1,6 +1,7 @@
 //! `surrogate train`: prepare, train with checkpoints, evaluate, report.
 
 mod accounts;
+mod cells;
 mod closing;
 mod foresight;
 mod found;
@@ -8,6 +9,7 @@ pub mod green;
 mod opening;
 mod session;
 mod slices;
+mod trainer;
 mod verdict;
 mod watched;
 
@@ -22,9 +24,11 @@ use surrogate_run::{Hardware, Manifest};
 
 use super::check::summary;
 use crate::args::Train;
+use crate::cell::cell_problem;
 use crate::device::Device;
 use crate::failure::Failure;
 use crate::interrupts;
+use crate::inverse;
 use crate::progress::{duration, parse_carbon, parse_duration, parse_energy};
 use crate::terminal::Terminal;
 use crate::trained::{self, Loaded};
@@ -32,6 +36,7 @@ use crate::trained::{self, Loaded};
 use accounts::Accounts;
 pub use closing::errors_json;
 use opening::Resumed;
+pub use session::Prepared;
 use session::Session;
 
 /// Seed of the parameter points of comparisons.
@@ -58,24 +63,26 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     threads(arguments, before)?;
     let problem = &loaded.problem;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
-    surrogate_engine::undetermined(problem).iter().for_each(|w| terminal.warn(w));
+    inverse::undetermined(problem).iter().for_each(|w| terminal.warn(w));
     if arguments.dry_run {
-        let model = Model::new(problem)?;
-        refuse_too_large(problem, &model)?;
-        terminal.data(&summary(problem, &model));
+        terminal.data(&match prepare(problem)? {
+            Prepared::Networks(model) => summary(problem, &model),
+            Prepared::Cell(..) => problem.summary(),
+        });
         terminal.json(&json!({ "status": "dry-run" }));
         return Ok(0);
     }
     let budget_s = problem.train.max_time_s;
-    let unplanned = problem.train.stages.is_empty().then_some(DEFAULT_TIME_S);
-    limits.time_s = limits.time_s.or(budget_s).or(unplanned);
-    limits.stages_s = problem.train.stages.iter().map(|s| s.max_time_s).collect();
+    let planned = problem.cell.is_some() || !problem.train.stages.is_empty();
+    limits.time_s = limits.time_s.or(budget_s).or((!planned).then_some(DEFAULT_TIME_S));
+    if problem.cell.is_none() {
+        limits.stages_s = problem.train.stages.iter().map(|s| s.max_time_s).collect();
+    }
     let accounts = Accounts::open(arguments, resumed.as_ref(), &limits, terminal)?;
     // what is wrong with the problem itself shows here, before anything is written
-    let prepare = accounts.meter.stage("sample");
-    let model = Model::new(problem)?;
-    refuse_too_large(problem, &model)?;
-    drop(prepare);
+    let sample = accounts.meter.stage("sample");
+    let prepared = prepare(problem)?;
+    drop(sample);
     let opened = match resumed {
         Some(resumed) => resumed.reopen(&device)?,
         None => opening::create(arguments, &loaded, &device)?,
@@ -84,7 +91,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     let mut session = Session::new(opened, accounts, device, started, terminal);
     session.announce(problem);
     interrupts::watch()?;
-    let outcome = session.train(problem, model, &limits);
+    let outcome = session.train(problem, prepared, &limits);
     session.close(problem, outcome, arguments)
 }
 
@@ -157,6 +164,20 @@ fn threads(arguments: &Train, before: Option<&Manifest>) -> Result<(), Failure> 
         .num_threads(count)
         .build_global()
         .map_err(|e| Failure::Internal(format!("cannot start threads: {e}")))
+}
+
+/// What is to be trained; what is wrong with it shows here.
+///
+/// # Errors
+/// A problem that cannot be trained.
+pub fn prepare(problem: &Problem) -> Result<Prepared, Failure> {
+    if let Some(cell) = cell_problem(problem)? {
+        let settings = cells::settings(problem, &cell)?;
+        return Ok(Prepared::Cell(Box::new(cell), settings));
+    }
+    let model = Model::new(problem)?;
+    refuse_too_large(problem, &model)?;
+    Ok(Prepared::Networks(Box::new(model)))
 }
 
 /// The dense optimiser keeps a matrix of all weights by all weights.

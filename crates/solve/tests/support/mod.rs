@@ -56,6 +56,7 @@ impl Make {
             sampling,
             reference: Reference { kind: ReferenceKind::Automatic, cells: None, tolerance: None },
             goals: vec![],
+            cell: None,
             resolved: String::new(),
             warnings: vec![],
         };

@@ -8,16 +8,16 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use surrogate_calibrate::Fatal;
 use surrogate_calibrate::likelihood::CurveModel;
-use surrogate_engine::CurvePredictor;
 use surrogate_problem::Problem;
 use surrogate_problem::model::Output;
-use surrogate_solve::Solver;
-use surrogate_symbolic::SymbolId;
 
 use super::experiment::Experiment;
 use super::unknowns::Unknowns;
 use crate::failure::Failure;
-use crate::places::{parameter_positions, time_coordinate};
+use crate::grid::Item;
+use crate::places::time_coordinate;
+use crate::reference::Reference;
+use crate::surrogate::Curves;
 use crate::trained::Trained;
 
 /// Earliest time at which the surrogate is asked, as a share of its range: at the beginning itself
@@ -54,8 +54,8 @@ fn value(source: Source, x: &[f64]) -> f64 {
 /// Curves of the surrogate.
 pub struct SurrogateCurves {
     /// Sets of predictors, one a curve; a call takes a set and brings it back.
-    sets: Mutex<Vec<Vec<CurvePredictor>>>,
-    /// By curve, sources in the order of its predictor's symbols.
+    sets: Mutex<Vec<Vec<Curves>>>,
+    /// By curve, sources of all parameters.
     rows: Vec<Vec<Source>>,
     unknowns: usize,
     points: usize,
@@ -73,38 +73,29 @@ impl SurrogateCurves {
         curves: &[Experiment],
         sets: usize,
     ) -> Result<Self, Failure> {
-        let by: Vec<SymbolId> =
-            unknowns.list.iter().map(|&k| trained.problem.parameters[k].symbol).collect();
-        let coordinate = time_coordinate(&trained.problem).map(|t| &trained.problem.coordinates[t]);
-        let coordinate = coordinate.ok_or_else(|| Failure::user("this problem has no time"))?;
+        let problem = &trained.problem;
+        let time =
+            time_coordinate(problem).ok_or_else(|| Failure::user("this problem has no time"))?;
+        let coordinate = &problem.coordinates[time];
         let earliest = coordinate.lower + BEGINNING * (coordinate.upper - coordinate.lower);
-        let time = coordinate.symbol;
+        let item = problem.outputs.iter().position(|o| o.name == output.name).map(Item::Output);
+        let item = item.ok_or_else(|| Failure::user(format!("no output `{}`", output.name)))?;
+        let mut places = vec![Vec::new(); problem.coordinates.len()];
+        let rows = curves.iter().map(|curve| sources(problem, unknowns, curve)).collect();
         let mut all = Vec::new();
         for _ in 0..sets.max(1) {
             let mut set = Vec::new();
             for curve in curves {
-                let times = curve.times.iter().map(|t| t.max(earliest)).collect();
-                set.push(trained.curves(&[output.value], &by, &[(time, times)])?);
+                places[time] = curve.times.iter().map(|t| t.max(earliest)).collect();
+                set.push(trained.curves(&[item], &unknowns.list, &places)?);
             }
             all.push(set);
         }
-        let mut rows = Vec::new();
-        for (curve, predictor) in curves.iter().zip(&all[0]) {
-            let sources = sources(&trained.problem, unknowns, curve);
-            let positions = parameter_positions(&trained.problem, predictor.symbols())?;
-            rows.push(positions.into_iter().map(|k| sources[k]).collect());
-        }
         let points = curves.iter().map(|c| c.times.len()).sum();
-        Ok(Self { sets: Mutex::new(all), rows, unknowns: by.len(), points })
+        Ok(Self { sets: Mutex::new(all), rows, unknowns: unknowns.list.len(), points })
     }
 
-    fn fill(
-        &self,
-        set: &mut [CurvePredictor],
-        x: &[f64],
-        values: &mut [f64],
-        jacobian: &mut [f64],
-    ) {
+    fn fill(&self, set: &mut [Curves], x: &[f64], values: &mut [f64], jacobian: &mut [f64]) {
         let (p, n) = (self.unknowns, self.points);
         let count = values.len() / n;
         let mut start = 0;
@@ -152,7 +143,7 @@ impl CurveModel for SurrogateCurves {
 
 /// Curves of the reference solver, without derivatives.
 pub struct SolverCurves {
-    solver: Solver,
+    solver: Reference,
     output: usize,
     curves: Vec<(Vec<Source>, Vec<f64>)>,
     unknowns: usize,
@@ -161,7 +152,7 @@ pub struct SolverCurves {
 impl SolverCurves {
     /// From a prepared solver and the position of the output.
     pub fn new(
-        solver: Solver,
+        solver: Reference,
         problem: &Problem,
         output: usize,
         unknowns: &Unknowns,
@@ -178,8 +169,8 @@ impl SolverCurves {
         for (sources, times) in &self.curves {
             let point: Vec<f64> = sources.iter().map(|s| value(*s, x)).collect();
             let slot = &mut values[start..][..times.len()];
-            match self.solver.solve(&point, times) {
-                Ok(solution) => slot.copy_from_slice(&solution.outputs[self.output]),
+            match self.solver.curves(&point, times) {
+                Ok(outputs) => slot.copy_from_slice(&outputs[self.output]),
                 Err(_) => slot.fill(f64::NAN),
             }
             start += times.len();

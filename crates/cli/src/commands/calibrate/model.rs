@@ -17,6 +17,7 @@ use super::sampling;
 use super::unknowns::{Unknowns, noise_priors};
 use crate::compare;
 use crate::failure::Failure;
+use crate::reference::Reference;
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 
@@ -317,7 +318,7 @@ fn solver_curves(
     unknowns: &Unknowns,
     experiments: &[Experiment],
 ) -> Result<SolverCurves, String> {
-    let solver = compare::solver(problem, false).map_err(|e| e.to_string())?;
+    let solver = Reference::of(problem, false).map_err(|e| e.to_string())?;
     let place = problem.outputs.iter().position(|o| o.name == output.name).unwrap_or(0);
     if let Some((_, why)) = solver.missing_outputs().into_iter().find(|(k, _)| *k == place) {
         return Err(format!("the reference solver does not give {}: {why}", output.name));

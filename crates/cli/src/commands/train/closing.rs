@@ -16,8 +16,9 @@ use crate::commands::payback::payback;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
 use crate::progress::duration;
+use crate::surrogate::Surrogate;
 use crate::terminal::Terminal;
-use crate::{compare, energy, interrupts, record, trained};
+use crate::{compare, energy, interrupts, inverse, record};
 
 /// Parameter points of the comparison after training.
 const CHECK_POINTS: usize = 32;
@@ -63,15 +64,17 @@ impl Session<'_> {
             "held_out": outcome.held_out,
             "fields": self.fields,
         });
-        let best = trained::weights_checkpoint(&outcome.weights, header);
-        self.manifest
-            .hashes
-            .insert("weights".to_string(), surrogate_run::hash_hex(&best.to_bytes()));
-        self.run.write_checkpoint("best", &best)?;
+        if let Some(surrogate) = &outcome.surrogate {
+            let best = surrogate.checkpoint(header);
+            let hash = surrogate_run::hash_hex(&best.to_bytes());
+            self.manifest.hashes.insert("weights".to_string(), hash);
+            self.run.write_checkpoint("best", &best)?;
+        }
         let mut errors = serde_json::Map::new();
-        let held_out = outcome.held_out.iter().copied().fold(0.0, f64::max).sqrt();
-        if outcome.status == Status::Finished {
-            self.evaluate(problem, &mut outcome, held_out, &mut errors)?;
+        let held_out = outcome.held_out.iter().copied().reduce(f64::max).map(f64::sqrt);
+        if let (Status::Finished, Some(mut surrogate)) = (outcome.status, outcome.surrogate.take())
+        {
+            self.evaluate(problem, &mut surrogate, &mut outcome, held_out, &mut errors)?;
         }
         let (report, account) = self.account(&outcome)?;
         done(self.terminal, &self.manifest, &outcome);
@@ -141,17 +144,18 @@ impl Session<'_> {
     fn evaluate(
         &mut self,
         problem: &Problem,
+        surrogate: &mut Surrogate,
         outcome: &mut Outcome,
-        held_out: f64,
+        held_out: Option<f64>,
         errors: &mut serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Failure> {
-        let solved = with_found(&self.run, outcome)?;
+        let solved = with_found(&self.run, surrogate)?;
         let problem = solved.as_ref().unwrap_or(problem);
         {
             let _stage = self.meter.stage("evaluate");
-            account(self.terminal, problem, outcome, &self.run)?;
+            account(self.terminal, problem, surrogate, outcome, &self.run)?;
         }
-        let truth = {
+        let mut truth = {
             let _stage = self.meter.stage("solve");
             match compare::truth(problem, CHECK_POINTS, CHECK_SEED, true) {
                 Ok(truth) => truth,
@@ -162,18 +166,18 @@ impl Session<'_> {
                 }
             }
         };
+        outcome.unchecked = compare::unchecked(problem, &truth);
+        truth.keep_given(problem, surrogate);
         let found = {
             let _stage = self.meter.stage("evaluate");
-            compare::errors(problem, &mut outcome.model, &outcome.weights, &truth)?
+            compare::errors(problem, surrogate, &truth)?
         };
         let tables = self.meter.stage("tables");
-        record::write(&self.run, problem, &truth, &found, Some(held_out), &mut self.manifest)?;
+        record::write(&self.run, problem, &truth, &found, held_out, &mut self.manifest)?;
         drop(tables);
         errors.extend(errors_json(&truth, &found));
-        outcome.payback =
-            payback(&self.run, problem, &mut outcome.model, &outcome.weights, &self.meter)?;
-        outcome.unchecked = compare::unchecked(problem, &truth);
-        outcome.undetermined = !surrogate_engine::undetermined(problem).is_empty();
+        outcome.payback = payback(&self.run, problem, surrogate, &self.meter)?;
+        outcome.undetermined = !inverse::undetermined(problem).is_empty();
         outcome.no_reference = truth.targets.is_empty().then_some(truth.how);
         Ok(())
     }
@@ -224,7 +228,7 @@ fn last_words(
     run: &RunDirectory,
     manifest: &Manifest,
     outcome: &Outcome,
-    held_out: f64,
+    held_out: Option<f64>,
 ) {
     for e in &manifest.errors {
         if let (Some(rms), Some(max)) = (e.rms, e.max) {
@@ -240,8 +244,11 @@ fn last_words(
         let why = outcome.no_reference.as_deref().map_or(String::new(), |w| format!(": {w}"));
         terminal.say(format!("error     not known, there is no reference{why}"));
     }
-    terminal
-        .say(format!("residual  {held_out:.1e} of its starting size, at points never trained on"));
+    if let Some(residual) = held_out {
+        terminal.say(format!(
+            "residual  {residual:.1e} of its starting size, at points never trained on"
+        ));
+    }
     for g in &manifest.goals {
         let word = match g.reached() {
             Some(true) => "reached",

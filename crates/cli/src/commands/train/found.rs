@@ -8,6 +8,7 @@ use surrogate_run::RunDirectory;
 use super::session::Outcome;
 use crate::failure::Failure;
 use crate::inverse::{self, Misfit};
+use crate::surrogate::Surrogate;
 use crate::terminal::Terminal;
 use crate::trained;
 
@@ -16,20 +17,15 @@ use crate::trained;
 ///
 /// # Errors
 /// If the run cannot be read.
-pub fn with_found(run: &RunDirectory, outcome: &Outcome) -> Result<Option<Problem>, Failure> {
-    if outcome.model.form.unknowns.is_empty() {
-        return Ok(None);
-    }
-    let mut problem = trained::load_run(run)?.problem;
-    for (component, x) in outcome.model.components.iter().zip(&outcome.weights) {
-        for &u in &component.unknowns {
-            if let Some(column) = component.unknown_columns[u] {
-                problem.unknowns[u].initial =
-                    outcome.model.form.unknowns[u].physical_value(x[column]);
-            }
+pub fn with_found(run: &RunDirectory, surrogate: &Surrogate) -> Result<Option<Problem>, Failure> {
+    match surrogate {
+        Surrogate::Networks(networks) if !networks.model.form.unknowns.is_empty() => {
+            let mut problem = trained::load_run(run)?.problem;
+            networks.put_unknowns(&mut problem);
+            Ok(Some(problem))
         }
+        Surrogate::Networks(_) | Surrogate::Cell(_) => Ok(None),
     }
-    Ok(Some(problem))
 }
 
 /// Says, writes and doubts what was found. The problem has the values found as starting values.
@@ -39,10 +35,11 @@ pub fn with_found(run: &RunDirectory, outcome: &Outcome) -> Result<Option<Proble
 pub fn account(
     terminal: &Terminal,
     problem: &Problem,
+    surrogate: &mut Surrogate,
     outcome: &mut Outcome,
     run: &RunDirectory,
 ) -> Result<(), Failure> {
-    let misfits = inverse::misfits(problem, &mut outcome.model, &outcome.weights)?;
+    let misfits = inverse::misfits(problem, surrogate)?;
     outcome.doubts.extend(misfits.iter().filter(|m| m.is_too_large()).map(doubt));
     let errors = inverse::standard_errors(problem, &misfits);
     let mut found = serde_json::Map::new();

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
-use surrogate_engine::{Component, Ending, Event, Model, Training};
+use surrogate_cells::{CellProblem, Settings};
+use surrogate_engine::{Event, Model, Training};
 use surrogate_meter::footprint::CarbonRate;
 use surrogate_meter::{Meter, peak_memory_bytes};
 use surrogate_problem::Problem;
@@ -13,18 +14,30 @@ use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
 
 use super::Limits;
 use super::accounts::Accounts;
+use super::cells::CellTrainer;
 use super::foresight::Foresight;
 use super::green::Green;
 use super::opening::Opened;
-use super::slices::{Slices, Stopwatch, Why, cut_note};
+use super::slices::{Slices, Stopwatch, Why};
+use super::trainer::{NetworkTrainer, Trainer};
 use super::watched::Watched;
+use crate::cell::CellNetworks;
 use crate::device::Device;
 use crate::electricity::Electricity;
 use crate::energy;
 use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::surrogate::{Networks, Surrogate};
 use crate::terminal::Terminal;
 use crate::trained::{check_fields, fingerprint};
+
+/// What is to be trained.
+pub enum Prepared {
+    /// Networks under the equations of a file.
+    Networks(Box<Model>),
+    /// The surrogate of a cell.
+    Cell(Box<CellProblem>, Settings),
+}
 
 /// How training ended.
 pub struct Outcome {
@@ -32,14 +45,12 @@ pub struct Outcome {
     pub status: Status,
     /// Why, in words.
     pub reason: String,
-    /// Best weights by component.
-    pub weights: Vec<Vec<f64>>,
-    /// Best held-out loss by component.
+    /// Best held-out loss by part.
     pub held_out: Vec<f64>,
-    /// Of all components.
+    /// Of all parts.
     pub iterations: usize,
-    /// What was trained.
-    pub model: Model,
+    /// What was trained, at its best; nothing where training had not come so far.
+    pub surrogate: Option<Surrogate>,
     /// Fields that no reference covers.
     pub unchecked: Vec<String>,
     /// Why what an inverse problem found should not be relied on.
@@ -52,6 +63,38 @@ pub struct Outcome {
     pub payback: Option<Payback>,
     /// Training could go on from its last checkpoint.
     pub resumable: bool,
+}
+
+/// How the slices ended.
+struct Ended {
+    status: Status,
+    reason: String,
+    held_out: Vec<f64>,
+    iterations: usize,
+    resumable: bool,
+}
+
+impl Ended {
+    /// A run that learned nothing to predict with is interrupted, whatever stopped it.
+    fn outcome(self, problem: &Problem, surrogate: Option<Surrogate>) -> Outcome {
+        let (status, reason) = match surrogate {
+            Some(_) => (self.status, self.reason),
+            None => (Status::Interrupted, format!("{}, nothing to predict with yet", self.reason)),
+        };
+        Outcome {
+            status,
+            reason,
+            held_out: self.held_out,
+            iterations: self.iterations,
+            surrogate,
+            unchecked: problem.fields.iter().map(|f| f.name.clone()).collect(),
+            doubts: Vec::new(),
+            undetermined: false,
+            no_reference: None,
+            payback: None,
+            resumable: self.resumable,
+        }
+    }
 }
 
 /// A run while it is being made.
@@ -131,48 +174,74 @@ impl<'a> Session<'a> {
     pub fn train(
         &mut self,
         problem: &Problem,
-        mut model: Model,
+        prepared: Prepared,
         limits: &Limits,
     ) -> Result<Outcome, Failure> {
-        let mut watched = Watched::new(problem, &mut model, &self.meter)?;
+        match prepared {
+            Prepared::Networks(model) => self.train_networks(problem, *model, limits),
+            Prepared::Cell(cell, settings) => {
+                let mut trainer = CellTrainer::new(problem, *cell, settings, &self.meter)?;
+                let ended = self.follow(&mut trainer, limits)?;
+                let learned = trainer.surrogate().map(CellNetworks::new);
+                self.fields = learned.as_ref().map_or(Vec::new(), CellNetworks::fingerprint);
+                Ok(ended.outcome(problem, learned.map(|cell| Surrogate::Cell(Box::new(cell)))))
+            }
+        }
+    }
+
+    fn train_networks(
+        &mut self,
+        problem: &Problem,
+        model: Model,
+        limits: &Limits,
+    ) -> Result<Outcome, Failure> {
+        let weights = model.components.iter().map(|c| vec![0.0; c.n]).collect();
+        let mut surrogate = Surrogate::Networks(Box::new(Networks { model, weights }));
+        let watched = Watched::new(problem, &mut surrogate, &self.meter)?;
         let prepare = self.meter.stage("sample");
-        self.fields = fingerprint(problem, &mut model)?;
+        let Surrogate::Networks(mut networks) = surrogate else {
+            return Err(Failure::Internal("networks became something else".to_string()));
+        };
+        self.fields = fingerprint(problem, &mut networks.model)?;
         let make_loss = self.device.make_loss();
-        let mut training = Training::new(problem, &model).with_loss(&*make_loss);
+        let model = &networks.model;
+        let training = Training::new(problem, model).with_loss(&*make_loss);
+        let mut trainer = NetworkTrainer::new(problem, model, training, watched);
+        drop(prepare);
+        let ended = self.follow(&mut trainer, limits)?;
+        let weights = trainer.best();
+        drop(trainer);
+        networks.weights = weights;
+        Ok(ended.outcome(problem, Some(Surrogate::Networks(networks))))
+    }
+
+    /// Trains in slices from the last checkpoint, or from the start.
+    fn follow(&mut self, trainer: &mut dyn Trainer, limits: &Limits) -> Result<Ended, Failure> {
         if let Some(saved) = self.saved.take() {
             check_fields(&saved, &self.fields)?;
-            training.restore(&saved.blobs)?;
-            let step = training.iterations() as u64;
+            trainer.restore(&saved.blobs)?;
+            let step = trainer.iterations() as u64;
             for lines in ["metrics.jsonl", "forecast.jsonl"] {
                 surrogate_run::truncate_after_step(&self.run.file(lines), step)?;
             }
         }
-        drop(prepare);
-        self.manifest.weights = Some(model.components.iter().map(|c| c.n as u64).sum());
-        self.save(&training, false)?;
-        let (why, complete) =
-            self.iterate((problem, &model), &mut training, &mut watched, limits)?;
-        let reason = if complete { endings(&training) } else { why.words().to_string() };
+        self.manifest.weights = Some(trainer.weights() as u64);
+        self.save(trainer, false)?;
+        let (why, complete) = self.iterate(trainer, limits)?;
+        let reason = if complete { trainer.ending() } else { why.words().to_string() };
         let status = match why {
             Why::Interrupted if !complete => Status::Interrupted,
             _ => Status::Finished,
         };
-        let (weights, held_out) = (training.best(), training.held_out());
-        let (iterations, cuts) = (training.iterations(), training.cuts());
-        drop(training);
-        let unchecked = problem.fields.iter().map(|f| f.name.clone()).collect();
-        Ok(Outcome {
+        Ok(Ended {
             status,
-            reason: with_cuts(reason, cuts),
-            weights,
-            held_out,
-            iterations,
-            model,
-            unchecked,
-            doubts: Vec::new(),
-            undetermined: false,
-            no_reference: None,
-            payback: None,
+            reason: [Some(reason), trainer.note()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; "),
+            held_out: trainer.held_out(),
+            iterations: trainer.iterations(),
             resumable: !complete,
         })
     }
@@ -180,15 +249,13 @@ impl<'a> Session<'a> {
     /// Trains in slices between checkpoints; says why it stopped and whether nothing is left to do.
     fn iterate(
         &mut self,
-        (problem, model): (&Problem, &Model),
-        training: &mut Training<'_>,
-        watched: &mut Watched,
+        trainer: &mut dyn Trainer,
         limits: &Limits,
     ) -> Result<(Why, bool), Failure> {
-        let planned = training.planned();
-        let progress = Progress::new(self.terminal, planned);
+        let progress = Progress::new(self.terminal, trainer.planned());
         let accounts = (&self.meter, self.carbon);
-        let foresight = foresight(problem, model, planned);
+        let (stages, parts) = trainer.plan();
+        let foresight = Foresight::new(stages, parts);
         let mut slices = Slices::new(accounts, limits, foresight, progress, &self.run)?;
         if let Some(green) = &mut self.green {
             green.begin(&self.meter);
@@ -202,13 +269,13 @@ impl<'a> Session<'a> {
                 }
                 slices.pause_at = green.pause_at();
             }
-            let complete = training.run(&mut |event: &Event| slices.event(event, &self.watch));
+            let complete = trainer.run(&mut |event: &Event| slices.event(event, &self.watch))?;
             slices.close()?;
-            if let Some(errors) = watched.errors(model, training, &self.meter) {
-                slices.errors(training.iterations(), &self.watch, &errors)?;
+            if let Some(errors) = trainer.errors(&self.meter) {
+                slices.errors(trainer.iterations(), &self.watch, &errors)?;
             }
             let writing = Instant::now();
-            self.save(training, complete)?;
+            self.save(trainer, complete)?;
             if let Some(green) = &mut self.green {
                 green.book(&self.meter, true);
             }
@@ -222,19 +289,19 @@ impl<'a> Session<'a> {
     }
 
     /// Checkpoint of everything, and energy so far; `complete`: there is nothing left to train.
-    fn save(&self, training: &Training<'_>, complete: bool) -> Result<(), Failure> {
+    fn save(&self, trainer: &dyn Trainer, complete: bool) -> Result<(), Failure> {
         let _stage = self.meter.stage("checkpoint");
         let report = self.meter.report();
         let header = json!({
             "seconds": self.watch.seconds(),
-            "iterations": training.iterations(),
+            "iterations": trainer.iterations(),
             "complete": complete,
             "peak_memory_bytes": self.peak_memory_bytes(),
             "energy": energy::to_json(&report),
             "fields": self.fields,
             "resolved": self.manifest.hashes.get("resolved"),
         });
-        let blobs = training.state();
+        let blobs = trainer.state();
         self.run.write_checkpoint("last", &Checkpoint { header, blobs, words: Vec::new() })?;
         Ok(())
     }
@@ -250,32 +317,4 @@ impl<'a> Session<'a> {
         last.header["energy"] = energy::to_json(&self.meter.report());
         Ok(self.run.write_checkpoint("last", &last)?)
     }
-}
-
-/// For components with something to train: others end at once.
-fn foresight(problem: &Problem, model: &Model, planned: usize) -> Foresight {
-    let mut stages: Vec<usize> = problem.train.stages.iter().map(|s| s.iterations).collect();
-    if stages.is_empty() {
-        stages.push(planned / model.components.len().max(1)); // the engine's own plan: one stage
-    }
-    let trains = |c: &&Component| c.n > 0 && !c.blocks.is_empty();
-    Foresight::new(stages, model.components.iter().filter(trains).count())
-}
-
-fn with_cuts(reason: String, cuts: usize) -> String {
-    if cuts == 0 { reason } else { format!("{reason}; {}", cut_note(cuts)) }
-}
-
-fn endings(training: &Training<'_>) -> String {
-    let word = |e: &Option<Ending>| match e {
-        Some(Ending::Planned) => "all stages done",
-        Some(Ending::Converged) => "converged",
-        Some(Ending::Target) => "target loss reached",
-        Some(Ending::Stalled) => "no further descent",
-        Some(Ending::NotFinite) => "the loss is not a number",
-        None => "stopped",
-    };
-    let mut words: Vec<&str> = training.endings().iter().map(word).collect();
-    words.dedup();
-    words.join(", ")
 }

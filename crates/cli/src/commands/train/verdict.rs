@@ -10,7 +10,7 @@ const MOST_OF_SPREAD: f64 = 5e-2;
 /// `good`, `poor` or `unverified`: what may be said of the fit.
 pub fn verdict(
     manifest: &Manifest,
-    held_out: f64,
+    held_out: Option<f64>,
     unchecked: &[String],
     doubts: &[String],
 ) -> &'static str {
@@ -21,7 +21,7 @@ pub fn verdict(
     // near 300 K, an error as large as all that happens is a small part of the temperature
     let wrong = worst(|e| e.relative_l2) > MOST || worst(|e| e.relative_to_spread) > MOST_OF_SPREAD;
     let compared = manifest.errors.iter().any(|e| e.relative_l2.is_some());
-    let bad_residual = held_out > MOST || held_out.is_nan();
+    let bad_residual = held_out.is_some_and(|r| r > MOST || r.is_nan());
     match manifest.goal_reached {
         Some(false) => "poor",
         None if wrong => "poor",
@@ -58,20 +58,20 @@ mod tests {
 
     #[test]
     fn an_error_as_large_as_all_that_happens_is_poor_however_small_beside_the_offset() {
-        assert_eq!(verdict(&manifest(1e-4, Some(1e-3)), 1e-4, &[], &[]), "good");
-        assert_eq!(verdict(&manifest(1e-3, Some(0.5)), 1e-4, &[], &[]), "poor");
-        assert_eq!(verdict(&manifest(1e-3, None), 1e-4, &[], &[]), "good");
-        assert_eq!(verdict(&manifest(f64::NAN, None), 1e-4, &[], &[]), "poor");
+        assert_eq!(verdict(&manifest(1e-4, Some(1e-3)), Some(1e-4), &[], &[]), "good");
+        assert_eq!(verdict(&manifest(1e-3, Some(0.5)), Some(1e-4), &[], &[]), "poor");
+        assert_eq!(verdict(&manifest(1e-3, None), Some(1e-4), &[], &[]), "good");
+        assert_eq!(verdict(&manifest(f64::NAN, None), Some(1e-4), &[], &[]), "poor");
     }
 
     #[test]
     fn without_a_reference_a_small_residual_verifies_nothing() {
         let nothing = Manifest::default();
         let unchecked = ["u".to_string()];
-        assert_eq!(verdict(&nothing, 1e-5, &unchecked, &[]), "unverified");
+        assert_eq!(verdict(&nothing, Some(1e-5), &unchecked, &[]), "unverified");
         let doubts = ["`u` is missed by 5 times its noise".to_string()];
-        assert_eq!(verdict(&nothing, 1e-5, &unchecked, &doubts), "poor");
-        assert_eq!(verdict(&nothing, 0.1, &unchecked, &[]), "poor");
-        assert_eq!(verdict(&nothing, f64::NAN, &unchecked, &[]), "poor");
+        assert_eq!(verdict(&nothing, Some(1e-5), &unchecked, &doubts), "poor");
+        assert_eq!(verdict(&nothing, Some(0.1), &unchecked, &[]), "poor");
+        assert_eq!(verdict(&nothing, Some(f64::NAN), &unchecked, &[]), "poor");
     }
 }

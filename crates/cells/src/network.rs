@@ -1,0 +1,216 @@
+//! The network of one electrode: what the full model adds to one exact particle.
+
+use surrogate_battery::solve::{Dual, PARAMETERS, Scalar};
+use surrogate_jet::{Activation, Mlp, Workspace};
+
+use crate::half::{FEATURES, Frame, Half};
+use crate::problem::CellProblem;
+use crate::regression::{Points, streams};
+use crate::sample::Curve;
+
+/// Slope of a potential, V per whole discharge, from which an error counts as one in time.
+const STEEP: f64 = 100.0;
+/// Weight of a derivative against that of the value.
+const DERIVATIVE: f64 = 0.3;
+
+/// Derivative of a potential by a place, V, from which it says little: the potential falls there.
+const LARGE: f64 = 0.2;
+
+/// Potential of an electrode: closed form plus `shift + scale N(places, features)`.
+#[derive(Debug, Clone)]
+pub(crate) struct HalfNetwork {
+    pub(crate) mlp: Mlp,
+    pub(crate) weights: Vec<f64>,
+    pub(crate) shift: f64,
+    pub(crate) scale: f64,
+}
+
+/// A network of some width for a box with `axes` axes.
+pub(crate) fn mlp(axes: usize, width: usize) -> Mlp {
+    Mlp {
+        inputs: axes + FEATURES,
+        hidden: vec![width; 2],
+        outputs: 1,
+        activation: Activation::Tanh,
+    }
+}
+
+/// Mean and standard deviation of what a network has to learn.
+pub(crate) fn spread(
+    problem: &CellProblem,
+    half: &Half,
+    electrode: usize,
+    curves: &[&Curve],
+) -> (f64, f64) {
+    let mut all = vec![];
+    for curve in curves {
+        let frame = half.frame(&problem.factors::<f64>(&curve.point));
+        for entry in &curve.entries {
+            all.push(entry.potentials[electrode] - half.at(&frame, entry.time).0.potential);
+        }
+    }
+    let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
+    let variance = all.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / all.len().max(1) as f64;
+    (mean, variance.sqrt().max(1e-6))
+}
+
+/// Data of an electrode at some entries of curves, `chosen [curve][entry]`; with derivatives where
+/// `directions`.
+pub(crate) fn data(
+    problem: &CellProblem,
+    half: &Half,
+    electrode: usize,
+    curves: &[&Curve],
+    chosen: &[Vec<usize>],
+    (shift, scale): (f64, f64),
+    directions: bool,
+) -> Points {
+    let mut out = Points::default();
+    for (curve, chosen) in curves.iter().zip(chosen) {
+        let factors = problem.factors::<Dual>(&curve.point);
+        let frame = half.frame(&factors);
+        let places = places(problem, &curve.point, &factors);
+        let directions = if directions { directions_of(problem, &curve.point) } else { vec![] };
+        for &k in chosen {
+            let entry = &curve.entries[k];
+            let (particle, features) = half.at(&frame, Dual::of(entry.time));
+            for input in places.iter().chain(&features) {
+                out.inputs.push(input.v);
+                out.inputs.extend(directions.iter().map(|(p, stretch)| input.d[*p] * stretch));
+            }
+            let closed = particle.potential;
+            out.targets.push((entry.potentials[electrode] - closed.v - shift) / scale);
+            let steep = entry.slopes[electrode] / STEEP;
+            let weight = 1.0 / (1.0 + steep * steep).sqrt();
+            out.weights.push(weight);
+            for (p, stretch) in &directions {
+                let missing = (entry.by[*p][electrode] - closed.d[*p]) * stretch;
+                let size =
+                    (entry.by[*p][electrode] * stretch / LARGE).powi(2) + (missing / LARGE).powi(2);
+                out.targets.push(missing / scale);
+                out.weights.push(DERIVATIVE * weight * weight / (1.0 + size));
+            }
+        }
+    }
+    out
+}
+
+/// Parameters of the axes, and the change of their logarithm with the place.
+fn directions_of(problem: &CellProblem, point: &[f64]) -> Vec<(usize, f64)> {
+    let axes = problem.axes.iter().zip(point);
+    axes.map(|(axis, value)| (axis.quantity.parameter() as usize, axis.stretch(*value))).collect()
+}
+
+/// Places of a point on the axes.
+fn places<S: Scalar>(problem: &CellProblem, point: &[f64], factors: &[S; PARAMETERS]) -> Vec<S> {
+    let axes = problem.axes.iter().zip(point);
+    axes.map(|(axis, _)| axis.place(factors[axis.quantity.parameter() as usize])).collect()
+}
+
+impl HalfNetwork {
+    /// As named arrays.
+    pub(crate) fn arrays(&self, name: &str) -> Vec<(String, Vec<f64>)> {
+        let width = self.mlp.hidden[0] as f64;
+        vec![
+            (format!("{name} weights"), self.weights.clone()),
+            (format!("{name} form"), vec![width, self.shift, self.scale]),
+        ]
+    }
+
+    /// From named arrays.
+    pub(crate) fn read(axes: usize, name: &str, arrays: &[(String, Vec<f64>)]) -> Option<Self> {
+        let find = |what: &str| {
+            let name = format!("{name} {what}");
+            arrays.iter().find(|(n, _)| *n == name).map(|(_, values)| values)
+        };
+        let [width, shift, scale] = *find("form")?.as_slice() else { return None };
+        let mlp = mlp(axes, width as usize);
+        let weights = find("weights").filter(|w| w.len() == mlp.n_weights())?.clone();
+        Some(Self { mlp, weights, shift, scale })
+    }
+
+    /// Potentials at times in s, V, into `out`.
+    pub(crate) fn values(
+        &self,
+        problem: &CellProblem,
+        half: &Half,
+        point: &[f64],
+        times: &[f64],
+        workspace: &mut Workspace,
+        out: &mut [f64],
+    ) {
+        let factors = problem.factors::<f64>(point);
+        let frame: Frame<f64> = half.frame(&factors);
+        let places = places(problem, point, &factors);
+        let tile = workspace.tile();
+        let mut inputs = vec![0.0; self.mlp.inputs * tile];
+        for (place, row) in places.iter().zip(inputs.chunks_exact_mut(tile)) {
+            row.fill(*place);
+        }
+        for (times, out) in times.chunks(tile).zip(out.chunks_mut(tile)) {
+            for (lane, time) in times.iter().enumerate() {
+                let (particle, features) = half.at(&frame, *time);
+                out[lane] = particle.potential + self.shift;
+                for (k, feature) in features.iter().enumerate() {
+                    inputs[(places.len() + k) * tile + lane] = *feature;
+                }
+            }
+            workspace.forward(&self.weights, &inputs);
+            for (out, n) in out.iter_mut().zip(workspace.output()) {
+                *out += self.scale * n;
+            }
+        }
+    }
+
+    /// Potentials at times in s, V, and their derivatives by the values of the axes `[time][axis]`.
+    pub(crate) fn gradients(
+        &self,
+        problem: &CellProblem,
+        half: &Half,
+        point: &[f64],
+        times: &[f64],
+        workspace: &mut Workspace,
+        (out, by): (&mut [f64], &mut [f64]),
+    ) {
+        let factors = problem.factors::<Dual>(point);
+        let frame = half.frame(&factors);
+        let places = places(problem, point, &factors);
+        let directions: Vec<(usize, f64)> = (problem.axes.iter().zip(point))
+            .map(|(axis, value)| (axis.quantity.parameter() as usize, 1.0 / value))
+            .collect();
+        let axes = directions.len();
+        let (tile, count) = (workspace.tile(), 1 + axes);
+        let mut inputs = vec![0.0; self.mlp.inputs * count * tile];
+        let chunks = times.chunks(tile).zip(out.chunks_mut(tile).zip(by.chunks_mut(tile * axes)));
+        for (times, (out, by)) in chunks {
+            for (lane, time) in times.iter().enumerate() {
+                let (particle, features) = half.at(&frame, Dual::of(*time));
+                out[lane] = particle.potential.v + self.shift;
+                for (k, (p, stretch)) in directions.iter().enumerate() {
+                    by[lane * axes + k] = particle.potential.d[*p] * stretch;
+                }
+                for (unit, input) in places.iter().chain(&features).enumerate() {
+                    let row = &mut inputs[unit * count * tile..(unit + 1) * count * tile];
+                    row[lane] = input.v;
+                    for (k, (p, stretch)) in directions.iter().enumerate() {
+                        row[(k + 1) * tile + lane] = input.d[*p] * stretch;
+                    }
+                }
+            }
+            workspace.forward(&self.weights, &inputs);
+            let n = workspace.output();
+            for lane in 0..times.len() {
+                out[lane] += self.scale * n[lane];
+                for k in 0..axes {
+                    by[lane * axes + k] += self.scale * n[(k + 1) * tile + lane];
+                }
+            }
+        }
+    }
+
+    /// Buffers for [`Self::values`], or with `axes` for [`Self::gradients`].
+    pub(crate) fn workspace(&self, axes: usize) -> Workspace {
+        let streams = streams(axes);
+        Workspace::new(&self.mlp, &streams, Workspace::default_tile(&self.mlp, &streams))
+    }
+}

@@ -1,0 +1,222 @@
+//! The trained surrogate of a cell.
+
+use std::sync::Arc;
+
+use surrogate_jet::Workspace;
+
+use crate::CellsError;
+use crate::drive::DriveSurrogate;
+use crate::fields::{FieldNetwork, FieldsAt, NETWORKS, Nodes, vectors};
+use crate::half::Half;
+use crate::network::HalfNetwork;
+use crate::particle::Excess;
+use crate::problem::CellProblem;
+use crate::training::Array;
+
+/// Times at which the end of a curve is looked for at first.
+const SEARCH: usize = 96;
+
+/// Voltage curves of a cell over its box: the difference of two half-cells, each an exact particle and a
+/// network.
+#[derive(Debug, Clone)]
+pub struct CellSurrogate {
+    problem: CellProblem,
+    halves: [Half; 2],
+    networks: [HalfNetwork; 2],
+    fields: Option<(Nodes, Vec<FieldNetwork>)>,
+    drive: Option<DriveSurrogate>,
+}
+
+/// Buffers of one thread.
+pub struct Buffers {
+    values: [Workspace; 2],
+    gradients: [Workspace; 2],
+    potentials: [Vec<f64>; 2],
+    slopes: [Vec<f64>; 2],
+}
+
+/// Both electrodes of a cell as single particles.
+pub(crate) fn halves(problem: &CellProblem) -> [Half; 2] {
+    let excess = Arc::new(Excess::new());
+    [false, true].map(|positive| Half::new(&problem.cell, positive, excess.clone()))
+}
+
+impl CellSurrogate {
+    pub(crate) fn new(
+        problem: CellProblem,
+        networks: [HalfNetwork; 2],
+        fields: Vec<FieldNetwork>,
+        drive: Option<DriveSurrogate>,
+    ) -> Self {
+        let fields =
+            Nodes::new(&problem).filter(|_| fields.len() == NETWORKS).map(|nodes| (nodes, fields));
+        let drive = drive.or_else(|| DriveSurrogate::from_arrays(problem.clone(), &[]));
+        Self { halves: halves(&problem), problem, networks, fields, drive }
+    }
+
+    /// Its weights, as named arrays.
+    pub fn arrays(&self) -> Vec<Array> {
+        let [n, p] = &self.networks;
+        let fields = self.fields.iter().flat_map(|(_, all)| all);
+        let fields: Vec<Array> = fields.flat_map(FieldNetwork::arrays).collect();
+        let drive = self.drive.iter().flat_map(DriveSurrogate::arrays).collect();
+        [n.arrays("negative"), p.arrays("positive"), fields, drive].concat()
+    }
+
+    /// The surrogate of a problem from its weights.
+    ///
+    /// # Errors
+    /// [`CellsError::State`] where they are not those of such a surrogate.
+    pub fn from_arrays(problem: CellProblem, arrays: &[Array]) -> Result<Self, CellsError> {
+        let axes = problem.axes.len();
+        let read = |name: &str| {
+            HalfNetwork::read(axes, name, arrays)
+                .ok_or_else(|| CellsError::State { name: format!("{name} weights") })
+        };
+        let networks = [read("negative")?, read("positive")?];
+        let read = |nodes: &Nodes| -> Vec<FieldNetwork> {
+            (0..NETWORKS).map_while(|k| FieldNetwork::read(k, nodes, axes, arrays)).collect()
+        };
+        let fields = Nodes::new(&problem).map_or(vec![], |nodes| read(&nodes));
+        let drive = DriveSurrogate::from_arrays(problem.clone(), arrays);
+        Ok(Self::new(problem, networks, fields, drive))
+    }
+
+    /// What it is a surrogate of.
+    pub fn problem(&self) -> &CellProblem {
+        &self.problem
+    }
+
+    /// Buffers for one thread.
+    pub fn buffers(&self) -> Buffers {
+        let axes = self.problem.axes.len();
+        Buffers {
+            values: self.networks.each_ref().map(|n| n.workspace(0)),
+            gradients: self.networks.each_ref().map(|n| n.workspace(axes)),
+            potentials: [vec![], vec![]],
+            slopes: [vec![], vec![]],
+        }
+    }
+
+    /// Voltages in V at times in s; below the cut-off after the end of the discharge.
+    pub fn voltages(&self, point: &[f64], times: &[f64], buffers: &mut Buffers, out: &mut [f64]) {
+        self.potentials(point, times, buffers);
+        let [n, p] = &buffers.potentials;
+        for ((out, n), p) in out.iter_mut().zip(n).zip(p) {
+            *out = p - n;
+        }
+    }
+
+    /// Potentials in V of the negative and the positive electrode over the electrolyte in the middle of
+    /// the separator, at times in s.
+    pub fn potentials<'a>(
+        &self,
+        point: &[f64],
+        times: &[f64],
+        buffers: &'a mut Buffers,
+    ) -> &'a [Vec<f64>; 2] {
+        for e in 0..2 {
+            buffers.potentials[e].resize(times.len(), 0.0);
+            let (half, workspace) = (&self.halves[e], &mut buffers.values[e]);
+            let out = &mut buffers.potentials[e];
+            self.networks[e].values(&self.problem, half, point, times, workspace, out);
+        }
+        &buffers.potentials
+    }
+
+    /// Voltages in V at times in s, and their derivatives by the values of the axes, `[time][axis]`.
+    pub fn gradients(
+        &self,
+        point: &[f64],
+        times: &[f64],
+        buffers: &mut Buffers,
+        out: &mut [f64],
+        by: &mut [f64],
+    ) {
+        let axes = self.problem.axes.len();
+        for e in 0..2 {
+            buffers.potentials[e].resize(times.len(), 0.0);
+            buffers.slopes[e].resize(times.len() * axes, 0.0);
+            let (half, workspace) = (&self.halves[e], &mut buffers.gradients[e]);
+            let both = (&mut buffers.potentials[e][..], &mut buffers.slopes[e][..]);
+            self.networks[e].gradients(&self.problem, half, point, times, workspace, both);
+        }
+        for (out, lists) in [(out, &buffers.potentials), (by, &buffers.slopes)] {
+            let [n, p] = lists;
+            for ((out, n), p) in out.iter_mut().zip(n).zip(p) {
+                *out = p - n;
+            }
+        }
+    }
+
+    /// The surrogate for any current, where it was trained or needs no training.
+    pub fn drive(&self) -> Option<&DriveSurrogate> {
+        self.drive.as_ref()
+    }
+
+    /// Fields across the cell at times in s; `None` where they were not learned, as for single particles.
+    pub fn fields(
+        &self,
+        point: &[f64],
+        times: &[f64],
+        buffers: &mut Buffers,
+    ) -> Option<Vec<FieldsAt<'_>>> {
+        let (nodes, networks) = self.fields.as_ref()?;
+        let [n, p] = self.potentials(point, times, buffers);
+        let all = vectors(networks, &self.problem, nodes, &self.halves, point, times);
+        let at = |((particles, vector), (negative, positive))| FieldsAt {
+            problem: &self.problem,
+            nodes,
+            particles,
+            vector,
+            voltage: positive - negative,
+            negative,
+        };
+        Some(all.into_iter().zip(n.iter().copied().zip(p.iter().copied())).map(at).collect())
+    }
+
+    /// Time in s at which the voltage first reaches the lower cut-off, to 1e-9 of the time.
+    pub fn end_time_s(&self, point: &[f64], buffers: &mut Buffers) -> f64 {
+        let limit = self.problem.cell.lower_cutoff_v;
+        let over = |v: &f64| v.is_nan() || *v <= limit;
+        let (c_rate, _) = self.problem.conditions(point);
+        // beyond the lithium of either electrode
+        let longest = 1.02 * self.longest(point, c_rate);
+        let times: Vec<f64> = (1..=SEARCH).map(|k| longest * k as f64 / SEARCH as f64).collect();
+        let mut voltages = vec![0.0; SEARCH];
+        self.voltages(point, &times, buffers, &mut voltages);
+        let Some(first) = voltages.iter().position(over) else { return longest };
+        let (mut low, mut high) = (if first == 0 { 0.0 } else { times[first - 1] }, times[first]);
+        // narrowed by tiles: sixteen places at once
+        while high - low > 1e-9 * high {
+            const PLACES: usize = 16;
+            let places: [f64; PLACES] =
+                std::array::from_fn(|k| low + (high - low) * (k + 1) as f64 / (PLACES + 1) as f64);
+            let mut voltages = [0.0; PLACES];
+            self.voltages(point, &places, buffers, &mut voltages);
+            match voltages.iter().position(over) {
+                None => low = places[PLACES - 1],
+                Some(k) => {
+                    high = places[k];
+                    if k > 0 {
+                        low = places[k - 1];
+                    }
+                }
+            }
+        }
+        0.5 * (low + high)
+    }
+
+    /// Time in s in which the current takes all lithium from the negative or fills the positive
+    /// electrode.
+    fn longest(&self, point: &[f64], c_rate: f64) -> f64 {
+        use surrogate_battery::solve::Parameter;
+        let (cell, (_, multipliers)) = (&self.problem.cell, self.problem.conditions(point));
+        let density = c_rate * cell.nominal_capacity_a_h / cell.area_m2;
+        let n = cell.negative.capacity_c_m2() * multipliers.get(Parameter::ActiveFractionN);
+        let p = cell.positive.capacity_c_m2() * multipliers.get(Parameter::ActiveFractionP);
+        let n = n * cell.initial.stoichiometry_n;
+        let p = p * (1.0 - cell.initial.stoichiometry_p);
+        n.min(p) / density
+    }
+}

@@ -1,0 +1,207 @@
+//! Training of a small surrogate: it resumes to the same bits, and predicts what the solver says.
+#![allow(clippy::unwrap_used)]
+
+use surrogate_battery::cell::sets::chen2020;
+use surrogate_battery::solve::{Model, Parameter};
+use surrogate_cells::{
+    Axis, CellProblem, CellSurrogate, CellsError, DriveSurrogate, Field, Profile, Quantity,
+    Settings, Stage, Training,
+};
+
+fn problem(model: Model) -> CellProblem {
+    let axis = |quantity, lower, upper| Axis { quantity, lower, upper, log: true };
+    let axes = vec![
+        axis(Quantity::CRate, 0.7, 1.4),
+        axis(Quantity::Factor(Parameter::DiffusivityN), 0.5, 2.0),
+        axis(Quantity::Factor(Parameter::ExchangeCurrentP), 0.5, 2.0),
+    ];
+    CellProblem::new(chen2020(), model, axes).unwrap()
+}
+
+fn settings() -> Settings {
+    Settings { width: 8, iterations: 60, times: 16, ..Settings::for_solves(24, 5) }
+}
+
+fn finished(mut training: Training) -> CellSurrogate {
+    while training.slice(7).unwrap().stage != Stage::Done {}
+    training.surrogate().unwrap()
+}
+
+#[test]
+fn training_goes_on_to_the_same_bits_from_any_stage() {
+    let straight = finished(Training::new(problem(Model::P2d), settings()).unwrap());
+    let mut training = Training::new(problem(Model::P2d), settings()).unwrap();
+    while training.slice(7).unwrap().stage != Stage::Done {
+        let state = training.state();
+        training = Training::restore(problem(Model::P2d), settings(), &state).unwrap();
+    }
+    assert_eq!(straight.arrays(), training.surrogate().unwrap().arrays());
+}
+
+#[test]
+fn a_saved_surrogate_predicts_the_same() {
+    let surrogate = finished(Training::new(problem(Model::Spm), settings()).unwrap());
+    let again = CellSurrogate::from_arrays(problem(Model::Spm), &surrogate.arrays()).unwrap();
+    let (times, point) = ([0.0, 10.0, 1000.0, 9000.0], problem(Model::Spm).middle());
+    let predict = |s: &CellSurrogate| {
+        let mut out = [0.0; 4];
+        s.voltages(&point, &times, &mut s.buffers(), &mut out);
+        out
+    };
+    assert_eq!(predict(&surrogate), predict(&again));
+}
+
+#[test]
+fn a_state_that_lacks_something_is_refused() {
+    let mut training = Training::new(problem(Model::Spm), settings()).unwrap();
+    training.slice(10).unwrap();
+    let mut state = training.state();
+    state.retain(|(name, _)| name != "curves");
+    let error = Training::restore(problem(Model::Spm), settings(), &state).err().unwrap();
+    assert_eq!(error, CellsError::State { name: "curves".to_string() });
+}
+
+#[test]
+fn the_closed_form_is_the_single_particle_model() {
+    // nothing is left to learn but the solver's own error
+    let surrogate = finished(Training::new(problem(Model::Spm), settings()).unwrap());
+    let point = [1.1, 0.7, 1.6];
+    let solution = surrogate.problem().solve(&point, false, false).unwrap();
+    let times: Vec<f64> = (1..100).map(|k| solution.end_time_s() * f64::from(k) / 100.0).collect();
+    let mut out = vec![0.0; times.len()];
+    surrogate.voltages(&point, &times, &mut surrogate.buffers(), &mut out);
+    for (t, v) in times.iter().zip(&out) {
+        let apart = (v - solution.voltage_at(*t)).abs();
+        assert!(apart < 1e-3, "{t} s: {apart:e} V");
+    }
+    let end = surrogate.end_time_s(&point, &mut surrogate.buffers());
+    assert!((end / solution.end_time_s() - 1.0).abs() < 1e-4);
+}
+
+#[test]
+fn gradients_are_those_of_differences() {
+    let surrogate = finished(Training::new(problem(Model::P2d), settings()).unwrap());
+    let mut buffers = surrogate.buffers();
+    let (point, times) = (vec![1.0, 1.3, 0.8], [5.0, 300.0, 1500.0, 3000.0]);
+    let (mut out, mut by) = ([0.0; 4], [0.0; 12]);
+    surrogate.gradients(&point, &times, &mut buffers, &mut out, &mut by);
+    for axis in 0..3 {
+        let h = 1e-5;
+        let mut at = |step: f64| {
+            let mut moved = point.clone();
+            moved[axis] += step;
+            let mut out = [0.0; 4];
+            surrogate.voltages(&moved, &times, &mut buffers, &mut out);
+            out
+        };
+        let (up, down) = (at(h), at(-h));
+        for k in 0..4 {
+            let quotient = (up[k] - down[k]) / (2.0 * h);
+            let apart = (by[k * 3 + axis] - quotient).abs();
+            assert!(apart < 1e-5 * (1.0 + quotient.abs()), "{axis} {k}: {apart:e} of {quotient:e}");
+        }
+    }
+}
+
+#[test]
+fn boxes_that_cannot_be_are_refused() {
+    let axis = |lower, upper| Axis { quantity: Quantity::CRate, lower, upper, log: false };
+    for axes in [vec![axis(0.0, 1.0)], vec![axis(2.0, 1.0)], vec![axis(1.0, 2.0), axis(1.0, 3.0)]] {
+        let error = CellProblem::new(chen2020(), Model::P2d, axes).err().unwrap();
+        assert!(matches!(error, CellsError::Box { .. }), "{error}");
+    }
+    let few = Settings { solves: 3, ..settings() };
+    let error = Training::new(problem(Model::Spm), few).err().unwrap();
+    assert!(matches!(error, CellsError::TooFewSolves { .. }));
+}
+
+/// A made-up current of an hour: waves, jumps, rests and some charge.
+fn drive() -> Profile {
+    let mut profile = Profile::default();
+    for t in 0..=3600 {
+        let time = f64::from(t);
+        let waves = 4.0 * (0.8 + 0.9 * (time / 37.0).sin() * (time / 211.0).sin());
+        let rest = t / 60 % 7 == 3;
+        let charge = if t > 600 && t / 45 % 9 == 4 { -5.0 } else { 0.0 };
+        profile.time_s.push(time);
+        profile.current_a.push(if rest { 0.0 } else { waves + charge });
+    }
+    profile
+}
+
+/// Mean size of the error against the solver, V.
+fn mean_error(surrogate: &DriveSurrogate, point: &[f64]) -> f64 {
+    let profile = drive();
+    let solution = surrogate.solve(point, &profile, 1.0).unwrap();
+    let times: Vec<f64> =
+        profile.time_s.iter().copied().filter(|t| *t <= solution.end_time_s()).collect();
+    assert!(times.len() > 3000, "the profile empties the cell after {} s", times.len());
+    let voltages = surrogate.voltages(point, &profile, 1.0, &times);
+    let apart = times.iter().zip(&voltages).map(|(t, v)| (v - solution.voltage_at(*t)).abs());
+    apart.sum::<f64>() / times.len() as f64
+}
+
+#[test]
+fn any_current_is_exact_for_single_particles() {
+    let mut problem = problem(Model::Spm);
+    problem.options.voltage_tolerance_v = 1e-4;
+    let surrogate = DriveSurrogate::single_particles(problem);
+    let error = mean_error(&surrogate, &[1.0, 0.8, 1.5]);
+    assert!(error < 1e-4, "{error:e} V");
+}
+
+#[test]
+fn any_current_of_the_full_model_is_learned_from_few_runs() {
+    let without = DriveSurrogate::single_particles(problem(Model::P2d));
+    let surrogate = DriveSurrogate::train(problem(Model::P2d), 24, 3).unwrap();
+    let point = [1.0, 0.8, 1.5];
+    let (error, bare) = (mean_error(&surrogate, &point), mean_error(&without, &point));
+    assert!(error < 5e-3 && bare > 2.0 * error, "{error:e} V; particles alone {bare:e} V");
+    let again = DriveSurrogate::from_arrays(problem(Model::P2d), &surrogate.arrays()).unwrap();
+    let profile = drive();
+    let at = |s: &DriveSurrogate| s.voltages(&point, &profile, 0.9, &[1.0, 700.0, 2000.0]);
+    assert_eq!(at(&surrogate), at(&again));
+}
+
+#[test]
+fn fields_keep_what_is_known_exactly() {
+    let surrogate = finished(Training::new(problem(Model::P2d), settings()).unwrap());
+    let cell = &surrogate.problem().cell;
+    let porous = cell.porous.as_ref().unwrap();
+    let (point, times) = ([1.0, 0.8, 1.5], [20.0, 900.0, 2500.0]);
+    let mut buffers = surrogate.buffers();
+    let mut voltages = [0.0; 3];
+    surrogate.voltages(&point, &times, &mut buffers, &mut voltages);
+    let all = surrogate.fields(&point, &times, &mut buffers).unwrap();
+    let layers =
+        [cell.negative.thickness_m, porous.separator_thickness_m, cell.positive.thickness_m];
+    let pores = [porous.pores_n, porous.pores_s, porous.pores_p].map(|p| p.porosity);
+    let total: f64 = layers.iter().sum();
+    for (fields, voltage) in all.iter().zip(voltages) {
+        // midpoints: the integrals of polynomials to 1e-4
+        let (mut current, mut lithium, mut start) = ([0.0; 2], 0.0, 0.0);
+        for (layer, thickness) in layers.iter().enumerate() {
+            for k in 0..400 {
+                let (x, dx) = (start + (f64::from(k) + 0.5) / 400.0 * thickness, thickness / 400.0);
+                lithium += fields.at(Field::Electrolyte, x) * pores[layer] * dx;
+                if layer != 1 {
+                    let e = [&cell.negative, &cell.positive][layer / 2];
+                    current[layer / 2] +=
+                        fields.at(Field::Reaction, x) * e.specific_surface_per_m() * dx;
+                }
+            }
+            start += thickness;
+        }
+        let density = cell.nominal_capacity_a_h / cell.area_m2;
+        assert!((current[0] / density - 1.0).abs() < 1e-4, "{current:?} of {density} A m-2");
+        assert!((current[1] / density + 1.0).abs() < 1e-4, "{current:?} of {density} A m-2");
+        let held: f64 = layers.iter().zip(pores).map(|(l, p)| l * p).sum();
+        let rest = porous.electrolyte.concentration_mol_m3;
+        assert!((lithium / (held * rest) - 1.0).abs() < 1e-4, "{lithium:e} mol m-2");
+        // the collectors differ by the voltage, up to what is learned of the solid
+        let across =
+            fields.at(Field::SolidPotential, total) - fields.at(Field::SolidPotential, 0.0);
+        assert!((across - voltage).abs() < 2e-3, "{across} of {voltage} V");
+        assert!(fields.at(Field::Reaction, layers[0] + 0.5 * layers[1]).is_nan());
+    }
+}

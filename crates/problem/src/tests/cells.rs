@@ -1,0 +1,94 @@
+//! The table `[cell]`, with a made-up knower of cells.
+
+use std::io;
+
+use crate::cell::{CellMistake, CellPhysics, CellPlace, CellRange};
+use crate::model::{CellModel, CellSource, CellTable, Problem, Role};
+use crate::{Diagnostics, load_with_cells};
+
+const BASE: &str = "[coordinates]\nt = \"0 s .. 100 s\"\nx = \"0 m .. 1 m\"\n\
+                    [fields.v]\nunit = \"V\"\nof = [\"t\"]\nparameters = [\"a\"]\n\
+                    [outputs.v]\nexpression = \"v\"\nunit = \"V\"\nat_least = \"2 V\"\n";
+
+/// Knows the cell `Known`, which has the parameter `a`.
+fn knower(table: &CellTable, ranges: &[CellRange]) -> Result<CellPhysics, Vec<CellMistake>> {
+    let mistake = |place, message: &str| CellMistake { place, message: message.into(), help: None };
+    let mut mistakes = Vec::new();
+    if table.source == CellSource::Set("Other".to_string()) {
+        mistakes.push(mistake(CellPlace::Key("set"), "no such cell"));
+    }
+    for (name, ..) in ranges.iter().filter(|(name, ..)| name != "a") {
+        mistakes.push(mistake(CellPlace::Parameter(name.clone()), "no such parameter"));
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    Ok(CellPhysics { base: BASE.to_string(), warnings: vec!["assumed".to_string()] })
+}
+
+fn load(text: &str, overrides: &[&str]) -> Result<Problem, Diagnostics> {
+    let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+    let read = |name: &str| match name {
+        "sub/cell.json" => Ok("{}".to_string()),
+        "sub/base.toml" => Ok("title = \"b\"\n[cell]\nbpx = \"cell.json\"\nmodel = \"SPM\"\n\
+                               [parameters]\na = \"1 .. 2\"\n"
+            .to_string()),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    };
+    load_with_cells("p.toml", text, &overrides, &read, &knower)
+}
+
+fn file(more: &str) -> String {
+    format!("title = \"t\"\n[cell]\nset = \"Known\"\nmodel = \"P2D\"\n{more}")
+}
+
+#[test]
+fn the_file_lies_on_top_of_the_physics_of_its_cell() {
+    let text = file(
+        "temperature = \"25 degC\"\n[parameters]\na = \"1 .. 2\"\n[coordinates]\nt = \"0 s .. 1 min\"\n\
+         [data]\nsolves = 7\n[goal]\nv = { rms = \"1 mV\" }\n",
+    );
+    let problem = load(&text, &["cell.state_of_charge=0.5"]).unwrap();
+    let cell = problem.cell.clone().unwrap();
+    assert_eq!(cell.source, CellSource::Set("Known".to_string()));
+    assert_eq!((cell.model, cell.solves), (CellModel::P2d, Some(7)));
+    assert_eq!((cell.state_of_charge, cell.temperature_k), (Some(0.5), Some(298.15)));
+    assert_eq!(problem.coordinates[0].upper, 60.0, "the file's range wins");
+    assert_eq!(problem.coordinates[0].role, Role::Time);
+    assert_eq!(problem.outputs[0].limits.at_least, Some(2.0));
+    assert!((problem.goals[0].rms.unwrap() - 1e-3).abs() < 1e-18);
+    assert!(problem.rows.is_empty() && problem.data.is_empty());
+    assert_eq!(problem.warnings.last().unwrap(), "assumed");
+    // what the program adds does not go into the file that a run keeps
+    assert!(!problem.resolved.contains("fields"), "{}", problem.resolved);
+    let again = load(&problem.resolved, &[]).unwrap();
+    assert_eq!((again.resolved, again.cell), (problem.resolved, Some(cell)));
+}
+
+#[test]
+fn a_bpx_file_of_a_base_is_relative_to_the_base() {
+    let problem = load("title = \"t\"\nextends = \"sub/base.toml\"\n", &[]).unwrap();
+    let (file, text) = ("sub/cell.json".to_string(), "{}".to_string());
+    assert_eq!(problem.cell.unwrap().source, CellSource::Bpx { file, text });
+}
+
+#[test]
+fn what_the_knower_refuses_is_told_at_its_place() {
+    let line = |text: &str, message: &str| {
+        let told = load(text, &[]).err().unwrap();
+        let error = told.errors.iter().find(|e| e.message == message).unwrap();
+        let place = error.labels[0].offset();
+        assert_eq!(error.kind, crate::ErrorKind::Cell);
+        text[..place].matches('\n').count() + 1
+    };
+    let text = file("[parameters]\na = \"1 .. 2\"\nb = \"1 .. 2\"\n").replace("Known", "Other");
+    assert_eq!(line(&text, "no such cell"), 3);
+    assert_eq!(line(&text, "no such parameter"), 7);
+}
+
+#[test]
+fn without_a_knower_a_cell_is_refused() {
+    let nothing = |_: &str| Err(io::ErrorKind::NotFound.into());
+    let told = crate::load_text("p.toml", &file(""), &[], &nothing).err().unwrap();
+    assert!(told.to_string().contains("knows no cells"), "{told}");
+}
