@@ -74,7 +74,8 @@ pub fn run(arguments: &Diffract, terminal: &Terminal) -> Result<u8, Failure> {
         found.len(),
         radiation.wavelength()
     ));
-    let table = reflections(&found);
+    let strongest = found.iter().map(|p| p.intensity).fold(f64::MIN_POSITIVE, f64::max);
+    let table = reflections(&found, strongest);
     match (&instrument, &arguments.out) {
         (Some(instrument), Some(path)) => {
             let pattern = pattern(structure, instrument, range, arguments.step).map_err(failed)?;
@@ -99,7 +100,7 @@ pub fn run(arguments: &Diffract, terminal: &Terminal) -> Result<u8, Failure> {
             "multiplicity": multiplicity(p),
             "two_theta_deg": p.two_theta_deg,
             "d_angstrom": p.d,
-            "intensity": p.intensity,
+            "intensity": 100.0 * p.intensity / strongest,
         })).collect::<Vec<_>>(),
         "file": arguments.out,
     }));
@@ -168,9 +169,8 @@ fn pattern(
     ]))
 }
 
-/// The table of peaks; the strongest is 100.
-fn reflections(found: &[Peak]) -> Table {
-    let strongest = found.iter().map(|p| p.intensity).fold(f64::MIN_POSITIVE, f64::max);
+/// The table of peaks; one of intensity `strongest` is 100.
+fn reflections(found: &[Peak], strongest: f64) -> Table {
     let numbers = |of: &dyn Fn(&Peak) -> f64| found.iter().map(of).collect::<Vec<f64>>();
     let index = |axis: usize| numbers(&|p| f64::from(representative(p)[axis]));
     Table::new(vec![

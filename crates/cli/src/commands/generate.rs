@@ -5,8 +5,8 @@ mod givens;
 
 use std::path::Path;
 
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 use serde_json::json;
 use surrogate_crystal::matching::{Reduced, StructureMatcher};
 use surrogate_crystal::retrieve::{Candidate, SearchOptions, search};
