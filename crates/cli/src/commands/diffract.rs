@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use surrogate_crystal::Structure;
 use surrogate_crystal::diffraction::{Instrument, Peak, Radiation, peaks};
 use surrogate_run::{Column, Table};
@@ -95,16 +95,21 @@ pub fn run(arguments: &Diffract, terminal: &Terminal) -> Result<u8, Failure> {
         "sites": structure.sites.len(),
         "space_group": group.ok(),
         "wavelength_angstrom": radiation.wavelength(),
-        "peaks": found.iter().map(|p| json!({
-            "hkl": representative(p),
-            "multiplicity": multiplicity(p),
-            "two_theta_deg": p.two_theta_deg,
-            "d_angstrom": p.d,
-            "intensity": 100.0 * p.intensity / strongest,
-        })).collect::<Vec<_>>(),
+        "peaks": found.iter().map(|p| peak_json(p, strongest)).collect::<Vec<_>>(),
         "file": arguments.out,
     }));
     Ok(0)
+}
+
+/// A peak; one of intensity `strongest` is 100.
+fn peak_json(peak: &Peak, strongest: f64) -> Value {
+    json!({
+        "hkl": representative(peak),
+        "multiplicity": multiplicity(peak),
+        "two_theta_deg": peak.two_theta_deg,
+        "d_angstrom": peak.d,
+        "intensity": 100.0 * peak.intensity / strongest,
+    })
 }
 
 /// Widths and shape of the peaks.
