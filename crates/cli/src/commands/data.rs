@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -139,8 +140,8 @@ fn gather(path: &Path, gathered: &mut Gathered, terminal: &Terminal) -> Result<(
     }
     if ends("zst") {
         let file = File::open(path).map_err(|e| unreadable(&e))?;
-        let entries =
-            read_structures(file).map_err(|e| Failure::user(e.to_string()).in_file(path))?;
+        let entries = read_structures(BufReader::new(file))
+            .map_err(|e| Failure::user(e.to_string()).in_file(path))?;
         entries.into_iter().for_each(|e| gathered.add(e.id, &e.structure));
         return Ok(());
     }
