@@ -43,6 +43,12 @@ pub enum Command {
     Report(Report),
     /// List runs.
     Runs(Runs),
+    /// Powder pattern of a crystal in a CIF file.
+    Diffract(crate::commands::diffract::Diffract),
+    /// Make libraries of prototypes from tables of structures and CIF files.
+    Data(crate::commands::data::Data),
+    /// Crystal structures that fit a powder pattern and a formula.
+    Generate(Box<crate::commands::generate::Generate>),
     /// Energy and carbon of any command, and when to run it.
     Meter(crate::commands::meter::Meter),
 }

@@ -6,6 +6,7 @@ mod cell;
 mod commands;
 mod compare;
 mod counters;
+mod crystal;
 mod device;
 mod electricity;
 mod energy;
@@ -49,6 +50,9 @@ fn main() -> ExitCode {
         Command::Calibrate(a) => commands::calibrate::run(a, &terminal),
         Command::Report(a) => commands::report::run(a, &terminal),
         Command::Runs(a) => commands::runs::run(a, &terminal),
+        Command::Diffract(a) => commands::diffract::run(a, &terminal),
+        Command::Data(a) => commands::data::run(a, &terminal),
+        Command::Generate(a) => commands::generate::run(a, &terminal),
         Command::Meter(a) => commands::meter::run(a, &terminal),
     };
     match result {

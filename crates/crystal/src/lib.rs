@@ -4,6 +4,7 @@
 pub mod cif;
 pub mod diffraction;
 mod element;
+mod formula;
 mod lattice;
 pub mod matching;
 pub mod pattern;
@@ -14,5 +15,6 @@ pub mod symmetry;
 pub mod table;
 
 pub use element::Element;
+pub use formula::{FormulaError, parse_formula, reduced_formula};
 pub use lattice::{CellParameters, Lattice, LatticeError};
 pub use structure::{Site, Structure};

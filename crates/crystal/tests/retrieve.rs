@@ -7,7 +7,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use surrogate_crystal::diffraction::reflections;
 use surrogate_crystal::matching::{Reduced, StructureMatcher};
-use surrogate_crystal::retrieve::{Library, Query, SearchOptions, search};
+use surrogate_crystal::retrieve::{
+    Library, LibraryError, Query, SearchOptions, Source, read_library, search, write_library,
+};
 use surrogate_crystal::symmetry::analyse;
 use surrogate_crystal::{Element, Structure, cif};
 
@@ -90,5 +92,43 @@ fn a_composition_that_nothing_fits_has_no_candidates() {
             Query { peaks: vec![(2.0, 1.0)], q_range: [0.5, 8.1], wavelength: CU, composition };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         assert!(search(&library, &query, SearchOptions::default(), &mut rng).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_library_is_written_whole_and_read_back_to_the_same_bits() {
+    let source = Source { origin: "minerals\nby hand".into(), licence: "CC0".into(), crystals: 9 };
+    let known = library(&minerals());
+    let text = write_library(&known, &source);
+    let (read, from) = read_library(&text).unwrap();
+    assert_eq!(from, Source { origin: "minerals by hand".into(), ..source });
+    assert_eq!(write_library(&read, &from), text);
+    let composition =
+        BTreeMap::from([("K", 1), ("Br", 1)].map(|(e, n)| (Element::from_symbol(e).unwrap(), n)));
+    let peaks = vec![(2.0, 1.0), (3.1, 0.4)];
+    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition };
+    assert_eq!(read.scan(&query).unwrap(), known.scan(&query).unwrap());
+    assert!(!read.scan(&query).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_no_library_is_refused_with_its_line() {
+    let source = Source { origin: "o".into(), licence: "l".into(), crystals: 9 };
+    let text = write_library(&library(&minerals()), &source);
+    let wrong = |text: &str| read_library(text).unwrap_err();
+    assert_eq!(wrong("id,a,b,c\n"), LibraryError::Format);
+    let lines: Vec<&str> = text.lines().collect();
+    let short = lines[..lines.len() - 1].join("\n");
+    assert!(matches!(wrong(&short), LibraryError::CutShort { found: 9 | 8 }));
+    assert!(matches!(wrong(&lines[..2].join("\n")), LibraryError::Header { line: 3, .. }));
+    let halite = lines.iter().position(|l| l.starts_with("halite,225,")).unwrap();
+    for other in ["halite,231,1,Na Cl,5.6,0 a,1 b", "halite,225,1,Na Cl,5.6,0 a 0.1,1 b", "x"] {
+        let mut changed = lines.clone();
+        changed[halite] = other;
+        let found = wrong(&changed.join("\n"));
+        assert!(
+            matches!(found, LibraryError::Prototype { line, .. } if line == halite + 1),
+            "{found}"
+        );
     }
 }

@@ -2,7 +2,10 @@
 
 pub mod calibrate;
 pub mod check;
+pub mod data;
+pub mod diffract;
 pub mod evaluate;
+pub mod generate;
 pub mod meter;
 pub mod payback;
 pub mod predict;

@@ -1,6 +1,7 @@
 //! Prototypes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use nalgebra::{DMatrix, DVector};
 
@@ -23,7 +24,8 @@ pub struct Prototype {
     pub volume: f64,
     /// How many crystals of the table it stands for.
     pub members: usize,
-    pub(super) geometry: Geometry,
+    /// Made on first use.
+    pub(super) geometry: OnceLock<Geometry>,
 }
 
 /// Prototypes by formula type, and volumes of elements.
@@ -33,7 +35,7 @@ pub struct Library {
     /// Prototypes of each list of ascending counts of atoms in the primitive cell.
     by_counts: HashMap<Vec<usize>, Vec<usize>>,
     /// Volume per atom in cubic angstrom by atomic number.
-    volumes: Vec<f64>,
+    pub(super) volumes: Vec<f64>,
 }
 
 /// Number of a space group, and the sorted elements and letters of a crystal's orbits.
@@ -45,19 +47,18 @@ const SAME_CELL: f64 = 0.01;
 /// The same for fractional coordinates.
 const SAME_COORDINATE: f64 = 0.008;
 
-/// Most elements of a prototype.
-const MOST_ELEMENTS: usize = 4;
-
 /// Least volume of an atom in cubic angstrom.
 const LEAST_VOLUME: f64 = 3.0;
 
 impl Library {
+    /// Most elements of a prototype; crystals with more are left out.
+    pub const MOST_ELEMENTS: usize = 4;
+
     /// Distils canonical structures. Those with more than four elements, or elements or cells that
     /// cannot be used, are left out.
     #[must_use]
     pub fn distil(crystals: impl IntoIterator<Item = (String, SymmetricStructure)>) -> Self {
-        let mut library =
-            Self { prototypes: Vec::new(), by_counts: HashMap::new(), volumes: Vec::new() };
+        let mut prototypes: Vec<Prototype> = Vec::new();
         let mut rows: Vec<(BTreeMap<Element, usize>, f64)> = Vec::new();
         let mut kinds: HashMap<Label, Vec<usize>> = HashMap::new();
         for (id, crystal) in crystals {
@@ -65,18 +66,32 @@ impl Library {
             rows.push((composition(&crystal), prototype.volume));
             let key = (crystal.group.number, prototype.structure.letters());
             let known = kinds.entry(key).or_default();
-            let same = known.iter().copied().find(|&k| is_same(&library.prototypes[k], &prototype));
+            let same = known.iter().copied().find(|&k| is_same(&prototypes[k], &prototype));
             if let Some(k) = same {
-                library.prototypes[k].members += 1;
+                prototypes[k].members += 1;
                 continue;
             }
-            known.push(library.prototypes.len());
-            let counts = prototype.counts.clone();
-            library.by_counts.entry(counts).or_default().push(library.prototypes.len());
-            library.prototypes.push(prototype);
+            known.push(prototypes.len());
+            prototypes.push(prototype);
         }
-        library.volumes = element_volumes(&rows);
-        library
+        Self::of_parts(prototypes, element_volumes(&rows))
+    }
+
+    /// A library of prototypes, with volumes per atom by atomic number.
+    pub(super) fn of_parts(prototypes: Vec<Prototype>, volumes: Vec<f64>) -> Self {
+        let mut by_counts: HashMap<Vec<usize>, Vec<usize>> = HashMap::new();
+        for (k, prototype) in prototypes.iter().enumerate() {
+            by_counts.entry(prototype.counts.clone()).or_default().push(k);
+        }
+        Self { prototypes, by_counts, volumes }
+    }
+
+    /// Number of prototypes with these numbers of atoms in the primitive cell, in any order.
+    #[must_use]
+    pub fn count_of(&self, counts: impl IntoIterator<Item = usize>) -> usize {
+        let mut counts: Vec<usize> = counts.into_iter().collect();
+        counts.sort_unstable();
+        self.by_counts.get(&counts).map_or(0, Vec::len)
     }
 
     /// All prototypes.
@@ -100,7 +115,7 @@ impl Library {
 }
 
 /// Atoms of each element in the primitive cell.
-fn composition(crystal: &SymmetricStructure) -> BTreeMap<Element, usize> {
+pub(super) fn composition(crystal: &SymmetricStructure) -> BTreeMap<Element, usize> {
     let mut amounts = BTreeMap::new();
     for orbit in &crystal.orbits {
         let atoms = crystal.wyckoff(orbit).multiplicity / crystal.group.centring.len();
@@ -113,7 +128,7 @@ fn composition(crystal: &SymmetricStructure) -> BTreeMap<Element, usize> {
 /// counts every order is tried, and the one whose canonical description is smallest is taken.
 fn anonymous(id: String, crystal: &SymmetricStructure) -> Option<Prototype> {
     let amounts = composition(crystal);
-    if amounts.len() > MOST_ELEMENTS {
+    if amounts.len() > Library::MOST_ELEMENTS {
         return None;
     }
     let mut order: Vec<(usize, Element)> = amounts.iter().map(|(e, n)| (*n, *e)).collect();
@@ -137,8 +152,15 @@ fn anonymous(id: String, crystal: &SymmetricStructure) -> Option<Prototype> {
     }
     let Naming { structure, slots: elements, .. } = best?;
     let volume = structure.primitive_lattice().ok()?.volume();
-    let geometry = Geometry::of(&structure)?;
+    let geometry = OnceLock::from(Geometry::of(&structure)?);
     Some(Prototype { id, structure, counts, elements, volume, members: 1, geometry })
+}
+
+impl Prototype {
+    /// Its merged reflections; none if its pattern cannot be calculated.
+    pub(super) fn geometry(&self) -> &Geometry {
+        self.geometry.get_or_init(|| Geometry::of(&self.structure).unwrap_or_default())
+    }
 }
 
 /// One way to number the elements of a crystal, with what ways are compared by.

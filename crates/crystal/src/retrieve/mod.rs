@@ -3,12 +3,15 @@
 //! A [`Library`] holds prototypes distilled from a table: templates that differ only by their elements
 //! and size are one. For a pattern and a composition, [`Library::scan`] tries every prototype of the
 //! same formula type with every assignment of elements over a range of volumes and ranks them by the
-//! cosine of coarse patterns; [`search`] refines the best of them and ranks by the misfit.
+//! cosine of coarse patterns; [`search`] refines the best of them and ranks by the misfit. [`write_library`] and [`read_library`] keep a library as
+//! text.
 
+mod file;
 mod library;
 mod scan;
 mod search;
 
+pub use file::{LibraryError, Source, read_library, write_library};
 pub use library::{Library, Prototype};
 pub use scan::{Proposal, Query};
 pub use search::{Candidate, SearchOptions, search};

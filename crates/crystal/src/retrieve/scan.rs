@@ -139,14 +139,14 @@ impl Library {
                 let middle = self.expected_scale(prototype, assigned);
                 let table = scanner.table(assigned, &elements);
                 let coarse = (-SCALE_STEPS..=SCALE_STEPS).step_by(2);
-                let best = scanner.best(&prototype.geometry, &table, middle, coarse);
+                let best = scanner.best(prototype.geometry(), &table, middle, coarse);
                 proposals.push((best, place, assigned, middle));
             }
         }
         proposals.sort_by(|a, b| b.0.1.total_cmp(&a.0.1));
         for (best, place, assigned, middle) in proposals.iter_mut().take(FINE) {
             let table = scanner.table(assigned, &elements);
-            let geometry = &self.prototypes()[*place].geometry;
+            let geometry = self.prototypes()[*place].geometry();
             let next = [best.0 - 1, best.0 + 1].into_iter();
             let finer = scanner.best(geometry, &table, *middle, next);
             if finer.1 > best.1 {

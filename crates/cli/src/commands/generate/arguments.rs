@@ -1,0 +1,75 @@
+//! Arguments of `surrogate generate`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::counters::Counters;
+use crate::electricity::Electricity;
+
+/// `surrogate generate`
+#[derive(Args, Debug)]
+pub struct Generate {
+    /// Where structures come from.
+    #[arg(long, value_enum, default_value_t = Proposer::Retrieval)]
+    pub proposer: Proposer,
+    /// Library of prototypes, made by `surrogate data import`.
+    #[arg(long, value_name = "FILE")]
+    pub library: Option<PathBuf>,
+    /// Measured pattern: columns of place and intensity (.xy, .xye, .csv, .txt), or .xrdml.
+    #[arg(long, value_name = "FILE")]
+    pub pxrd: PathBuf,
+    /// What the first column of the pattern holds.
+    #[arg(long, value_enum, default_value_t = FirstColumn::TwoTheta)]
+    pub axis: FirstColumn,
+    /// CuKa, CuKa1, CuKa12 (doublet), the same of Mo, Cr, Fe, Co, Ag, or angstrom such as 1.5406; a
+    /// file .xrdml states its own.
+    #[arg(long, allow_hyphen_values = true)]
+    pub wavelength: Option<String>,
+    /// The pattern has no background; by default it is removed.
+    #[arg(long)]
+    pub no_background: bool,
+    /// Chemical formula, such as PbSe or Ca(OH)2.
+    #[arg(long)]
+    pub formula: String,
+    /// Formula units in the primitive cell [default: every number up to --max-atoms].
+    #[arg(long, value_name = "NUMBER")]
+    pub formula_units: Option<usize>,
+    /// Most atoms in the primitive cell.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    pub max_atoms: usize,
+    /// Number of structures, the best first.
+    #[arg(short = 'n', long = "count", value_name = "NUMBER", default_value_t = 20)]
+    pub count: usize,
+    /// New folder of the CIF files.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Seed of random starts.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Say what the search took: energy, carbon, water.
+    #[arg(long)]
+    pub footprint: bool,
+    /// Where the counters are.
+    #[command(flatten)]
+    pub counters: Counters,
+    /// What the energy stands for.
+    #[command(flatten)]
+    pub electricity: Electricity,
+}
+
+/// Where structures come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Proposer {
+    /// Prototypes of a library with other elements, refined.
+    Retrieval,
+}
+
+/// What the first column of a pattern holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FirstColumn {
+    /// Angles 2 theta in degrees.
+    TwoTheta,
+    /// Q in 1/angstrom.
+    Q,
+}

@@ -1,0 +1,92 @@
+//! What commands of crystals share: reading CIF files, wavelengths and ranges of angles.
+
+use std::path::Path;
+
+use surrogate_crystal::Structure;
+use surrogate_crystal::cif::{self, CifStructure};
+use surrogate_crystal::diffraction::Radiation;
+use surrogate_crystal::symmetry::{SYMPREC, SymmetricStructure, SymmetryError, analyse};
+
+use crate::failure::Failure;
+
+/// Largest text file that is read.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// A text file, read whole.
+pub fn text(path: &Path) -> Result<String, Failure> {
+    let unreadable = |e: &std::io::Error| {
+        Failure::user(format!("cannot read {}: {}", path.display(), surrogate_run::words(e)))
+    };
+    let length = std::fs::metadata(path).map_err(|e| unreadable(&e))?.len();
+    if length > MOST_BYTES {
+        let message = format!("{}: {length} bytes are more than {MOST_BYTES}", path.display());
+        return Err(Failure::user(message));
+    }
+    let bytes = std::fs::read(path).map_err(|e| unreadable(&e))?;
+    String::from_utf8(bytes).map_err(|_| {
+        Failure::helped(
+            format!("{}: not a text in UTF-8", path.display()),
+            "compressed and binary files are not read here; convert other encodings",
+        )
+    })
+}
+
+/// All structures of a CIF file; at least one.
+pub fn structures(path: &Path) -> Result<Vec<CifStructure>, Failure> {
+    cif::read(&text(path)?).map_err(|e| Failure::user(e.to_string()).in_file(path))
+}
+
+/// The structure of a CIF file, or of one of its blocks.
+pub fn structure(path: &Path, block: Option<&str>) -> Result<CifStructure, Failure> {
+    const SHOWN: usize = 12;
+    let mut all = structures(path)?;
+    let wanted = |s: &CifStructure| block.is_none_or(|name| s.name.eq_ignore_ascii_case(name));
+    let found: Vec<usize> = (0..all.len()).filter(|&k| wanted(&all[k])).collect();
+    if let [only] = found[..] {
+        return Ok(all.swap_remove(only));
+    }
+    let names: Vec<&str> = all.iter().map(|s| s.name.as_str()).take(SHOWN).collect();
+    let more = if all.len() > SHOWN { ", …" } else { "" };
+    let message = match block {
+        Some(name) if found.is_empty() => format!("no block with atoms is called {name}"),
+        Some(name) => format!("{} blocks are called {name}", found.len()),
+        None => format!("the file holds {} structures", all.len()),
+    };
+    let help = format!("name one with --block: {}{more}", names.join(", "));
+    Err(Failure::helped(message, help).in_file(path))
+}
+
+/// Radiation by its name or wavelength.
+pub fn radiation(text: &str) -> Result<Radiation, Failure> {
+    Radiation::parse(text).ok_or_else(|| {
+        Failure::helped(
+            format!("--wavelength {text}: neither a known radiation nor a positive length"),
+            "CuKa (mean), CuKa1, CuKa2, CuKa12 (the doublet), CuKb; the same of Mo, Cr, Fe, Co, Ag; \
+             or a number in angstrom, such as 1.5406",
+        )
+    })
+}
+
+/// A range of angles, `FROM:TO` in degrees.
+pub fn two_theta(text: &str) -> Result<[f64; 2], Failure> {
+    let ends = text.split_once(':').and_then(|(from, to)| {
+        let number = |t: &str| t.trim().parse::<f64>().ok();
+        Some([number(from)?, number(to)?])
+    });
+    ends.filter(|[from, to]| *from >= 0.0 && from < to && *to < 180.0).ok_or_else(|| {
+        Failure::helped(
+            format!("--two-theta {text}: not a range of angles"),
+            "FROM:TO in degrees, ascending, within 0 and 180, such as 10:90",
+        )
+    })
+}
+
+/// Space group of a structure in its canonical description.
+pub fn symmetry(structure: &Structure) -> Result<SymmetricStructure, SymmetryError> {
+    Ok(analyse(structure, SYMPREC)?.canonical())
+}
+
+/// `P 4_2/m n m (136)`
+pub fn group_words(structure: &SymmetricStructure) -> String {
+    format!("{} ({})", structure.group.symbol, structure.group.number)
+}

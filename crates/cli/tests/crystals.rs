@@ -1,0 +1,269 @@
+//! Commands of crystals: patterns, libraries, structures from patterns.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{Said, root, surrogate};
+use tempfile::tempdir;
+
+/// Nine minerals, as test data of the crystal crate.
+fn minerals() -> String {
+    root().join("crates/crystal/tests/data/minerals.cif").display().to_string()
+}
+
+/// Rock salt of two elements with a cell of `a` angstrom.
+fn rock_salt(cation: &str, anion: &str, a: f64) -> String {
+    format!(
+        "data_salt\n_cell_length_a {a}\n_cell_length_b {a}\n_cell_length_c {a}\n\
+         _cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n\
+         _space_group_name_H-M_alt 'F m -3 m'\n\
+         loop_\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n\
+         _atom_site_fract_z\n{cation} 0 0 0\n{anion} 0.5 0.5 0.5\n"
+    )
+}
+
+/// A library of the minerals and the pattern of a salt that is not among them.
+fn prepared(folder: &Path) {
+    let import = ["data", "import", &minerals(), "--out", "library.txt", "--origin", "textbooks"];
+    surrogate(folder, &[&import[..], &["--licence", "CC0"]].concat()).expect(0, &["wrote"]);
+    fs::write(folder.join("salt.cif"), rock_salt("K", "Br", 5.5)).unwrap();
+    let pattern = ["diffract", "salt.cif", "--two-theta", "10:120", "--profile", "0.15"];
+    surrogate(folder, &[&pattern[..], &["--out", "salt.csv"]].concat()).expect(0, &["wrote"]);
+}
+
+/// `generate` with the usual arguments, of which some are replaced.
+fn generate(folder: &Path, changes: &[(&str, &str)], more: &[&str]) -> Said {
+    let usual = [
+        ("--library", "library.txt"),
+        ("--pxrd", "salt.csv"),
+        ("--wavelength", "CuKa"),
+        ("--formula", "KBr"),
+        ("--max-atoms", "4"),
+        ("-n", "5"),
+        ("--out", "found"),
+    ];
+    let mut arguments = vec!["generate"];
+    for (name, value) in usual {
+        let value = changes.iter().find(|(n, _)| *n == name).map_or(value, |(_, v)| v);
+        arguments.extend([name, value]);
+    }
+    arguments.extend(more);
+    surrogate(folder, &arguments)
+}
+
+#[test]
+fn peaks_of_rock_salt_stand_where_bragg_puts_them() {
+    let folder = tempdir().unwrap();
+    let arguments =
+        ["diffract", &minerals(), "--block", "halite", "--two-theta", "20:60", "--json"];
+    let said = surrogate(folder.path(), &arguments);
+    let said = said.expect(0, &["225", "1.54184"]).json();
+    let peaks = said["peaks"].as_array().unwrap();
+    let strongest = peaks.iter().max_by(|a, b| {
+        a["intensity"].as_f64().unwrap().total_cmp(&b["intensity"].as_f64().unwrap())
+    });
+    let strongest = strongest.unwrap();
+    assert_eq!(strongest["hkl"], serde_json::json!([2, 0, 0]));
+    assert_eq!(strongest["multiplicity"], 6);
+    let d = strongest["d_angstrom"].as_f64().unwrap();
+    assert!((d - 2.82).abs() < 1e-9, "{d}");
+    let bragg = 2.0 * (1.54184_f64 / (2.0 * 2.82)).asin().to_degrees();
+    assert!((strongest["two_theta_deg"].as_f64().unwrap() - bragg).abs() < 1e-9);
+    // mixed indices are forbidden by the centring
+    for peak in peaks {
+        let odd = peak["hkl"].as_array().unwrap().iter().filter(|i| i.as_i64().unwrap() % 2 != 0);
+        assert!(matches!(odd.count(), 0 | 3), "{peak}");
+    }
+}
+
+#[test]
+fn a_broadened_pattern_has_its_maximum_and_width_where_asked() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("salt.cif"), rock_salt("Na", "Cl", 5.64)).unwrap();
+    let arguments = ["diffract", "salt.cif", "--wavelength", "1.5406", "--two-theta", "25:40"];
+    let more = ["--profile", "0.2", "--step", "0.01", "--out", "pattern.csv"];
+    surrogate(folder.path(), &[&arguments[..], &more].concat()).expect(0, &["1501 points"]);
+    let text = fs::read_to_string(folder.path().join("pattern.csv")).unwrap();
+    let points: Vec<(f64, f64)> = text
+        .lines()
+        .skip(1)
+        .map(|l| l.split_once(',').unwrap())
+        .map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()))
+        .collect();
+    let half: Vec<f64> =
+        points.iter().filter(|(x, y)| *y >= 50.0 && *x > 29.0).map(|p| p.0).collect();
+    let bragg = 2.0 * (1.5406_f64 / (2.0 * 2.82)).asin().to_degrees();
+    let (low, high) = (half[0], half[half.len() - 1]);
+    assert!((f64::midpoint(low, high) - bragg).abs() < 0.011, "{low} {high} {bragg}");
+    assert!((high - low - 0.2).abs() < 0.021, "{low} {high}");
+}
+
+#[test]
+fn what_cannot_be_diffracted_is_refused_with_the_way_out() {
+    let folder = tempdir().unwrap();
+    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let salt = rock_salt("Na", "Cl", 5.64);
+    file("salt.cif", &salt);
+    file("broken.cif", &salt.replace("Cl 0.5 0.5 0.5", "Cl 0.5 x 0.5"));
+    file("ragged.cif", &salt.replace("Cl 0.5 0.5 0.5", "Cl 0.5 0.5"));
+    file("heavy.cif", &salt.replace("Cl", "Og"));
+    let refused = |arguments: &[&str], words: &[&str]| {
+        let all = [&["diffract"], arguments].concat();
+        let said = surrogate(folder.path(), &all);
+        said.expect(1, words);
+        assert!(said.stdout.is_empty(), "{}", said.stdout);
+    };
+    refused(&["broken.cif"], &["broken.cif", "line 15", "`x` is no number"]);
+    refused(&["ragged.cif"], &["ragged.cif", "line 9", "7 values"]);
+    refused(&["heavy.cif"], &["heavy.cif", "no form factor for Og"]);
+    refused(&["absent.cif"], &["cannot read absent.cif"]);
+    refused(&["salt.cif", "--wavelength", "XyKa"], &["XyKa", "CuKa", "1.5406"]);
+    refused(&["salt.cif", "--wavelength", "-1"], &["--wavelength -1"]);
+    refused(&["salt.cif", "--two-theta", "90:10"], &["90:10", "ascending"]);
+    refused(&["salt.cif", "--two-theta", "10:180"], &["10:180"]);
+    refused(&["salt.cif", "--profile", "0", "--out", "p.csv"], &["--profile 0", "positive width"]);
+    refused(&["salt.cif", "--profile", "0.1,-1,0.1", "--out", "p.csv"], &["no width"]);
+    refused(&["salt.cif", "--profile", "0.1", "--step", "0", "--out", "p.csv"], &["--step 0"]);
+    refused(&[&minerals()], &["9 structures", "--block", "halite, silicon"]);
+    refused(&[&minerals(), "--block", "calcite"], &["calcite", "halite"]);
+    assert!(!folder.path().join("p.csv").exists());
+}
+
+#[test]
+fn partial_occupancies_are_diffracted_and_said_to_have_no_group() {
+    let folder = tempdir().unwrap();
+    let salt = rock_salt("Na", "Cl", 5.64).replace("fract_z\n", "fract_z\n_atom_site_occupancy\n");
+    let salt = salt.replace("Na 0 0 0", "Na 0 0 0 0.5").replace("0.5 0.5 0.5\n", "0.5 0.5 0.5 1\n");
+    fs::write(folder.path().join("half.cif"), salt).unwrap();
+    let said = surrogate(folder.path(), &["diffract", "half.cif", "--json"]);
+    let said = said.expect(0, &["no space group", "occupied by 0.5", "Na2 Cl4"]).json();
+    assert!(said["space_group"].is_null());
+    assert!(!said["peaks"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_library_keeps_its_origin_and_counts_what_was_left_out() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("cifs")).unwrap();
+    fs::copy(minerals(), at.join("cifs/minerals.cif")).unwrap();
+    fs::write(at.join("cifs/a.cif"), rock_salt("Mg", "O", 4.21)).unwrap();
+    fs::write(at.join("cifs/broken.cif"), "data_x loop_").unwrap();
+    let arguments = ["data", "import", "cifs", "--out", "library.txt", "--origin", "two textbooks"];
+    let said = surrogate(at, &[&arguments[..], &["--licence", "CC BY 4.0", "--json"]].concat());
+    let said = said.expect(0, &["broken.cif", "1 left out"]).json();
+    let (crystals, prototypes) = (said["crystals"].as_u64(), said["prototypes"].as_u64());
+    // halite and periclase are one prototype
+    assert_eq!(crystals.unwrap(), prototypes.unwrap() + 1, "{said}");
+    assert_eq!(said["left_out"]["files that cannot be read"], 1);
+    let text = fs::read_to_string(at.join("library.txt")).unwrap();
+    assert!(text.contains("origin = two textbooks\nlicence = CC BY 4.0\n"), "{text}");
+}
+
+#[test]
+fn what_is_no_table_of_structures_is_refused() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("empty")).unwrap();
+    fs::write(at.join("broken.cif"), "data_x loop_").unwrap();
+    fs::write(at.join("broken.csv.zst"), "id,a,b,c").unwrap();
+    fs::write(at.join("notes.txt"), "").unwrap();
+    let refused = |source: &str, words: &[&str]| {
+        let arguments = ["data", "import", source, "--out", "l.txt", "--origin", "o"];
+        surrogate(at, &[&arguments[..], &["--licence", "l"]].concat()).expect(1, words);
+    };
+    refused("empty", &["empty", "no .cif files"]);
+    refused("broken.cif", &["broken.cif", "line 1"]);
+    refused("broken.csv.zst", &["broken.csv.zst", "decompressed"]);
+    refused("notes.txt", &["notes.txt", ".csv.zst"]);
+    refused("absent.cif", &["cannot read absent.cif"]);
+    let unnamed = ["data", "import", "broken.cif", "--out", "l.txt", "--licence", "l"];
+    surrogate(at, &unnamed).expect(1, &["--origin"]);
+    assert!(!at.join("l.txt").exists());
+}
+
+#[test]
+fn a_salt_is_found_from_its_pattern_and_formula() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    prepared(at);
+    let said = generate(at, &[], &["--json"]);
+    let found = said.expect(0, &["origin: textbooks"]).json();
+    let first = &found["found"][0];
+    assert_eq!(first["formula"], "KBr");
+    assert_eq!(first["space_group_number"], 225);
+    assert_eq!(first["atoms"], 2);
+    assert_eq!(first["prototype"], "halite");
+    assert!(first["r_wp"].as_f64().unwrap() < 0.5, "{first}");
+    // the file holds the crystal that the pattern was made of
+    let cif = fs::read_to_string(at.join("found/01-KBr-225.cif")).unwrap();
+    assert!(cif.contains("_surrogate_r_wp '0."), "{cif}");
+    assert!(cif.contains("_surrogate_library_origin 'textbooks'"), "{cif}");
+    let again = surrogate(at, &["diffract", "found/01-KBr-225.cif", "--json"]);
+    let again = again.expect(0, &["225"]).json();
+    let d = |said: &serde_json::Value| said["peaks"][0]["d_angstrom"].as_f64().unwrap();
+    let truth = surrogate(at, &["diffract", "salt.cif", "--json"]);
+    assert!((d(&again) / d(&truth.expect(0, &[]).json()) - 1.0).abs() < 1e-3, "{}", d(&again));
+    let table = fs::read_to_string(at.join("found/candidates.csv")).unwrap();
+    assert!(table.starts_with("rank,formula,space_group,number,atoms,r_wp,candidates,"), "{table}");
+    assert!(said.stdout.starts_with(&table), "{}", said.stdout);
+    let files = fs::read_dir(at.join("found")).unwrap().count();
+    assert_eq!(files, table.lines().count());
+}
+
+#[test]
+fn the_same_seed_finds_the_same_and_the_energy_is_said() {
+    let folder = tempdir().unwrap();
+    prepared(folder.path());
+    let one = generate(folder.path(), &[("--out", "one")], &[]);
+    let two = generate(folder.path(), &[("--out", "two")], &["--footprint", "--json"]);
+    let energy = &two.expect(0, &["carbon", "meter"]).json()["energy"];
+    assert!(energy["total_uj"].is_u64(), "{energy}");
+    assert!(!one.expect(0, &[]).stdout.is_empty());
+    assert!(two.stdout.starts_with(&one.stdout), "{}\n{}", one.stdout, two.stdout);
+}
+
+#[test]
+fn a_search_that_cannot_be_is_refused_before_it_starts() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    prepared(at);
+    let text = fs::read_to_string(at.join("salt.csv")).unwrap();
+    fs::write(at.join("empty.xy"), "").unwrap();
+    fs::write(at.join("flat.xy"), (10..90).map(|k| format!("{k} 5\n")).collect::<String>())
+        .unwrap();
+    fs::write(at.join("other.txt"), "rank,formula\n").unwrap();
+    let library = fs::read_to_string(at.join("library.txt")).unwrap();
+    fs::write(at.join("short.txt"), &library[..library.len() - 9]).unwrap();
+    fs::write(at.join("tail.csv"), text.replacen("10,", "abc,", 1) + "12 13 14 15\n").unwrap();
+    let refused = |change: (&str, &str), more: &[&str], words: &[&str]| {
+        generate(at, &[change], more).expect(1, words);
+        assert!(!at.join("found").exists());
+    };
+    refused(("--library", "absent.txt"), &[], &["absent.txt", "surrogate data import"]);
+    refused(("--library", "other.txt"), &[], &["other.txt", "not a library", "data import"]);
+    refused(("--library", "short.txt"), &[], &["short.txt", "cut short"]);
+    refused(("--pxrd", "absent.xy"), &[], &["cannot read absent.xy"]);
+    refused(("--pxrd", "empty.xy"), &[], &["empty.xy", "0 points"]);
+    refused(("--pxrd", "flat.xy"), &[], &["flat.xy", "no peak"]);
+    refused(("--pxrd", "tail.csv"), &[], &["tail.csv", "12 13 14 15"]);
+    refused(("--formula", "KBr"), &["--axis", "q"], &["salt.csv", "Q in 1/angstrom", "--axis"]);
+    refused(("--wavelength", "KKa"), &[], &["KKa", "CuKa"]);
+    refused(("--formula", "KXx"), &[], &["KXx", "no element is called `Xx`"]);
+    refused(("--formula", "OgCl"), &[], &["no form factor for Og"]);
+    refused(("--formula", "KNaLiBrCl"), &[], &["5 elements"]);
+    refused(("--formula", "K7Br9"), &[], &["K7Br9", "a formula unit has 16"]);
+    refused(("-n", "0"), &[], &["-n 0"]);
+    let bare = ["generate", "--pxrd", "salt.csv", "--formula", "KBr", "--out", "found"];
+    surrogate(at, &[&bare[..], &["--wavelength", "CuKa"]].concat())
+        .expect(1, &["--library", "surrogate data import"]);
+    surrogate(at, &[&bare[..], &["--library", "library.txt"]].concat())
+        .expect(1, &["--wavelength is missing"]);
+    fs::create_dir(at.join("found")).unwrap();
+    fs::write(at.join("found/mine.txt"), "").unwrap();
+    generate(at, &[], &[]).expect(1, &["found is not empty"]);
+    assert_eq!(fs::read_dir(at.join("found")).unwrap().count(), 1);
+}

@@ -1,0 +1,154 @@
+//! Chemical formulae.
+
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::str::Chars;
+
+use thiserror::Error;
+
+use crate::Element;
+
+/// Why a text is no formula.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FormulaError {
+    /// Nothing there.
+    #[error("an empty formula; write for example PbSe or Ca(OH)2")]
+    Empty,
+    /// A symbol that is no element.
+    #[error("no element is called `{0}`; symbols begin with a capital letter, as in PbSe")]
+    UnknownElement(String),
+    /// A character that belongs to no formula, such as a fraction's point.
+    #[error("`{0}` is not expected here; a formula has symbols, whole numbers and round brackets")]
+    Unexpected(char),
+    /// A bracket without its partner, or nested too deeply.
+    #[error("a bracket is never closed or opened, or brackets are nested deeper than {MOST_DEPTH}")]
+    Bracket,
+    /// A number of atoms that is zero or too large.
+    #[error("numbers of atoms lie between 1 and {MOST_ATOMS}")]
+    Count,
+}
+
+/// Most atoms of a formula.
+const MOST_ATOMS: usize = 10_000;
+
+/// Most brackets within each other.
+const MOST_DEPTH: usize = 8;
+
+type Amounts = BTreeMap<Element, usize>;
+
+/// Numbers of atoms of a formula such as `PbSe`, `Ca(OH)2` or `Na4 Cl4`.
+///
+/// # Errors
+///
+/// Unknown elements, fractions, brackets without partner, numbers out of range.
+pub fn parse_formula(text: &str) -> Result<Amounts, FormulaError> {
+    let mut rest = text.chars().peekable();
+    let amounts = group(&mut rest, 0)?;
+    if rest.peek().is_some() {
+        return Err(FormulaError::Bracket);
+    }
+    if amounts.is_empty() { Err(FormulaError::Empty) } else { Ok(amounts) }
+}
+
+/// A formula divided by the greatest common divisor of its numbers.
+#[must_use]
+pub fn reduced_formula(amounts: &Amounts) -> Amounts {
+    let divisor = amounts.values().copied().fold(0, greatest_common_divisor).max(1);
+    amounts.iter().map(|(&e, &n)| (e, n / divisor)).collect()
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+/// Atoms up to the end or a closing bracket, which is left.
+fn group(rest: &mut Peekable<Chars>, depth: usize) -> Result<Amounts, FormulaError> {
+    let mut amounts = Amounts::new();
+    while let Some(&c) = rest.peek() {
+        let part = match c {
+            c if c.is_whitespace() => {
+                rest.next();
+                continue;
+            }
+            ')' => break,
+            '(' if depth == MOST_DEPTH => return Err(FormulaError::Bracket),
+            '(' => {
+                rest.next();
+                let inner = group(rest, depth + 1)?;
+                if rest.next() != Some(')') {
+                    return Err(FormulaError::Bracket);
+                }
+                inner
+            }
+            c if c.is_ascii_uppercase() => Amounts::from([(element(rest)?, 1)]),
+            c if c.is_ascii_lowercase() => {
+                return Err(FormulaError::UnknownElement(c.to_string()));
+            }
+            other => return Err(FormulaError::Unexpected(other)),
+        };
+        let times = count(rest)?;
+        for (element, n) in part {
+            let sum = amounts.entry(element).or_insert(0);
+            *sum += n * times;
+            if *sum > MOST_ATOMS {
+                return Err(FormulaError::Count);
+            }
+        }
+    }
+    Ok(amounts)
+}
+
+/// A capital letter with the small ones behind it.
+fn element(rest: &mut Peekable<Chars>) -> Result<Element, FormulaError> {
+    let mut symbol: String = rest.next().into_iter().collect();
+    while let Some(c) = rest.next_if(char::is_ascii_lowercase) {
+        symbol.push(c);
+    }
+    Element::from_symbol(&symbol).ok_or(FormulaError::UnknownElement(symbol))
+}
+
+/// The number behind a symbol or bracket; 1 where none stands.
+fn count(rest: &mut Peekable<Chars>) -> Result<usize, FormulaError> {
+    let mut digits = String::new();
+    while let Some(c) = rest.next_if(char::is_ascii_digit) {
+        digits.push(c);
+    }
+    if digits.is_empty() {
+        return Ok(1);
+    }
+    let count = digits.parse().ok().filter(|n| (1..=MOST_ATOMS).contains(n));
+    count.ok_or(FormulaError::Count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(text: &str) -> Vec<(&'static str, usize)> {
+        parse_formula(text).unwrap().iter().map(|(e, n)| (e.symbol(), *n)).collect()
+    }
+
+    #[test]
+    fn atoms_are_counted_through_brackets() {
+        assert_eq!(counts("PbSe"), [("Se", 1), ("Pb", 1)]);
+        assert_eq!(counts("Ca(OH)2"), [("H", 2), ("O", 2), ("Ca", 1)]);
+        assert_eq!(counts(" Fe2 (S O4)3 "), [("O", 12), ("S", 3), ("Fe", 2)]);
+        let reduced = reduced_formula(&parse_formula("Na4Cl4").unwrap());
+        assert_eq!(reduced, parse_formula("NaCl").unwrap());
+    }
+
+    #[test]
+    fn what_is_no_formula_is_named() {
+        let wrong = |text: &str| parse_formula(text).unwrap_err();
+        assert_eq!(wrong(" "), FormulaError::Empty);
+        assert_eq!(wrong("PbXx"), FormulaError::UnknownElement("Xx".to_string()));
+        assert_eq!(wrong("pbse"), FormulaError::UnknownElement("p".to_string()));
+        assert_eq!(wrong("Fe0.5O"), FormulaError::Count);
+        assert_eq!(wrong("FeO1.5"), FormulaError::Unexpected('.'));
+        assert_eq!(wrong("Ca(OH"), FormulaError::Bracket);
+        assert_eq!(wrong("CaOH)2"), FormulaError::Bracket);
+        assert_eq!(wrong(&"(".repeat(100_000)), FormulaError::Bracket);
+        assert_eq!(wrong("Fe99999999999999999999"), FormulaError::Count);
+        assert_eq!(wrong("(Fe9999)9999"), FormulaError::Count);
+    }
+}
