@@ -195,7 +195,12 @@ impl Half {
 
 /// The number where it is positive, close to zero and positive where it is not.
 fn positive_part<S: Scalar>(x: S) -> S {
-    (x + (x * x + S::of(4.0 * CLOSEST * CLOSEST)).sqrt()).scale(0.5)
+    let root = (x * x + S::of(4.0 * CLOSEST * CLOSEST)).sqrt();
+    if x.value() < 0.0 {
+        // without cancellation
+        return S::of(2.0 * CLOSEST * CLOSEST) / (root - x);
+    }
+    (x + root).scale(0.5)
 }
 
 /// Slowest relaxation of the electrolyte between the collectors, s-1.
