@@ -17,6 +17,7 @@ pub mod dense;
 mod gemm;
 mod kernels;
 mod mlp;
+pub mod product;
 mod simd;
 pub mod table;
 pub mod tape;

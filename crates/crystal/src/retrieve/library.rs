@@ -106,6 +106,12 @@ impl Library {
         places.map(|&k| (k, &self.prototypes[k]))
     }
 
+    /// Volumes of atoms in cubic angstrom by atomic number.
+    #[must_use]
+    pub fn volumes(&self) -> &[f64] {
+        &self.volumes
+    }
+
     /// Sum of the volumes of elements in cubic angstrom.
     #[must_use]
     pub fn volume(&self, elements: &[Element], counts: &[usize]) -> f64 {
@@ -219,8 +225,10 @@ fn is_same(a: &Prototype, b: &Prototype) -> bool {
         })
 }
 
-/// Volumes of atoms by least squares on volumes of crystals; elements that do not occur get the median.
-fn element_volumes(rows: &[(BTreeMap<Element, usize>, f64)]) -> Vec<f64> {
+/// Volumes of atoms in cubic angstrom by atomic number, by least squares on compositions and volumes of
+/// primitive cells; elements that do not occur get the median.
+#[must_use]
+pub fn element_volumes(rows: &[(BTreeMap<Element, usize>, f64)]) -> Vec<f64> {
     const ELEMENTS: usize = 119;
     /// Weight of one crystal of median volume for each element.
     const RIDGE: f64 = 0.5;

@@ -12,6 +12,6 @@ mod scan;
 mod search;
 
 pub use file::{LibraryError, Source, read_library, write_library};
-pub use library::{Library, Prototype};
+pub use library::{Library, Prototype, element_volumes};
 pub use scan::{Proposal, Query};
 pub use search::{Candidate, SearchOptions, search};
