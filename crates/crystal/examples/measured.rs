@@ -105,7 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let begin = Instant::now();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let found = search(&library, &query, SearchOptions::default(), &mut rng)?;
+        let found = search(&[&library], &query, SearchOptions::default(), &mut rng)?;
         let seconds = begin.elapsed().as_secs_f64();
         let reduced = Reduced::primitive(&primitive)?;
         let matches = |structure: &SymmetricStructure| {

@@ -192,7 +192,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             score.seen = labels.contains(&label(&truth.canonical()));
             let query = query(&entry.structure, &primitive)?;
             let begin = Instant::now();
-            let candidates = search(&library, &query, options, &mut rng);
+            let candidates = search(&[&library], &query, options, &mut rng);
             score.seconds = begin.elapsed().as_secs_f64();
             if let Ok(candidates) = candidates {
                 matches(&entry.structure, &candidates, &mut score)?;

@@ -7,6 +7,7 @@ pub mod feasible;
 pub mod model;
 pub mod network;
 pub mod peaks;
+pub mod sampling;
 pub mod sequence;
 pub mod training;
 pub mod vocabulary;

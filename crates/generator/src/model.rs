@@ -4,7 +4,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use surrogate_jet::product::{Into, Rows, RowsMut, product, product_at};
 
-use crate::example::{Example, Target};
+use crate::example::{Example, Target, Token};
 use crate::network::{Layout, Pass, Shape, Span, softmax};
 use crate::peaks::PEAK_NUMBERS;
 use crate::sequence::AtomicVolumes;
@@ -77,7 +77,6 @@ impl Model {
         let all: usize = examples.iter().map(Example::rows).sum();
         let mut x = vec![0.0; all * d];
         let mut spans = Vec::with_capacity(examples.len());
-        let features = &self.weights[self.layout.features.clone()];
         let mut begin = 0;
         for example in examples {
             let peaks = example.peak_count();
@@ -90,18 +89,29 @@ impl Model {
             );
             for (k, token) in example.tokens.iter().enumerate() {
                 let out = &mut x[(begin + peaks + k) * d..][..d];
-                out.copy_from_slice(&vectors[token.row * d..(token.row + 1) * d]);
-                for &f in &token.place {
-                    let f = usize::from(f);
-                    for (o, w) in out.iter_mut().zip(&features[f * d..(f + 1) * d]) {
-                        *o += w;
-                    }
-                }
+                self.put_token(vectors, token, out);
             }
             spans.push(Span { begin, given: example.given, rows: example.rows() });
             begin += example.rows();
         }
         (x, spans)
+    }
+
+    /// The input row of a token, behind those of others.
+    pub(crate) fn embed_token(&self, vectors: &[f32], token: &Token, x: &mut Vec<f32>) {
+        let begin = x.len();
+        x.resize(begin + self.layout.shape.width, 0.0);
+        self.put_token(vectors, token, &mut x[begin..]);
+    }
+
+    fn put_token(&self, vectors: &[f32], token: &Token, out: &mut [f32]) {
+        let d = out.len();
+        let features = &self.weights[self.layout.features.clone()];
+        out.copy_from_slice(&vectors[token.row * d..(token.row + 1) * d]);
+        for &f in &token.place {
+            let f = usize::from(f);
+            add(out, &features[f * d..(f + 1) * d]);
+        }
     }
 }
 

@@ -140,6 +140,12 @@ impl Writing {
         &self.composition
     }
 
+    /// Number of cell parameters that are written.
+    #[must_use]
+    pub const fn cell_written(&self) -> usize {
+        self.cell.len()
+    }
+
     /// Says that the composition is complete, so that the group follows.
     pub const fn close_composition(&mut self) {
         self.complete = true;
@@ -358,6 +364,20 @@ pub fn composition(crystal: &SymmetricStructure) -> Vec<(Element, usize)> {
     amounts.into_iter().collect()
 }
 
+/// Row of a cell parameter for atoms of a size; none out of the range of levels.
+pub(crate) fn cell_row(kind: Kind, value: f64, size: f64) -> Option<usize> {
+    let vocabulary = Vocabulary::get();
+    let (level, levels, first) = match kind {
+        Kind::Length(_) => (
+            (((value / size).ln() - LENGTH_FIRST) / LENGTH_STEP).floor(),
+            LENGTH_LEVELS,
+            vocabulary.lengths().start,
+        ),
+        _ => ((value - ANGLE_FIRST).round(), ANGLE_LEVELS, vocabulary.angles().start),
+    };
+    (level >= 0.0 && level < levels as f64).then(|| first + level as usize)
+}
+
 /// Rows of a canonical crystal, without the beginning, and the size of its atoms.
 ///
 /// # Errors
@@ -380,18 +400,7 @@ pub fn rows(
     rows.push(vocabulary.groups().start + usize::from(crystal.group.number) - 1);
     let size = volumes.size(&composition);
     for (kind, &value) in cell_kinds(crystal.group.system()).iter().zip(&crystal.cell) {
-        let (level, levels, first) = match kind {
-            Kind::Length(_) => (
-                (((value / size).ln() - LENGTH_FIRST) / LENGTH_STEP).floor(),
-                LENGTH_LEVELS,
-                vocabulary.lengths().start,
-            ),
-            _ => ((value - ANGLE_FIRST).round(), ANGLE_LEVELS, vocabulary.angles().start),
-        };
-        if !(level >= 0.0 && level < levels as f64) {
-            return Err(SequenceError::Cell(value));
-        }
-        rows.push(first + level as usize);
+        rows.push(cell_row(*kind, value, size).ok_or(SequenceError::Cell(value))?);
     }
     let level = |x: &f64| {
         let level = ((x - x.floor() + 1e-6) * COORDINATE_LEVELS as f64).floor() as usize;

@@ -58,23 +58,19 @@ impl Library {
     /// cannot be used, are left out.
     #[must_use]
     pub fn distil(crystals: impl IntoIterator<Item = (String, SymmetricStructure)>) -> Self {
-        let mut prototypes: Vec<Prototype> = Vec::new();
         let mut rows: Vec<(BTreeMap<Element, usize>, f64)> = Vec::new();
-        let mut kinds: HashMap<Label, Vec<usize>> = HashMap::new();
-        for (id, crystal) in crystals {
-            let Some(prototype) = anonymous(id, &crystal) else { continue };
-            rows.push((composition(&crystal), prototype.volume));
-            let key = (crystal.group.number, prototype.structure.letters());
-            let known = kinds.entry(key).or_default();
-            let same = known.iter().copied().find(|&k| is_same(&prototypes[k], &prototype));
-            if let Some(k) = same {
-                prototypes[k].members += 1;
-                continue;
-            }
-            known.push(prototypes.len());
-            prototypes.push(prototype);
-        }
+        let prototypes =
+            distilled(crystals, |crystal, volume| rows.push((composition(crystal), volume)));
         Self::of_parts(prototypes, element_volumes(&rows))
+    }
+
+    /// The same with volumes per atom that are known, in cubic angstrom by atomic number.
+    #[must_use]
+    pub fn distil_with(
+        crystals: impl IntoIterator<Item = (String, SymmetricStructure)>,
+        volumes: Vec<f64>,
+    ) -> Self {
+        Self::of_parts(distilled(crystals, |_, _| ()), volumes)
     }
 
     /// A library of prototypes, with volumes per atom by atomic number.
@@ -118,6 +114,29 @@ impl Library {
         let each = elements.iter().zip(counts);
         each.map(|(e, &n)| self.volumes[usize::from(e.atomic_number())] * n as f64).sum()
     }
+}
+
+/// Prototypes of crystals, of which `seen` is told each with the volume of its primitive cell.
+fn distilled(
+    crystals: impl IntoIterator<Item = (String, SymmetricStructure)>,
+    mut seen: impl FnMut(&SymmetricStructure, f64),
+) -> Vec<Prototype> {
+    let mut prototypes: Vec<Prototype> = Vec::new();
+    let mut kinds: HashMap<Label, Vec<usize>> = HashMap::new();
+    for (id, crystal) in crystals {
+        let Some(prototype) = anonymous(id, &crystal) else { continue };
+        seen(&crystal, prototype.volume);
+        let key = (crystal.group.number, prototype.structure.letters());
+        let known = kinds.entry(key).or_default();
+        let same = known.iter().copied().find(|&k| is_same(&prototypes[k], &prototype));
+        if let Some(k) = same {
+            prototypes[k].members += 1;
+            continue;
+        }
+        known.push(prototypes.len());
+        prototypes.push(prototype);
+    }
+    prototypes
 }
 
 /// Atoms of each element in the primitive cell.

@@ -30,6 +30,8 @@ impl Default for SearchOptions {
 /// A refined proposal.
 #[derive(Debug, Clone)]
 pub struct Candidate {
+    /// Place of the library that it comes from, among those searched.
+    pub library: usize,
     /// Where it comes from.
     pub proposal: Proposal,
     /// The refined crystal.
@@ -68,7 +70,7 @@ const FINE_LIMITS: Limits = Limits { cell: 0.15, coordinate: 0.2 };
 /// Share by which reciprocal lengths may grow or shrink.
 const MARGIN: f64 = 0.12;
 
-/// Refines the best proposals of a scan: all of them coarsely, the best again finely. If none of these
+/// Refines the best proposals of a scan of each library: all of them coarsely, the best again finely. If none of these
 /// reproduces the pattern, starts from random cells and coordinates follow. Ranked by `R_wp`, those
 /// without one behind by misfit. Proposals that cannot be refined are left out.
 ///
@@ -76,31 +78,35 @@ const MARGIN: f64 = 0.12;
 ///
 /// A pattern without peaks, elements without form factors.
 pub fn search(
-    library: &Library,
+    libraries: &[&Library],
     query: &Query,
     options: SearchOptions,
     rng: &mut impl Rng,
 ) -> Result<Vec<Candidate>, RefineError> {
-    let proposals = library.scan(query)?;
+    let mut proposals = Vec::new();
+    for (place, library) in libraries.iter().enumerate() {
+        let found = library.scan(query)?;
+        proposals.extend(found.into_iter().take(options.coarse).map(|p| (place, p)));
+    }
     let mut refiner = Refiner::new(query.peaks.clone(), query.q_range);
     let mut candidates = Vec::new();
-    for proposal in proposals.into_iter().take(options.coarse) {
-        let structure = proposed(library, &proposal);
+    for (library, proposal) in proposals {
+        let structure = proposed(libraries[library], &proposal);
         if let Ok((structure, misfit)) =
             refined(&mut refiner, query, &structure, &COARSE, COARSE_LIMITS)
         {
-            candidates.push(Candidate { proposal, structure, misfit, r_wp: None });
+            candidates.push(Candidate { library, proposal, structure, misfit, r_wp: None });
         }
     }
     candidates.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
-    for candidate in candidates.iter_mut().take(options.fine) {
+    for candidate in candidates.iter_mut().take(options.fine * libraries.len()) {
         finish(&mut refiner, query, candidate)?;
     }
     rank(&mut candidates);
     let solved =
         |c: &[Candidate]| c.first().and_then(|c| c.r_wp).is_some_and(|r| r < options.enough);
     if !solved(&candidates) {
-        attempt(library, &mut refiner, query, &mut candidates, options, rng)?;
+        attempt(libraries, &mut refiner, query, &mut candidates, options, rng)?;
         rank(&mut candidates);
     }
     Ok(candidates)
@@ -142,7 +148,7 @@ const PROMISING: f64 = 0.7;
 
 /// Refines the best candidates from random starts until one reproduces the pattern.
 fn attempt(
-    library: &Library,
+    libraries: &[&Library],
     refiner: &mut Refiner,
     query: &Query,
     candidates: &mut [Candidate],
@@ -158,7 +164,7 @@ fn attempt(
             0 => &candidate.proposal,
             n => &candidate.proposal.alternatives[n - 1],
         };
-        let mut start = proposed(library, proposal);
+        let mut start = proposed(libraries[candidate.library], proposal);
         // the first look at an alternative is as it is
         if round == 0 || round >= choices {
             disturb(&mut start, rng);
@@ -169,7 +175,7 @@ fn attempt(
         };
         if misfit < PROMISING * candidate.misfit {
             let mut next =
-                Candidate { proposal: candidate.proposal.clone(), structure, misfit, r_wp: None };
+                Candidate { structure, misfit, r_wp: None, ..candidate.clone() };
             finish(refiner, query, &mut next)?;
             if next.r_wp.is_some_and(|r| candidate.r_wp.is_none_or(|known| r < known)) {
                 *candidate = next;
