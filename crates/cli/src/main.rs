@@ -12,6 +12,7 @@ mod electricity;
 mod energy;
 mod failure;
 mod footprint;
+mod generator;
 mod grid;
 mod interrupts;
 mod inverse;

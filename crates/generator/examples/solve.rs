@@ -112,9 +112,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let labels: std::collections::HashSet<_> =
         train.iter().filter(|(_, c)| composition(c).len() <= 3).map(|(_, c)| label(c)).collect();
     let mode = arguments[6].as_str();
-    let library = (mode != "generator").then(|| {
-        Library::distil(train.iter().filter(|(_, c)| composition(c).len() <= 3).cloned())
-    });
+    let library = (mode != "generator")
+        .then(|| Library::distil(train.iter().filter(|(_, c)| composition(c).len() <= 3).cloned()));
     let mut model = Model::new(
         Shape { width: 128, layers: 4, heads: 4 },
         volumes.clone(),
@@ -179,8 +178,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let Ok(candidates) = search(&libraries, &query, options, &mut rng) else {
                 return score;
             };
-            score.seconds[2] =
-                begin.elapsed().as_secs_f64() - score.seconds[0] - score.seconds[1];
+            score.seconds[2] = begin.elapsed().as_secs_f64() - score.seconds[0] - score.seconds[1];
             let Ok(truth) = Reduced::primitive(&entry.structure) else { return score };
             score.r_wp = candidates.first().and_then(|c| c.r_wp);
             for (k, candidate) in candidates.iter().take(20).enumerate() {

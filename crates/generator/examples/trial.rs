@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         settings.rate = rate.parse()?;
     }
     let limit: f64 = arguments[3].parse()?;
-    let mut training = Training::new(&train, volumes, settings);
+    let mut training = Training::new(train, volumes, settings);
     println!("{} weights", training.model.layout.len);
     let begin = Instant::now();
     let mut mean = 0.0;

@@ -9,6 +9,7 @@ use crate::network::{Layout, Pass, Shape, Span, softmax};
 use crate::peaks::PEAK_NUMBERS;
 use crate::sequence::AtomicVolumes;
 use crate::vocabulary::Vocabulary;
+use thiserror::Error;
 
 /// A transformer and the volumes that its lengths are relative to.
 #[derive(Debug, Clone)]
@@ -19,6 +20,29 @@ pub struct Model {
     pub weights: Vec<f32>,
     /// Volumes of atoms.
     pub volumes: AtomicVolumes,
+}
+
+/// Why numbers are no model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ModelError {
+    /// Numbers that are missing, or too few or many.
+    #[error("the file holds no {count} numbers `{name}`: it was written for another network")]
+    OtherNetwork {
+        /// What they are called.
+        name: &'static str,
+        /// How many there should be.
+        count: usize,
+    },
+    /// A width that heads do not divide.
+    #[error("a network of width {width} with {heads} heads in {layers} layers cannot be")]
+    Shape {
+        /// Its width.
+        width: usize,
+        /// Its layers.
+        layers: usize,
+        /// Its heads.
+        heads: usize,
+    },
 }
 
 /// Standard deviation of the vectors of features at the start.
@@ -51,6 +75,44 @@ impl Model {
             weights[gains].fill(1.0);
         }
         Self { layout, weights, volumes }
+    }
+
+    /// What a file of the model holds.
+    #[must_use]
+    pub fn state(&self) -> Vec<(String, Vec<f64>)> {
+        let Shape { width, layers, heads } = self.layout.shape;
+        let shape = [width, layers, heads].map(|n| n as f64).to_vec();
+        let weights = self.weights.iter().map(|&w| f64::from(w)).collect();
+        vec![
+            ("shape".to_string(), shape),
+            ("volumes".to_string(), self.volumes.0.clone()),
+            ("weights".to_string(), weights),
+        ]
+    }
+
+    /// A model from what its file holds.
+    ///
+    /// # Errors
+    ///
+    /// Numbers of another network, or of none.
+    pub fn restore(state: &[(String, Vec<f64>)]) -> Result<Self, ModelError> {
+        let find = |name: &'static str, count: usize| {
+            let found = state.iter().find(|(n, _)| n == name).map(|(_, values)| values);
+            found.ok_or(ModelError::OtherNetwork { name, count })
+        };
+        let shape = find("shape", 3)?;
+        let &[width, layers, heads] = shape.as_slice() else {
+            return Err(ModelError::OtherNetwork { name: "shape", count: 3 });
+        };
+        let shape = Shape::new(width as usize, layers as usize, heads as usize)?;
+        let layout = Layout::new(shape, Vocabulary::get().features(), PEAK_NUMBERS);
+        let weights = find("weights", layout.len)?;
+        if weights.len() != layout.len {
+            return Err(ModelError::OtherNetwork { name: "weights", count: layout.len });
+        }
+        let weights = weights.iter().map(|&w| w as f32).collect();
+        let volumes = AtomicVolumes(find("volumes", 0)?.clone());
+        Ok(Self { layout, weights, volumes })
     }
 
     /// Vectors of all rows of the vocabulary, `[rows, width]`.

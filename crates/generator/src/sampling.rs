@@ -68,12 +68,8 @@ pub fn sample(
     }
     let (x, _) = model.embed(vectors, std::slice::from_ref(&question));
     let (mut decoder, output) = Decoder::begin(&model.layout, &model.weights, &x, count);
-    let draft = Draft {
-        writing: begun,
-        log_probability: 0.0,
-        tokens: question.tokens.len(),
-        output,
-    };
+    let draft =
+        Draft { writing: begun, log_probability: 0.0, tokens: question.tokens.len(), output };
     let mut drafts: Vec<Draft> = (0..count).map(|_| draft.clone()).collect();
     let mut open: Vec<usize> = (0..count).collect();
     let mut logits = Vec::new();

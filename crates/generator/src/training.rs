@@ -10,7 +10,7 @@ use surrogate_crystal::symmetry::SymmetricStructure;
 use crate::adam::Adam;
 use crate::example::Example;
 use crate::examples::{Changes, Elements, Laboratory, changed};
-use crate::model::{Loss, Model, Worker};
+use crate::model::{Loss, Model, ModelError, Worker};
 use crate::network::Shape;
 use crate::sequence::AtomicVolumes;
 
@@ -64,22 +64,22 @@ struct Part {
 }
 
 /// A training.
-pub struct Training<'a> {
+pub struct Training {
     /// The model so far.
     pub model: Model,
     /// How it is trained.
     pub settings: Settings,
-    crystals: &'a [SymmetricStructure],
+    crystals: Vec<SymmetricStructure>,
     elements: Elements,
     adam: Adam,
     parts: Vec<Part>,
 }
 
-impl<'a> Training<'a> {
+impl Training {
     /// Before the first step. `crystals` are canonical and not empty.
     #[must_use]
     pub fn new(
-        crystals: &'a [SymmetricStructure],
+        crystals: Vec<SymmetricStructure>,
         volumes: AtomicVolumes,
         settings: Settings,
     ) -> Self {
@@ -94,10 +94,44 @@ impl<'a> Training<'a> {
             adam: Adam::new(model.layout.len, settings.decay as f32),
             model,
             settings,
+            elements: Elements::of(&crystals),
             crystals,
-            elements: Elements::of(crystals),
             parts: (0..PARTS).map(|_| part()).collect(),
         }
+    }
+
+    /// Everything that going on needs: weights, the optimiser's means, the number of steps.
+    #[must_use]
+    pub fn state(&self) -> Vec<(String, Vec<f64>)> {
+        let numbers = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+        vec![
+            ("weights".to_string(), numbers(&self.model.weights)),
+            ("adam mean".to_string(), numbers(&self.adam.mean)),
+            ("adam square".to_string(), numbers(&self.adam.square)),
+            ("steps".to_string(), vec![self.adam.steps as f64]),
+        ]
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    ///
+    /// A state of another network.
+    pub fn restore(&mut self, state: &[(String, Vec<f64>)]) -> Result<(), ModelError> {
+        let find = |name: &'static str, count: usize| {
+            let found = state.iter().find(|(n, _)| n == name).map(|(_, values)| values);
+            let found = found.filter(|values| values.len() == count);
+            found.ok_or(ModelError::OtherNetwork { name, count })
+        };
+        let n = self.model.layout.len;
+        let single = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<f32>>();
+        let (weights, mean) = (find("weights", n)?, find("adam mean", n)?);
+        let (square, steps) = (find("adam square", n)?, find("steps", 1)?);
+        self.model.weights = single(weights);
+        self.adam.mean = single(mean);
+        self.adam.square = single(square);
+        self.adam.steps = steps[0] as usize;
+        Ok(())
     }
 
     /// Steps so far.

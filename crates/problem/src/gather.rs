@@ -124,7 +124,9 @@ fn relocate(value: &mut Value, folder: &str) {
         Kind::Table(table) => {
             for (key, inner) in &mut table.entries {
                 match &mut inner.kind {
-                    Kind::Text(text) if key.string == "file" || key.string == "bpx" => {
+                    Kind::Text(text)
+                        if ["file", "bpx", "library"].contains(&key.string.as_str()) =>
+                    {
                         text.string = joined(folder, &text.string);
                         text.first = None;
                     }

@@ -7,6 +7,7 @@
 
 mod ast;
 pub mod cell;
+pub mod crystal;
 mod declare;
 mod declare_functions;
 mod diagnose;

@@ -14,11 +14,12 @@ use crate::source::{Source, Span};
 use crate::tree::{self, Table};
 
 /// Tables and keys at the top of a file.
-pub(crate) const TOP: [&str; 22] = [
+pub(crate) const TOP: [&str; 23] = [
     "title",
     "description",
     "extends",
     "cell",
+    "crystal",
     "coordinates",
     "parameters",
     "unknowns",
@@ -101,10 +102,18 @@ pub fn load_with_cells(
                 (Some(cell), Some(whole), warnings)
             });
     }
+    let mut crystal = None;
+    if root.get("crystal").is_some() {
+        let read = session.crystal_table(&root, read_file);
+        session.reporter.finish()?;
+        (crystal, whole) = read.map_or((None, None), |(table, rest)| (Some(table), Some(rest)));
+    }
     session.of_cell = cell.is_some();
+    session.of_crystal = crystal.is_some();
     let mut problem = session.problem(name, whole.as_ref().unwrap_or(&root), read_file);
     session.reporter.finish()?;
     problem.cell = cell;
+    problem.crystal = crystal;
     problem.warnings.extend(warnings);
     problem.graph = std::mem::take(&mut session.graph);
     problem.resolved = tree::write(&root);
@@ -119,7 +128,7 @@ impl Session {
         let title = file.string(&mut self.reporter, "title");
         let description = file.string(&mut self.reporter, "description").unwrap_or_default();
         for key in ["coordinates", "fields"] {
-            if root.get(key).is_none() {
+            if root.get(key).is_none() && !self.of_crystal {
                 let message = format!("the file has no [{key}]");
                 let end = Span { end: 1, ..Span::default() };
                 self.report(Mistake::new(ErrorKind::MissingKey, message).at(end, "in this file"));
@@ -173,6 +182,7 @@ impl Session {
             reference,
             goals,
             cell: None,
+            crystal: None,
             resolved: String::new(),
             warnings,
         }

@@ -8,6 +8,7 @@
 use surrogate_symbolic::{FunctionId, Graph, Node, SymbolId};
 
 pub use crate::cell::{CellModel, CellSource, CellTable};
+pub use crate::crystal::CrystalTable;
 use crate::units::Dimension;
 
 /// A problem file, resolved.
@@ -50,6 +51,8 @@ pub struct Problem {
     /// The cell that the physics is of. Such a problem has no rows: the fields are known to the
     /// solver of the cell, not by their equations.
     pub cell: Option<CellTable>,
+    /// What a generator of crystals learns from. Such a problem has nothing else but its training.
+    pub crystal: Option<CrystalTable>,
     /// The resolved file: after `extends` and overrides, as TOML text.
     pub resolved: String,
     /// Hints that are not errors (lints), already worded.

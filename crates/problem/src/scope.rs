@@ -108,6 +108,8 @@ pub(crate) struct SymbolEntry {
 pub(crate) struct Session {
     /// The physics is that of a cell: fields need no rows.
     pub(crate) of_cell: bool,
+    /// The file has a table `[crystal]`.
+    pub(crate) of_crystal: bool,
     pub(crate) graph: Graph,
     pub(crate) reporter: Reporter,
     pub(crate) names: HashMap<String, (Entity, Span)>,

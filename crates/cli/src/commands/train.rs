@@ -3,6 +3,7 @@
 mod accounts;
 mod cells;
 mod closing;
+mod crystals;
 mod foresight;
 mod found;
 pub mod green;
@@ -68,14 +69,16 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
         terminal.data(&match prepare(problem)? {
             Prepared::Networks(model) => summary(problem, &model),
             Prepared::Cell(..) => problem.summary(),
+            Prepared::Crystal(crystals) => crystals.summary(problem),
         });
         terminal.json(&json!({ "status": "dry-run" }));
         return Ok(0);
     }
     let budget_s = problem.train.max_time_s;
-    let planned = problem.cell.is_some() || !problem.train.stages.is_empty();
+    let whole = problem.cell.is_some() || problem.crystal.is_some();
+    let planned = whole || !problem.train.stages.is_empty();
     limits.time_s = limits.time_s.or(budget_s).or((!planned).then_some(DEFAULT_TIME_S));
-    if problem.cell.is_none() {
+    if !whole {
         limits.stages_s = problem.train.stages.iter().map(|s| s.max_time_s).collect();
     }
     let accounts = Accounts::open(arguments, resumed.as_ref(), &limits, terminal)?;
@@ -174,6 +177,9 @@ pub fn prepare(problem: &Problem) -> Result<Prepared, Failure> {
     if let Some(cell) = cell_problem(problem)? {
         let settings = cells::settings(problem, &cell)?;
         return Ok(Prepared::Cell(Box::new(cell), settings));
+    }
+    if let Some(table) = &problem.crystal {
+        return Ok(Prepared::Crystal(Box::new(crystals::crystals(problem, table)?)));
     }
     let model = Model::new(problem)?;
     refuse_too_large(problem, &model)?;

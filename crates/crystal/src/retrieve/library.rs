@@ -182,6 +182,16 @@ fn anonymous(id: String, crystal: &SymmetricStructure) -> Option<Prototype> {
 }
 
 impl Prototype {
+    /// The first crystal of its kind, with its elements, canonical.
+    #[must_use]
+    pub fn crystal(&self) -> SymmetricStructure {
+        let mut crystal = self.structure.clone();
+        for orbit in &mut crystal.orbits {
+            orbit.element = self.elements[usize::from(orbit.element.atomic_number()) - 1];
+        }
+        crystal.canonical()
+    }
+
     /// Its merged reflections; none if its pattern cannot be calculated.
     pub(super) fn geometry(&self) -> &Geometry {
         self.geometry.get_or_init(|| Geometry::of(&self.structure).unwrap_or_default())

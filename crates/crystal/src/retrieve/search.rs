@@ -174,8 +174,7 @@ fn attempt(
             continue;
         };
         if misfit < PROMISING * candidate.misfit {
-            let mut next =
-                Candidate { structure, misfit, r_wp: None, ..candidate.clone() };
+            let mut next = Candidate { structure, misfit, r_wp: None, ..candidate.clone() };
             finish(refiner, query, &mut next)?;
             if next.r_wp.is_some_and(|r| candidate.r_wp.is_none_or(|known| r < known)) {
                 *candidate = next;

@@ -86,7 +86,8 @@ impl<'a> Decoder<'a> {
                 let seen = self.begun + own.len() / (2 * d);
                 for h in 0..shape.heads {
                     let query = &row[h * head..(h + 1) * head];
-                    let places = || memory.shared.chunks_exact(2 * d).chain(own.chunks_exact(2 * d));
+                    let places =
+                        || memory.shared.chunks_exact(2 * d).chain(own.chunks_exact(2 * d));
                     scores.clear();
                     scores.extend(places().map(|kv| {
                         let key = &kv[h * head..(h + 1) * head];

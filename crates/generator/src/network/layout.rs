@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::model::ModelError;
+
 /// Sizes of a transformer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
@@ -14,6 +16,28 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Largest width, and most layers and heads.
+    const MOST: usize = 4096;
+
+    /// Sizes that can be: heads divide the width.
+    ///
+    /// # Errors
+    ///
+    /// Other sizes.
+    pub const fn new(width: usize, layers: usize, heads: usize) -> Result<Self, ModelError> {
+        let fits = width > 0
+            && width <= Self::MOST
+            && layers > 0
+            && layers <= Self::MOST
+            && heads > 0
+            && width.is_multiple_of(heads);
+        if fits {
+            Ok(Self { width, layers, heads })
+        } else {
+            Err(ModelError::Shape { width, layers, heads })
+        }
+    }
+
     /// Numbers of a head.
     pub(crate) const fn head(&self) -> usize {
         self.width / self.heads

@@ -57,6 +57,7 @@ impl Make {
             reference: Reference { kind: ReferenceKind::Automatic, cells: None, tolerance: None },
             goals: vec![],
             cell: None,
+            crystal: None,
             resolved: String::new(),
             warnings: vec![],
         };

@@ -9,12 +9,13 @@ use surrogate_run::{Manifest, RunDirectory, RunError, Status};
 use super::CHECK_SEED;
 use super::found::{account, with_found};
 use super::green::Green;
-use super::session::{Outcome, Session};
+use super::session::{Learned, Outcome, Session};
 use super::verdict::{relative, verdict};
 use crate::args::Train;
 use crate::commands::payback::payback;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
+use crate::generator::Generator;
 use crate::progress::duration;
 use crate::surrogate::Surrogate;
 use crate::terminal::Terminal;
@@ -64,17 +65,25 @@ impl Session<'_> {
             "held_out": outcome.held_out,
             "fields": self.fields,
         });
-        if let Some(surrogate) = &outcome.surrogate {
-            let best = surrogate.checkpoint(header);
+        if let Some(learned) = &outcome.learned {
+            let best = match learned {
+                Learned::Surrogate(surrogate) => surrogate.checkpoint(header),
+                Learned::Generator(generator) => generator.checkpoint(header),
+            };
             let hash = surrogate_run::hash_hex(&best.to_bytes());
             self.manifest.hashes.insert("weights".to_string(), hash);
             self.run.write_checkpoint("best", &best)?;
         }
         let mut errors = serde_json::Map::new();
         let held_out = outcome.held_out.iter().copied().reduce(f64::max).map(f64::sqrt);
-        if let (Status::Finished, Some(mut surrogate)) = (outcome.status, outcome.surrogate.take())
-        {
-            self.evaluate(problem, &mut surrogate, &mut outcome, held_out, &mut errors)?;
+        match (outcome.status, outcome.learned.take()) {
+            (Status::Finished, Some(Learned::Surrogate(mut surrogate))) => {
+                self.evaluate(problem, &mut surrogate, &mut outcome, held_out, &mut errors)?;
+            }
+            (Status::Finished, Some(Learned::Generator(generator))) => {
+                return self.finish_generator(*generator, &outcome);
+            }
+            _ => {}
         }
         let (report, account) = self.account(&outcome)?;
         done(self.terminal, &self.manifest, &outcome);
@@ -103,6 +112,36 @@ impl Session<'_> {
             _ if arguments.strict && missed => 3,
             _ => 0,
         })
+    }
+
+    /// Judges a generator on crystals that it was not trained on; account and last words.
+    fn finish_generator(&mut self, generator: Generator, outcome: &Outcome) -> Result<u8, Failure> {
+        let scores = {
+            let _stage = self.meter.stage("evaluate");
+            generator.judge(self.manifest.seed.unwrap_or(0))?
+        };
+        surrogate_run::write_json(&self.run.file("structures.json"), &scores)?;
+        let (report, account) = self.account(outcome)?;
+        done(self.terminal, &self.manifest, outcome);
+        footprint::say(self.terminal, &report, &account);
+        for line in scores.words() {
+            self.terminal.say(line);
+        }
+        let path = self.run.path().display();
+        self.terminal.say(format!(
+            "next      surrogate generate --proposer both --model {path} --pxrd FILE --formula FORMULA"
+        ));
+        self.terminal.json(&json!({
+            "run": self.run.path(),
+            "status": outcome.status.word(),
+            "reason": outcome.reason,
+            "seconds": self.manifest.seconds,
+            "energy_j": report.total_uj as f64 * 1e-6,
+            "energy_provenance": energy::word(&report),
+            "footprint": account.footprint,
+            "structures": scores,
+        }));
+        Ok(0)
     }
 
     /// Files of energy, the report, the manifest.

@@ -15,6 +15,7 @@ use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
 use super::Limits;
 use super::accounts::Accounts;
 use super::cells::CellTrainer;
+use super::crystals::{CrystalTrainer, Crystals};
 use super::foresight::Foresight;
 use super::green::Green;
 use super::opening::Opened;
@@ -26,6 +27,7 @@ use crate::device::Device;
 use crate::electricity::Electricity;
 use crate::energy;
 use crate::failure::Failure;
+use crate::generator::Generator;
 use crate::progress::Progress;
 use crate::surrogate::{Networks, Surrogate};
 use crate::terminal::Terminal;
@@ -37,6 +39,16 @@ pub enum Prepared {
     Networks(Box<Model>),
     /// The surrogate of a cell.
     Cell(Box<CellProblem>, Settings),
+    /// A generator of crystals.
+    Crystal(Box<Crystals>),
+}
+
+/// What was trained.
+pub enum Learned {
+    /// Something that predicts.
+    Surrogate(Surrogate),
+    /// A generator of crystals, with crystals that it was not trained on.
+    Generator(Box<Generator>),
 }
 
 /// How training ended.
@@ -50,7 +62,7 @@ pub struct Outcome {
     /// Of all parts.
     pub iterations: usize,
     /// What was trained, at its best; nothing where training had not come so far.
-    pub surrogate: Option<Surrogate>,
+    pub learned: Option<Learned>,
     /// Fields that no reference covers.
     pub unchecked: Vec<String>,
     /// Why what an inverse problem found should not be relied on.
@@ -76,8 +88,8 @@ struct Ended {
 
 impl Ended {
     /// A run that learned nothing to predict with is interrupted, whatever stopped it.
-    fn outcome(self, problem: &Problem, surrogate: Option<Surrogate>) -> Outcome {
-        let (status, reason) = match surrogate {
+    fn outcome(self, problem: &Problem, learned: Option<Learned>) -> Outcome {
+        let (status, reason) = match learned {
             Some(_) => (self.status, self.reason),
             None => (Status::Interrupted, format!("{}, nothing to predict with yet", self.reason)),
         };
@@ -86,7 +98,7 @@ impl Ended {
             reason,
             held_out: self.held_out,
             iterations: self.iterations,
-            surrogate,
+            learned,
             unchecked: problem.fields.iter().map(|f| f.name.clone()).collect(),
             doubts: Vec::new(),
             undetermined: false,
@@ -179,14 +191,32 @@ impl<'a> Session<'a> {
     ) -> Result<Outcome, Failure> {
         match prepared {
             Prepared::Networks(model) => self.train_networks(problem, *model, limits),
+            Prepared::Crystal(crystals) => self.train_generator(problem, *crystals, limits),
             Prepared::Cell(cell, settings) => {
                 let mut trainer = CellTrainer::new(problem, *cell, settings, &self.meter)?;
                 let ended = self.follow(&mut trainer, limits)?;
                 let learned = trainer.surrogate().map(CellNetworks::new);
                 self.fields = learned.as_ref().map_or(Vec::new(), CellNetworks::fingerprint);
-                Ok(ended.outcome(problem, learned.map(|cell| Surrogate::Cell(Box::new(cell)))))
+                Ok(ended.outcome(
+                    problem,
+                    learned.map(|cell| Learned::Surrogate(Surrogate::Cell(Box::new(cell)))),
+                ))
             }
         }
+    }
+
+    fn train_generator(
+        &mut self,
+        problem: &Problem,
+        crystals: Crystals,
+        limits: &Limits,
+    ) -> Result<Outcome, Failure> {
+        self.fields = crate::generator::fingerprint();
+        let held_out = crystals.held_out.clone();
+        let mut trainer = CrystalTrainer::new(crystals);
+        let ended = self.follow(&mut trainer, limits)?;
+        let generator = Generator::new(trainer.model(), held_out);
+        Ok(ended.outcome(problem, Some(Learned::Generator(Box::new(generator)))))
     }
 
     fn train_networks(
@@ -212,7 +242,7 @@ impl<'a> Session<'a> {
         let weights = trainer.best();
         drop(trainer);
         networks.weights = weights;
-        Ok(ended.outcome(problem, Some(Surrogate::Networks(networks))))
+        Ok(ended.outcome(problem, Some(Learned::Surrogate(Surrogate::Networks(networks)))))
     }
 
     /// Trains in slices from the last checkpoint, or from the start.

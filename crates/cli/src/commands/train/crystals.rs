@@ -1,0 +1,223 @@
+//! Training of a generator of crystals.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use surrogate_crystal::retrieve::{Library, read_library};
+use surrogate_crystal::symmetry::SymmetricStructure;
+use surrogate_engine::{Control, Ending, Event};
+use surrogate_generator::example::Example;
+use surrogate_generator::model::Model;
+use surrogate_generator::network::Shape;
+use surrogate_generator::sequence::AtomicVolumes;
+use surrogate_generator::training::{Settings, Training, plain_examples};
+use surrogate_meter::Meter;
+use surrogate_problem::Problem;
+use surrogate_problem::crystal::CrystalTable;
+use surrogate_problem::model::Optimizer;
+
+use super::trainer::{Arrays, Trainer};
+use super::watched::WatchedError;
+use crate::failure::Failure;
+
+/// Most atoms of crystals to learn from, where the file names no number.
+const MAX_ATOMS: usize = 28;
+/// Crystals kept for judging, where the file names no number.
+const HELD_OUT: usize = 200;
+/// At most this share of the crystals is kept.
+const MOST_HELD_OUT: f64 = 0.2;
+/// Steps between two looks at the clock.
+const STEPS: usize = 4;
+/// Seed of the choice of crystals that are kept, the same for all trainings.
+const CHOICE_SEED: u64 = 20_261_122;
+
+/// What a generator learns from.
+pub struct Crystals {
+    /// Crystals to train on.
+    pub train: Vec<SymmetricStructure>,
+    /// Crystals that are kept for judging.
+    pub held_out: Vec<SymmetricStructure>,
+    /// Volumes of atoms.
+    pub volumes: AtomicVolumes,
+    /// How it is trained.
+    pub settings: Settings,
+}
+
+impl Crystals {
+    /// For people.
+    pub fn summary(&self, problem: &Problem) -> String {
+        let Settings { shape, steps, batch, .. } = self.settings;
+        format!(
+            "{}\n{} crystals to learn from, {} kept for judging\ntransformer: {} layers of width {}, {} \
+             heads\n{steps} steps of {batch} examples\n",
+            problem.title,
+            self.train.len(),
+            self.held_out.len(),
+            shape.layers,
+            shape.width,
+            shape.heads
+        )
+    }
+}
+
+/// Reads the library of a problem and its settings.
+///
+/// # Errors
+/// A library that cannot be read or used, settings that mean nothing here.
+pub fn crystals(problem: &Problem, table: &CrystalTable) -> Result<Crystals, Failure> {
+    let settings = settings(problem, table)?;
+    let (library, _) = read_library(&table.text).map_err(|e| {
+        let help = "make one with `surrogate data import`";
+        Failure::helped(format!("{}: {e}", table.library), help)
+    })?;
+    let most = table.max_atoms.unwrap_or(MAX_ATOMS);
+    let all = library.prototypes().iter().map(|p| p.crystal());
+    let mut train: Vec<SymmetricStructure> = all.filter(|c| c.primitive_atoms() <= most).collect();
+    let wanted = table.held_out.unwrap_or(HELD_OUT);
+    let kept = wanted.min((MOST_HELD_OUT * train.len() as f64) as usize);
+    train.shuffle(&mut ChaCha8Rng::seed_from_u64(CHOICE_SEED));
+    let held_out = train.split_off(train.len() - kept);
+    if train.is_empty() {
+        return Err(Failure::helped(
+            format!("{}: no crystal with at most {most} atoms to learn from", table.library),
+            "raise max_atoms, or import more structures",
+        ));
+    }
+    let volumes = AtomicVolumes(Library::volumes(&library).to_vec());
+    Ok(Crystals { train, held_out, volumes, settings })
+}
+
+/// How a generator is trained.
+fn settings(problem: &Problem, table: &CrystalTable) -> Result<Settings, Failure> {
+    let usual = Settings::default();
+    let Shape { width, layers, heads } = usual.shape;
+    let shape = Shape::new(
+        table.width.unwrap_or(width),
+        table.layers.unwrap_or(layers),
+        table.heads.unwrap_or(heads),
+    );
+    let shape = shape.map_err(|e| Failure::user(format!("[network]: {e}")))?;
+    let mut settings = Settings { shape, seed: problem.train.seed, ..usual };
+    settings.batch = table.batch.unwrap_or(usual.batch);
+    let changes = &mut settings.changes;
+    changes.exchanged = table.exchanged.unwrap_or(changes.exchanged);
+    changes.disturbed = table.disturbed.unwrap_or(changes.disturbed);
+    settings.composition_given = table.composition_given.unwrap_or(usual.composition_given);
+    let help = "stages = [{ optimizer = \"adam\", iterations = 8000 }]";
+    match problem.train.stages.as_slice() {
+        [] => {}
+        [only] if only.optimizer == Optimizer::Adam && only.max_time_s.is_none() => {
+            settings.steps = only.iterations;
+            settings.rate = only.learning_rate.unwrap_or(usual.rate);
+        }
+        _ => {
+            let message = "[train] stages: a generator learns in one stage by adam";
+            return Err(Failure::helped(message, help));
+        }
+    }
+    if problem.train.resample_every.is_some() || problem.train.target_loss.is_some() {
+        return Err(Failure::helped(
+            "[train]: a generator has neither resample_every nor target_loss",
+            "stages, seed and max_time are known",
+        ));
+    }
+    Ok(settings)
+}
+
+/// A generator while it learns.
+pub struct CrystalTrainer {
+    training: Training,
+    held_out: Vec<Example>,
+    /// Loss of the last steps.
+    loss: f64,
+}
+
+impl CrystalTrainer {
+    /// Before the first step.
+    pub fn new(crystals: Crystals) -> Self {
+        let held_out = plain_examples(&crystals.held_out, &crystals.volumes);
+        let training = Training::new(crystals.train, crystals.volumes, crystals.settings);
+        Self { training, held_out, loss: f64::NAN }
+    }
+
+    /// What was learned.
+    pub fn model(self) -> Model {
+        self.training.model
+    }
+
+    fn done(&self) -> bool {
+        self.training.steps() >= self.training.settings.steps
+    }
+
+    fn event(&self) -> Event {
+        Event {
+            component: 0,
+            fields: vec!["structures".to_string()],
+            stage: "adam",
+            stage_index: 0,
+            iteration: self.training.steps(),
+            total: self.training.steps(),
+            loss: self.loss,
+            held_out: None,
+            rows: Vec::new(),
+            cuts: 0,
+            ended: self.done().then_some(Ending::Planned),
+        }
+    }
+}
+
+impl Trainer for CrystalTrainer {
+    fn run(&mut self, watch: &mut dyn FnMut(&Event) -> Control) -> Result<bool, Failure> {
+        loop {
+            if watch(&self.event()) == Control::Stop || self.done() {
+                return Ok(self.done());
+            }
+            let left = self.training.settings.steps - self.training.steps();
+            let mut sum = 0.0;
+            let steps = STEPS.min(left);
+            for _ in 0..steps {
+                sum += self.training.step().mean();
+            }
+            self.loss = sum / steps as f64;
+        }
+    }
+
+    fn state(&self) -> Arrays {
+        self.training.state()
+    }
+
+    fn restore(&mut self, state: &Arrays) -> Result<(), Failure> {
+        self.training.restore(state).map_err(|e| Failure::user(e.to_string()))
+    }
+
+    fn iterations(&self) -> usize {
+        self.training.steps()
+    }
+
+    fn plan(&self) -> (Vec<usize>, usize) {
+        (vec![self.training.settings.steps], 1)
+    }
+
+    fn weights(&self) -> usize {
+        self.training.model.layout.len
+    }
+
+    fn held_out(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn errors(&mut self, meter: &Meter) -> Option<Vec<WatchedError>> {
+        let _stage = meter.stage("evaluate");
+        let loss = self.training.loss(&self.held_out);
+        let each = loss.sum / self.held_out.len().max(1) as f64;
+        (!self.held_out.is_empty()).then(|| vec![("crystal".to_string(), each, "nat".to_string())])
+    }
+
+    fn ending(&self) -> String {
+        "all steps done".to_string()
+    }
+
+    fn note(&self) -> Option<String> {
+        None
+    }
+}
