@@ -192,7 +192,8 @@ fn prototype(text: &str) -> Result<Prototype, &'static str> {
         return Err("its slots are not numbered in the order of their atoms");
     }
     let (volume, geometry) = (lattice.volume(), OnceLock::new());
-    Ok(Prototype { id, structure, counts, elements, volume, members, geometry })
+    let known = vec![elements.clone()];
+    Ok(Prototype { id, structure, counts, elements, volume, members, known, geometry })
 }
 
 /// An orbit from its slot, letter and coordinates.
