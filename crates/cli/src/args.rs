@@ -192,7 +192,7 @@ pub struct Predict {
 #[derive(Args, Debug)]
 pub struct Evaluate {
     /// Run directory, its name, or the end of its name.
-    #[arg(required_unless_present = "structures", conflicts_with = "structures")]
+    #[arg(conflicts_with = "structures")]
     pub run: Option<String>,
     /// Number of random parameter points.
     #[arg(long, default_value_t = 64)]

@@ -305,5 +305,5 @@ fn methods_are_scored_on_known_crystals_beside_each_other() {
     // an older evaluation is not written over, and a library is needed
     surrogate(at, &[&evaluate[..], &["--out", "scores"]].concat()).expect(1, &["not empty"]);
     surrogate(at, &evaluate[..3]).expect(1, &["--library", "data import"]);
-    surrogate(at, &["evaluate"]).expect(1, &["<RUN|--structures <TABLE>>"]);
+    surrogate(at, &["evaluate"]).expect(1, &["run directory", "--structures"]);
 }
