@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::calibrate::arguments::Calibrate;
+use crate::commands::evaluate::structures::StructureCases;
 use crate::commands::train::green::GreenArguments;
 use crate::counters::Counters;
 use crate::electricity::Electricity;
@@ -191,13 +192,17 @@ pub struct Predict {
 #[derive(Args, Debug)]
 pub struct Evaluate {
     /// Run directory, its name, or the end of its name.
-    pub run: String,
+    #[arg(conflicts_with = "structures")]
+    pub run: Option<String>,
     /// Number of random parameter points.
     #[arg(long, default_value_t = 64)]
     pub points: usize,
-    /// Seed of the points.
+    /// Seed of the points, or of the crystals that are drawn.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
+    /// Known crystals.
+    #[command(flatten)]
+    pub structures: StructureCases,
     /// Where the counters are.
     #[command(flatten)]
     pub counters: Counters,

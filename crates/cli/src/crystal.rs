@@ -1,4 +1,8 @@
-//! What commands of crystals share: reading CIF files, wavelengths and ranges of angles.
+//! What commands of crystals share: reading CIF files, tables and libraries, wavelengths and ranges of
+//! angles.
+
+pub mod library;
+pub mod sources;
 
 use std::path::Path;
 

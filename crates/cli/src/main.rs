@@ -6,6 +6,7 @@ mod cell;
 mod commands;
 mod compare;
 mod counters;
+mod cpu_time;
 mod crystal;
 mod device;
 mod electricity;

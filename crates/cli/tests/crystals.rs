@@ -267,3 +267,43 @@ fn a_search_that_cannot_be_is_refused_before_it_starts() {
     generate(at, &[], &[]).expect(1, &["found is not empty"]);
     assert_eq!(fs::read_dir(at.join("found")).unwrap().count(), 1);
 }
+
+#[test]
+fn methods_are_scored_on_known_crystals_beside_each_other() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    prepared(at);
+    // a salt of the library's kind, and one crystal that no symmetry can be given to
+    let half = rock_salt("Na", "Cl", 5.6).replace("fract_z\n", "fract_z\n_atom_site_occupancy\n");
+    let half = half.replace("Na 0 0 0", "Na 0 0 0 0.5").replace("0.5 0.5 0.5\n", "0.5 0.5 0.5 1\n");
+    fs::write(
+        at.join("known.cif"),
+        rock_salt("K", "Br", 6.6) + &half.replace("data_salt", "data_half"),
+    )
+    .unwrap();
+    let evaluate = ["evaluate", "--structures", "known.cif", "--library", "library.txt"];
+    let said = surrogate(at, &[&evaluate[..], &["--out", "scores", "--json"]].concat());
+    let scores = said.expect(0, &["half counts as a failure"]).json();
+    let methods = scores["methods"].as_array().unwrap();
+    assert_eq!(methods.len(), 4);
+    for method in methods {
+        let all = &method["slices"]["all"];
+        assert_eq!((&all["cases"], &all["failures"]), (&2.into(), &1.into()), "{method}");
+        assert_eq!(all["strict_1"]["count"], 1, "{method}");
+        assert_eq!(all["strict_1"]["of"], 2, "{method}");
+    }
+    let refined = &methods[3];
+    assert_eq!(refined["method"], "retrieval, refined");
+    assert_eq!(refined["slices"]["all"]["r_wp_below_0.01"]["count"], 1, "{refined}");
+    assert_eq!(scores["differences"].as_array().unwrap().len(), 6);
+    let cases = fs::read_to_string(at.join("scores/cases.csv")).unwrap();
+    assert_eq!(cases.lines().count(), 1 + 4 * 2, "{cases}");
+    let page = fs::read_to_string(at.join("scores/report.html")).unwrap();
+    for words in ["retrieval, refined", "not seen in training", "McNemar", "<svg"] {
+        assert!(page.contains(words), "{words}");
+    }
+    // an older evaluation is not written over, and a library is needed
+    surrogate(at, &[&evaluate[..], &["--out", "scores"]].concat()).expect(1, &["not empty"]);
+    surrogate(at, &evaluate[..3]).expect(1, &["--library", "data import"]);
+    surrogate(at, &["evaluate"]).expect(1, &["run directory", "--structures"]);
+}

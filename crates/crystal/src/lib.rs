@@ -10,6 +10,7 @@ pub mod matching;
 pub mod pattern;
 pub mod refine;
 pub mod retrieve;
+pub mod score;
 pub mod structure;
 pub mod symmetry;
 pub mod table;

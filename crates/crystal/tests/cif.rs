@@ -3,7 +3,11 @@
 
 use nalgebra::Vector3;
 use proptest::prelude::*;
-use surrogate_crystal::cif::{CifError, Document, read, write};
+use surrogate_crystal::cif::{
+    CifError, Document, Uncertainties, parse_operation, read, write, write_symmetric,
+};
+use surrogate_crystal::matching::{Reduced, StructureMatcher};
+use surrogate_crystal::symmetry::{Orbit, SpaceGroup, SymmetricStructure, analyse};
 use surrogate_crystal::{CellParameters, Element, Lattice, Site, Structure};
 
 const RUTILE: &str = "\
@@ -246,4 +250,77 @@ proptest! {
         let (a, b) = (structure.lattice.metric(), back[0].structure.lattice.metric());
         prop_assert!((a - b).norm() < 1e-6);
     }
+}
+
+#[test]
+fn operations_of_every_group_are_written_as_they_are_read() {
+    for number in 1..=230 {
+        for operation in &SpaceGroup::get(number).unwrap().operations {
+            let read = parse_operation(&operation.to_string()).unwrap();
+            assert_eq!(read.rotation, operation.rotation, "{number}: {operation}");
+            let off = (read.translation - operation.translation).amax();
+            assert!(off < 1e-9, "{number}: {operation}");
+        }
+    }
+}
+
+/// A crystal of a group with atoms on its most special and its general position.
+fn of_group(number: u16) -> SymmetricStructure {
+    let group = SpaceGroup::get(number).unwrap();
+    let names = SymmetricStructure::cell_names(group.system());
+    let value = |(k, name): (usize, &&str)| match *name {
+        "a" | "b" | "c" => 9.0 + 1.3 * k as f64,
+        "alpha" => 83.0,
+        "beta" => 101.0,
+        _ => 95.0,
+    };
+    let orbit = |position: usize, z: u8| Orbit {
+        element: surrogate_crystal::Element::from_atomic_number(z).unwrap(),
+        position,
+        parameters: [0.1389, 0.2871, 0.4119][..group.positions[position].degrees_of_freedom()]
+            .to_vec(),
+    };
+    let cell = names.iter().enumerate().map(value).collect();
+    SymmetricStructure {
+        group,
+        cell,
+        orbits: vec![orbit(0, 11), orbit(group.positions.len() - 1, 17)],
+    }
+}
+
+#[test]
+fn crystals_of_every_group_come_back_from_their_asymmetric_unit() {
+    for number in 1..=230 {
+        let crystal = of_group(number);
+        let text =
+            write_symmetric("x", &crystal, Some(0.5), &Uncertainties::default(), &[]).unwrap();
+        let read = read(&text).unwrap().remove(0).structure;
+        let primitive = crystal.primitive().unwrap();
+        let per_cell = primitive.sites.len() * crystal.group.centring.len();
+        assert_eq!(read.sites.len(), per_cell, "{number}");
+        assert!(read.sites.iter().all(|s| s.b_iso == Some(0.5)));
+        let (a, b) = (Reduced::primitive(&read).unwrap(), Reduced::primitive(&primitive).unwrap());
+        let distance = StructureMatcher::STRICT.distance(&a, &b).unwrap();
+        assert!(distance.rms < 1e-7, "{number}: {}", distance.rms);
+        let found = analyse(&read, 0.01).unwrap();
+        assert!(found.group.number >= number || found.group.number == crystal.group.number);
+        assert!(text.contains(&format!("_space_group_IT_number {number}\n")));
+    }
+}
+
+#[test]
+fn uncertainties_are_read_over_and_letters_are_written() {
+    let mut crystal = of_group(136);
+    crystal.orbits[1].parameters = vec![0.1, 0.2, 0.3];
+    let uncertainties = Uncertainties {
+        lengths: [0.0012, 0.0012, 0.0],
+        coordinates: vec![[0.0; 3], [0.0004, 0.0, 0.0002]],
+        ..Uncertainties::default()
+    };
+    let text = write_symmetric("rutile", &crystal, None, &uncertainties, &[]).unwrap();
+    assert!(text.contains("_cell_length_a 9.0000(12)\n"), "{text}");
+    assert!(text.contains("Na1 Na 2 a 0.0000000000 0.0000000000 0.0000000000 1\n"), "{text}");
+    assert!(text.contains("Cl2 Cl 16 k 0.1000(4) 0.2000000000 0.3000(2) 1\n"), "{text}");
+    assert!(text.contains("_cell_formula_units_Z 2\n") && text.contains("'Na Cl8'"), "{text}");
+    assert_eq!(read(&text).unwrap()[0].structure.sites.len(), 18);
 }

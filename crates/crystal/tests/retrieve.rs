@@ -60,7 +60,7 @@ fn a_relative_of_a_known_mineral_is_found_and_refined() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         // seven minerals know little of volumes: sizes are far off, so that the search must work
         let options = SearchOptions { attempts: 300, ..SearchOptions::default() };
-        let found = search(&library, &query, options, &mut rng).unwrap();
+        let found = search(&[&library], &query, options, &mut rng).unwrap();
         assert!(!found.is_empty(), "{name}");
         let first = Reduced::primitive(&found[0].structure.primitive().unwrap()).unwrap();
         let truth = Reduced::primitive(&truth).unwrap();
@@ -91,7 +91,7 @@ fn a_composition_that_nothing_fits_has_no_candidates() {
         let query =
             Query { peaks: vec![(2.0, 1.0)], q_range: [0.5, 8.1], wavelength: CU, composition };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert!(search(&library, &query, SearchOptions::default(), &mut rng).unwrap().is_empty());
+        assert!(search(&[&library], &query, SearchOptions::default(), &mut rng).unwrap().is_empty());
     }
 }
 

@@ -29,8 +29,10 @@ mod figures;
 mod inputs;
 pub mod metrics;
 mod page;
+mod structures;
 
 pub use calibration::{calibration, is_calibration};
 pub use comparison::compare;
 pub use error::ReportError;
 pub use page::{ReportFiles, report};
+pub use structures::structure_scores;

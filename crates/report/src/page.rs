@@ -187,6 +187,7 @@ pub(crate) fn render(name: &str, context: Value) -> Result<String, ReportError> 
     environment.add_template("macros.html", include_str!("templates/macros.html"))?;
     environment.add_template("report.html", include_str!("templates/report.html"))?;
     environment.add_template("calibration.html", include_str!("templates/calibration.html"))?;
+    environment.add_template("structures.html", include_str!("templates/structures.html"))?;
     environment.add_template("comparison.html", include_str!("templates/comparison.html"))?;
     Ok(environment.get_template(name)?.render(context)?)
 }

@@ -1,4 +1,8 @@
-//! `surrogate evaluate`: errors at random parameter points, and what finding them took.
+//! `surrogate evaluate`: errors at random parameter points, and what finding them took; of known
+//! crystals, scores of methods that find structures.
+
+pub mod scoring;
+pub mod structures;
 
 use serde_json::{Map, Value, json};
 use surrogate_meter::Meter;
@@ -24,13 +28,21 @@ const MOST_POINTS: usize = 100_000;
 
 /// Runs the command.
 pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
+    if let Some(table) = &arguments.structures.structures {
+        let (cases, seed) = (&arguments.structures, arguments.seed);
+        let (counters, electricity) = (&arguments.counters, &arguments.electricity);
+        return structures::run(table, cases, seed, counters, electricity, terminal);
+    }
+    let Some(run) = &arguments.run else {
+        return Err(Failure::user("name a run directory, or known crystals with --structures"));
+    };
     if arguments.points == 0 {
         return Err(Failure::user("--points must be at least 1"));
     }
     if arguments.points > MOST_POINTS {
         return Err(Failure::user(format!("--points must be at most {MOST_POINTS}")));
     }
-    let mut trained = Trained::open(&arguments.run)?;
+    let mut trained = Trained::open(run)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;
     let meter = arguments.counters.meter()?;

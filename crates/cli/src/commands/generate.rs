@@ -91,7 +91,7 @@ pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
 }
 
 /// Makes the folder of results; an older one is not written over.
-fn prepare(folder: &Path) -> Result<(), Failure> {
+pub fn prepare(folder: &Path) -> Result<(), Failure> {
     let failed = |e: &std::io::Error| {
         Failure::user(format!("cannot make {}: {}", folder.display(), surrogate_run::words(e)))
     };

@@ -17,4 +17,4 @@ pub use document::{Block, Document, Loop, Value};
 pub use error::CifError;
 pub use operation::{Operation, parse_operation};
 pub use read::{CifStructure, MAX_SITES, read};
-pub use write::write;
+pub use write::{Uncertainties, with_uncertainty, write, write_symmetric};

@@ -1,5 +1,7 @@
 //! Symmetry operations as text: `-x, y+1/2, z`.
 
+use std::fmt;
+
 use nalgebra::{Matrix3, Vector3};
 
 /// A symmetry operation x' = rotation x + translation in fractional coordinates.
@@ -23,6 +25,48 @@ impl Operation {
     pub fn apply(&self, position: &Vector3<f64>) -> Vector3<f64> {
         self.rotation.map(f64::from) * position + self.translation
     }
+}
+
+impl fmt::Display for Operation {
+    /// `-x, y+1/2, z`; translations that are no twelfths or eighths have six decimals.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in 0..3 {
+            if row > 0 {
+                f.write_str(", ")?;
+            }
+            let mut first = true;
+            for (column, name) in ["x", "y", "z"].iter().enumerate() {
+                match self.rotation[(row, column)] {
+                    0 => continue,
+                    1 if first => write!(f, "{name}")?,
+                    1 => write!(f, "+{name}")?,
+                    -1 => write!(f, "-{name}")?,
+                    n => write!(f, "{n:+}{name}")?,
+                }
+                first = false;
+            }
+            shift(f, self.translation[row])?;
+        }
+        Ok(())
+    }
+}
+
+/// A translation as a fraction.
+fn shift(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
+    let twentyfourths = (value * 24.0).round();
+    if twentyfourths == 0.0 && value.abs() < 1e-9 {
+        return Ok(());
+    }
+    if (value * 24.0 - twentyfourths).abs() > 1e-6 {
+        return write!(f, "{value:+.6}");
+    }
+    let (mut over, mut under) = (twentyfourths as i64, 24_i64);
+    for divisor in [2, 2, 2, 3] {
+        if over % divisor == 0 && under % divisor == 0 {
+            (over, under) = (over / divisor, under / divisor);
+        }
+    }
+    write!(f, "{over:+}/{under}")
 }
 
 /// Reads an operation such as `-x, y+1/2, z` or `1/2-X,Y,0.25+Z`. None where it is none: an unknown

@@ -8,11 +8,13 @@
 //! too. A schedule of stages goes from wide peaks and low Q to narrow peaks and high Q, so that peaks
 //! find their partners from far away.
 
+mod ranking;
 mod refiner;
 mod rietveld;
 mod solve;
 mod stage;
 
+pub use ranking::{RankingOptions, Solution, Trial, rank_measured};
 pub use refiner::{Limits, RefineError, Refined, Refiner, Restarts};
 pub use rietveld::{MeasuredFit, fit_measured};
 pub use stage::{COARSE_TO_FINE, Free, Stage};

@@ -9,12 +9,12 @@
 //! licence = under which terms
 //! crystals = 12444
 //! volumes = 5.1 … (cubic angstrom, by atomic number from 0)
-//! mp-22862,225,12,Na Cl,5.69,0 a,1 b
+//! mp-22862,225,3,Na Cl/K Br/Mg O,5.69,0 a,1 b
 //! end = 1
 //! ```
 //!
-//! A prototype has its name, space group, number of crystals, elements, free cell parameters, and for
-//! each orbit slot, letter and free coordinates. Numbers are written so that reading gives the same bits.
+//! A prototype has its name, space group, number of crystals, the elements of each that is named, free
+//! cell parameters, and for each orbit slot, letter and free coordinates. Numbers are written so that reading gives the same bits.
 
 use std::fmt::Write;
 use std::str::{FromStr, SplitWhitespace};
@@ -86,13 +86,16 @@ pub fn write_library(library: &Library, source: &Source) -> String {
     for prototype in library.prototypes() {
         let structure = &prototype.structure;
         let name = one_line(&prototype.id.replace(',', ";"));
-        let elements: Vec<&str> = prototype.elements.iter().map(|e| e.symbol()).collect();
+        let symbols = |elements: &Vec<Element>| {
+            elements.iter().map(|e| e.symbol()).collect::<Vec<&str>>().join(" ")
+        };
+        let known: Vec<String> = prototype.known.iter().map(symbols).collect();
         let _ = write!(
             text,
             "{name},{},{},{},{}",
             structure.group.number,
             prototype.members,
-            elements.join(" "),
+            known.join("/"),
             joined(&structure.cell)
         );
         for orbit in &structure.orbits {
@@ -170,9 +173,13 @@ fn prototype(text: &str) -> Result<Prototype, &'static str> {
     let number = field()?.parse().map_err(|_| "the space group is no number")?;
     let group = SpaceGroup::get(number).ok_or("there are 230 space groups")?;
     let members = field()?.parse().map_err(|_| "the number of crystals is no number")?;
-    let elements: Option<Vec<Element>> =
-        field()?.split_whitespace().map(Element::from_symbol).collect();
-    let elements = elements.ok_or("no element has this name")?;
+    let symbols = |text: &str| text.split_whitespace().map(Element::from_symbol).collect();
+    let known: Option<Vec<Vec<Element>>> = field()?.split('/').map(symbols).collect();
+    let known = known.ok_or("no element has this name")?;
+    let elements = known.first().cloned().unwrap_or_default();
+    if known.iter().any(|k| k.len() != elements.len()) {
+        return Err("its crystals have different numbers of elements");
+    }
     if elements.is_empty() || elements.len() > Library::MOST_ELEMENTS {
         return Err("it has one to four elements");
     }
@@ -192,7 +199,7 @@ fn prototype(text: &str) -> Result<Prototype, &'static str> {
         return Err("its slots are not numbered in the order of their atoms");
     }
     let (volume, geometry) = (lattice.volume(), OnceLock::new());
-    Ok(Prototype { id, structure, counts, elements, volume, members, geometry })
+    Ok(Prototype { id, structure, counts, elements, volume, members, known, geometry })
 }
 
 /// An orbit from its slot, letter and coordinates.

@@ -1,6 +1,6 @@
 //! Prototypes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
 
 use nalgebra::{DMatrix, DVector};
@@ -24,6 +24,8 @@ pub struct Prototype {
     pub volume: f64,
     /// How many crystals of the table it stands for.
     pub members: usize,
+    /// Elements that these had in the slots, those of the first before the others.
+    pub known: Vec<Vec<Element>>,
     /// Made on first use.
     pub(super) geometry: OnceLock<Geometry>,
 }
@@ -40,6 +42,27 @@ pub struct Library {
 
 /// Number of a space group, and the sorted elements and letters of a crystal's orbits.
 pub(super) type Label = (u16, Vec<(Element, char)>);
+
+/// What crystals have in common that differ by their elements, size and free coordinates: the space
+/// group, and which Wyckoff positions are occupied by the same element.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Kind {
+    group: u16,
+    letters: Vec<(Element, char)>,
+}
+
+impl Kind {
+    /// The kind of a crystal. None if it has more than [`Library::MOST_ELEMENTS`] elements.
+    #[must_use]
+    pub fn of(crystal: &SymmetricStructure) -> Option<Self> {
+        naming(crystal).map(|(naming, _)| Self::named(&naming.structure))
+    }
+
+    /// The kind of a crystal whose elements are slots already.
+    fn named(structure: &SymmetricStructure) -> Self {
+        Self { group: structure.group.number, letters: structure.letters() }
+    }
+}
 
 /// Relative difference of cell lengths and angles, at equal volume, within which prototypes are one.
 const SAME_CELL: f64 = 0.01;
@@ -96,8 +119,14 @@ impl Library {
         &self.prototypes
     }
 
+    /// Kinds of its prototypes.
+    #[must_use]
+    pub fn kinds(&self) -> HashSet<Kind> {
+        self.prototypes.iter().map(Prototype::kind).collect()
+    }
+
     /// Prototypes with these numbers of atoms in the primitive cell, ascending.
-    pub(super) fn of_counts(&self, counts: &[usize]) -> impl Iterator<Item = (usize, &Prototype)> {
+    pub(crate) fn of_counts(&self, counts: &[usize]) -> impl Iterator<Item = (usize, &Prototype)> {
         let places = self.by_counts.get(counts).into_iter().flatten();
         places.map(|&k| (k, &self.prototypes[k]))
     }
@@ -131,6 +160,7 @@ fn distilled(
         let same = known.iter().copied().find(|&k| is_same(&prototypes[k], &prototype));
         if let Some(k) = same {
             prototypes[k].members += 1;
+            prototypes[k].known.push(prototype.elements);
             continue;
         }
         known.push(prototypes.len());
@@ -152,6 +182,15 @@ pub(super) fn composition(crystal: &SymmetricStructure) -> BTreeMap<Element, usi
 /// The prototype of a crystal: elements become slots in the order of their counts; among slots of equal
 /// counts every order is tried, and the one whose canonical description is smallest is taken.
 fn anonymous(id: String, crystal: &SymmetricStructure) -> Option<Prototype> {
+    let (Naming { structure, slots: elements, .. }, counts) = naming(crystal)?;
+    let volume = structure.primitive_lattice().ok()?.volume();
+    let geometry = OnceLock::from(Geometry::of(&structure)?);
+    let known = vec![elements.clone()];
+    Some(Prototype { id, structure, counts, elements, volume, members: 1, known, geometry })
+}
+
+/// The smallest of all ways to number the elements of a crystal, with the atoms of each slot.
+fn naming(crystal: &SymmetricStructure) -> Option<(Naming, Vec<usize>)> {
     let amounts = composition(crystal);
     if amounts.len() > Library::MOST_ELEMENTS {
         return None;
@@ -175,21 +214,43 @@ fn anonymous(id: String, crystal: &SymmetricStructure) -> Option<Prototype> {
             best = Some(naming);
         }
     }
-    let Naming { structure, slots: elements, .. } = best?;
-    let volume = structure.primitive_lattice().ok()?.volume();
-    let geometry = OnceLock::from(Geometry::of(&structure)?);
-    Some(Prototype { id, structure, counts, elements, volume, members: 1, geometry })
+    Some((best?, counts))
 }
 
 impl Prototype {
-    /// The first crystal of its kind, with its elements, canonical.
+    /// Its kind.
     #[must_use]
-    pub fn crystal(&self) -> SymmetricStructure {
-        let mut crystal = self.structure.clone();
-        for orbit in &mut crystal.orbits {
-            orbit.element = self.elements[usize::from(orbit.element.atomic_number()) - 1];
+    pub fn kind(&self) -> Kind {
+        Kind::named(&self.structure)
+    }
+
+    /// Every crystal that it stands for, canonical: their elements in its slots, at the size that the
+    /// `volumes` of atoms say beside the first of them.
+    #[must_use]
+    pub fn crystals(&self, volumes: &[f64]) -> Vec<SymmetricStructure> {
+        let volume = |elements: &[Element]| -> f64 {
+            let each = elements.iter().zip(&self.counts);
+            each.map(|(e, &n)| volumes[usize::from(e.atomic_number())] * n as f64).sum()
+        };
+        let had = volume(&self.elements);
+        let made = |elements: &Vec<Element>| {
+            self.crystal(elements, (volume(elements) / had).cbrt()).canonical()
+        };
+        self.known.iter().map(made).collect()
+    }
+
+    /// The crystal with given elements in its slots and all lengths multiplied by `scale`.
+    #[must_use]
+    pub fn crystal(&self, elements: &[Element], scale: f64) -> SymmetricStructure {
+        let mut structure = self.structure.clone();
+        let lengths = structure.cell_lengths();
+        for length in &mut structure.cell[..lengths] {
+            *length *= scale;
         }
-        crystal.canonical()
+        for orbit in &mut structure.orbits {
+            orbit.element = elements[usize::from(orbit.element.atomic_number()) - 1];
+        }
+        structure
     }
 
     /// Its merged reflections; none if its pattern cannot be calculated.
@@ -211,7 +272,7 @@ pub(super) fn slot_element(slot: usize) -> Option<Element> {
 }
 
 /// All orders of elements that keep the counts in order.
-pub(super) fn orders(elements: &[Element], counts: &[usize]) -> Vec<Vec<Element>> {
+pub(crate) fn orders(elements: &[Element], counts: &[usize]) -> Vec<Vec<Element>> {
     let mut found: Vec<Vec<Element>> = vec![Vec::new()];
     for &count in counts {
         let extended = found.into_iter().flat_map(|begin| {

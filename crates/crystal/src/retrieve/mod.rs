@@ -12,6 +12,7 @@ mod scan;
 mod search;
 
 pub use file::{LibraryError, Source, read_library, write_library};
-pub use library::{Library, Prototype, element_volumes};
+pub(crate) use library::orders;
+pub use library::{Kind, Library, Prototype, element_volumes};
 pub use scan::{Proposal, Query};
 pub use search::{Candidate, SearchOptions, search};

@@ -204,15 +204,7 @@ const Q_END: f64 = 8.1;
 
 /// The crystal of a proposal.
 fn proposed(library: &Library, proposal: &Proposal) -> SymmetricStructure {
-    let mut structure = library.prototypes()[proposal.prototype].structure.clone();
-    let lengths = structure.cell_lengths();
-    for length in &mut structure.cell[..lengths] {
-        *length *= proposal.scale;
-    }
-    for orbit in &mut structure.orbits {
-        orbit.element = proposal.elements[usize::from(orbit.element.atomic_number()) - 1];
-    }
-    structure
+    library.prototypes()[proposal.prototype].crystal(&proposal.elements, proposal.scale)
 }
 
 /// Refines through stages; the crystal and its misfit.

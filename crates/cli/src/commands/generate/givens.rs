@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use surrogate_crystal::diffraction::{FormFactor, Radiation};
 use surrogate_crystal::pattern::{self, Axis, Pattern};
-use surrogate_crystal::retrieve::{Library, Query, Source, read_library};
+use surrogate_crystal::retrieve::{Library, Query, Source};
 use surrogate_crystal::{Element, Structure, parse_formula, reduced_formula};
 
 use super::arguments::{FirstColumn, Generate};
 use crate::crystal;
+use crate::crystal::library::library;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
@@ -20,10 +21,6 @@ const Q_MIN: f64 = 0.5;
 
 /// Largest number of --max-atoms.
 const MOST_ATOMS: usize = 200;
-
-/// How a library is made.
-const MAKE: &str = "make one with `surrogate data import TABLE… --out library.txt --origin … \
-                    --licence …`, of a table of structures or a folder of CIF files";
 
 /// Everything that a search starts from.
 pub struct Givens {
@@ -41,14 +38,7 @@ impl Givens {
         let unit = formula(&arguments.formula)?;
         let elements = in_order(&arguments.formula, &unit);
         let pattern = measured(arguments)?;
-        let (library, source) = library(arguments)?;
-        terminal.say(format!(
-            "library: {} prototypes of {} crystals; origin: {}; licence: {}",
-            library.prototypes().len(),
-            source.crystals,
-            source.origin,
-            source.licence
-        ));
+        let (library, source) = library(arguments.library.as_deref(), terminal)?;
         let cells = cells(&unit, arguments, &library)?;
         let q = pattern.q();
         let ends = [q.first().copied().unwrap_or(0.0), q.last().copied().unwrap_or(0.0)];
@@ -141,18 +131,6 @@ fn cells(
         ));
     }
     Ok(cells)
-}
-
-fn library(arguments: &Generate) -> Result<(Library, Source), Failure> {
-    let path = arguments
-        .library
-        .as_ref()
-        .ok_or_else(|| Failure::helped("retrieval needs --library FILE", MAKE))?;
-    if !path.exists() {
-        return Err(Failure::helped(format!("{}: there is no such file", path.display()), MAKE));
-    }
-    let text = crystal::text(path)?;
-    read_library(&text).map_err(|e| Failure::helped(e.to_string(), MAKE).in_file(path))
 }
 
 /// The pattern without background, at one wavelength.

@@ -71,7 +71,7 @@ pub fn crystals(problem: &Problem, table: &CrystalTable) -> Result<Crystals, Fai
         Failure::helped(format!("{}: {e}", table.library), help)
     })?;
     let most = table.max_atoms.unwrap_or(MAX_ATOMS);
-    let all = library.prototypes().iter().map(|p| p.crystal());
+    let all = library.prototypes().iter().flat_map(|p| p.crystals(library.volumes()));
     let mut train: Vec<SymmetricStructure> = all.filter(|c| c.primitive_atoms() <= most).collect();
     let wanted = table.held_out.unwrap_or(HELD_OUT);
     let kept = wanted.min((MOST_HELD_OUT * train.len() as f64) as usize);

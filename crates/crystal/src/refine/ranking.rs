@@ -1,0 +1,200 @@
+//! Ranking of candidates on measured points, their parameters counted.
+//!
+//! Constant peak widths and a plain `R_wp` prefer large cells of low symmetry, which fit everything a
+//! little. Here candidates are fitted together with the diffractometer, the more symmetric crystal that
+//! they are near to is fitted too, and what decides is
+//!
+//! ```text
+//! n ln(R_wp^2) + k ln(n)
+//! ```
+//!
+//! with the weighted `R_wp` of the fit, the number k of free cell parameters and coordinates, and the number
+//! n of independent observations: residuals of a measured pattern go together over the width of a peak,
+//! so it is the range over the width, not the number of points.
+//!
+//! Source: Schwarz (1978), Estimating the dimension of a model.
+
+use super::{MeasuredFit, RefineError, fit_measured};
+use crate::diffraction::Instrument;
+use crate::matching::{Reduced, StructureMatcher};
+use crate::pattern::Pattern;
+use crate::symmetry::{SymmetricStructure, analyse};
+
+/// A candidate of a search.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The crystal.
+    pub structure: SymmetricStructure,
+    /// Its `R_wp` at constant peak widths.
+    pub r_wp: f64,
+    /// The caller's mark: where it comes from.
+    pub origin: usize,
+}
+
+/// How many candidates are fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RankingOptions {
+    /// The best by the search, of all.
+    pub fitted: usize,
+    /// The best by the search, of each number of atoms in the primitive cell.
+    pub fitted_of_each_size: usize,
+    /// Candidates with more free parameters are not fitted.
+    pub most_parameters: usize,
+}
+
+impl Default for RankingOptions {
+    fn default() -> Self {
+        Self { fitted: 12, fitted_of_each_size: 4, most_parameters: 40 }
+    }
+}
+
+/// A crystal with its place in a ranking.
+#[derive(Debug, Clone)]
+pub struct Solution {
+    /// The crystal, as fitted where it was.
+    pub structure: SymmetricStructure,
+    /// Fit of the measured points; none for candidates behind those that were fitted.
+    pub fit: Option<MeasuredFit>,
+    /// What it is ranked by; the less the better. Infinite without a fit.
+    pub criterion: f64,
+    /// `R_wp` of the search.
+    pub r_wp: f64,
+    /// The caller's mark of its candidate.
+    pub origin: usize,
+    /// Candidates that are this crystal by the strict rules of matching.
+    pub count: usize,
+}
+
+/// Distances in angstrom within which atoms are moved to make a candidate more symmetric.
+const TOLERANCES: [f64; 2] = [0.1, 0.3];
+
+/// Relative difference of the volumes per atom of a crystal and a more symmetric description of it.
+const SAME_VOLUME: f64 = 0.02;
+
+/// Least number of independent observations.
+const LEAST_OBSERVATIONS: f64 = 10.0;
+
+/// Fits the best candidates to a measured pattern and ranks all: those with a fit by the criterion,
+/// the others behind them by the `R_wp` of the search. Equal crystals are one. `instrument` is where fits
+/// begin.
+///
+/// # Errors
+///
+/// A pattern without intensity.
+pub fn rank_measured(
+    pattern: &Pattern,
+    instrument: &Instrument,
+    mut trials: Vec<Trial>,
+    options: RankingOptions,
+) -> Result<Vec<Solution>, RefineError> {
+    trials.sort_by(|a, b| a.r_wp.total_cmp(&b.r_wp));
+    let mut solutions = Vec::new();
+    let (mut fitted, mut sizes) = (0, std::collections::HashMap::<usize, usize>::new());
+    for trial in trials {
+        let of_size = sizes.entry(trial.structure.primitive_atoms()).or_insert(0);
+        let simple = trial.structure.degrees_of_freedom() <= options.most_parameters;
+        let chosen = fitted < options.fitted || *of_size < options.fitted_of_each_size;
+        if simple && chosen {
+            fitted += 1;
+            *of_size += 1;
+            if fit_trial(pattern, instrument, &trial, &mut solutions)? {
+                continue;
+            }
+        }
+        let Trial { structure, r_wp, origin } = trial;
+        let criterion = f64::INFINITY;
+        solutions.push(Solution { structure, fit: None, criterion, r_wp, origin, count: 1 });
+    }
+    let observations = observations(pattern, &solutions);
+    for solution in &mut solutions {
+        if let Some(fit) = &solution.fit {
+            let parameters = solution.structure.degrees_of_freedom() as f64;
+            let square = fit.r_wp.powi(2).max(f64::MIN_POSITIVE);
+            solution.criterion = observations * square.ln() + parameters * observations.ln();
+        }
+    }
+    let by_search = |a: &Solution, b: &Solution| a.r_wp.total_cmp(&b.r_wp);
+    solutions.sort_by(|a, b| a.criterion.total_cmp(&b.criterion).then(by_search(a, b)));
+    Ok(merged(solutions))
+}
+
+/// Fits a candidate, and the more symmetric crystals that the fit is near to. Whether there is a fit.
+fn fit_trial(
+    pattern: &Pattern,
+    instrument: &Instrument,
+    trial: &Trial,
+    solutions: &mut Vec<Solution>,
+) -> Result<bool, RefineError> {
+    let own = match fit_measured(pattern, &trial.structure, instrument) {
+        Ok(fit) => fit,
+        Err(error @ RefineError::NoSignal { .. }) => return Err(error),
+        Err(_) => return Ok(false),
+    };
+    let mut known = vec![(own.structure.group.number, own.structure.primitive_atoms())];
+    let mut fits = vec![own];
+    for from in [fits[0].structure.clone(), trial.structure.clone()] {
+        for tolerance in TOLERANCES {
+            let Some(ideal) = symmetrised(&from, tolerance) else { continue };
+            let kind = (ideal.group.number, ideal.primitive_atoms());
+            if !known.contains(&kind) {
+                known.push(kind);
+                // the diffractometer is known from the first fit
+                fits.extend(fit_measured(pattern, &ideal, &fits[0].instrument).ok());
+            }
+        }
+    }
+    for fit in fits {
+        let (structure, r_wp, origin) = (fit.structure.clone(), trial.r_wp, trial.origin);
+        let criterion = f64::INFINITY;
+        solutions.push(Solution { structure, fit: Some(fit), criterion, r_wp, origin, count: 1 });
+    }
+    Ok(true)
+}
+
+/// The crystal with all symmetry that its atoms have within a tolerance; none if that changes what
+/// there is in a volume.
+fn symmetrised(crystal: &SymmetricStructure, tolerance: f64) -> Option<SymmetricStructure> {
+    let primitive = crystal.primitive().ok()?;
+    let ideal = analyse(&primitive, tolerance).ok()?.canonical();
+    let after = ideal.primitive().ok()?;
+    let (n, m) = (primitive.sites.len(), after.sites.len());
+    let per_atom = primitive.lattice.volume() / n as f64;
+    let change = after.lattice.volume() / m as f64 / per_atom - 1.0;
+    let amounts = after.composition();
+    let same = primitive.composition().into_iter().all(|(element, amount)| {
+        amounts.get(&element).is_some_and(|a| (a * n as f64 - amount * m as f64).abs() < 1e-6)
+    });
+    (same && change.abs() < SAME_VOLUME).then_some(ideal)
+}
+
+/// Number of independent observations: the range over the width of the peaks of the best fit.
+fn observations(pattern: &Pattern, solutions: &[Solution]) -> f64 {
+    let fits = solutions.iter().filter_map(|s| s.fit.as_ref());
+    let Some(best) = fits.min_by(|a, b| a.r_wp.total_cmp(&b.r_wp)) else {
+        return LEAST_OBSERVATIONS;
+    };
+    let angles = &pattern.two_theta_deg;
+    let (Some(first), Some(last)) = (angles.first(), angles.last()) else {
+        return LEAST_OBSERVATIONS;
+    };
+    let range = last - first;
+    let middle = (f64::midpoint(*first, *last) / 2.0).to_radians();
+    let step = range / angles.len() as f64;
+    (range / best.instrument.width_deg(middle).max(step)).max(LEAST_OBSERVATIONS)
+}
+
+/// Every crystal once, with the number of its candidates; of equal ones the first is kept.
+fn merged(solutions: Vec<Solution>) -> Vec<Solution> {
+    let mut kept: Vec<(Solution, Reduced)> = Vec::new();
+    for solution in solutions {
+        let primitive = solution.structure.primitive().ok();
+        let Some(cell) = primitive.and_then(|p| Reduced::primitive(&p).ok()) else { continue };
+        let same =
+            |(_, known): &&mut (Solution, Reduced)| StructureMatcher::STRICT.fits(known, &cell);
+        match kept.iter_mut().find(same) {
+            Some((known, _)) => known.count += 1,
+            None => kept.push((solution, cell)),
+        }
+    }
+    kept.into_iter().map(|(solution, _)| solution).collect()
+}

@@ -1,0 +1,7 @@
+//! Pages of crystals: scores of methods that find structures, and what a search found.
+//!
+//! Both are made from the files of a folder alone.
+
+mod scores;
+
+pub use scores::structure_scores;
