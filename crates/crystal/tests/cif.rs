@@ -7,7 +7,7 @@ use surrogate_crystal::cif::{
     CifError, Document, Uncertainties, parse_operation, read, write, write_symmetric,
 };
 use surrogate_crystal::matching::{Reduced, StructureMatcher};
-use surrogate_crystal::symmetry::{Orbit, SpaceGroup, SymmetricStructure, analyse};
+use surrogate_crystal::symmetry::{Orbit, SpaceGroup, SymmetricStructure};
 use surrogate_crystal::{CellParameters, Element, Lattice, Site, Structure};
 
 const RUTILE: &str = "\
@@ -302,8 +302,6 @@ fn crystals_of_every_group_come_back_from_their_asymmetric_unit() {
         let (a, b) = (Reduced::primitive(&read).unwrap(), Reduced::primitive(&primitive).unwrap());
         let distance = StructureMatcher::STRICT.distance(&a, &b).unwrap();
         assert!(distance.rms < 1e-7, "{number}: {}", distance.rms);
-        let found = analyse(&read, 0.01).unwrap();
-        assert!(found.group.number >= number || found.group.number == crystal.group.number);
         assert!(text.contains(&format!("_space_group_IT_number {number}\n")));
     }
 }

@@ -8,15 +8,15 @@ use std::path::Path;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
-use surrogate_crystal::matching::{Reduced, StructureMatcher};
+use surrogate_crystal::Structure;
+use surrogate_crystal::cif::{self, Uncertainties};
+use surrogate_crystal::refine::{RankingOptions, RefineError, Solution, Trial, rank_measured};
 use surrogate_crystal::retrieve::{Candidate, SearchOptions, search};
-use surrogate_crystal::{Structure, cif};
 use surrogate_run::{Column, Table};
 
 pub use arguments::Generate;
 use givens::Givens;
 
-use crate::crystal;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
 use crate::terminal::Terminal;
@@ -29,14 +29,9 @@ const MOST: usize = 1000;
 
 /// A structure that was found.
 struct Found {
+    solution: Solution,
     structure: Structure,
-    group: String,
-    group_number: u16,
     prototype: String,
-    r_wp: f64,
-    /// Candidates that are this crystal.
-    count: usize,
-    reduced: Reduced,
 }
 
 /// Runs the command.
@@ -70,11 +65,13 @@ pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
         "candidates": candidates,
         "found": found.iter().map(|f| json!({
             "formula": givens.formula_of(&f.structure),
-            "space_group": f.group,
-            "space_group_number": f.group_number,
+            "space_group": f.solution.structure.group.symbol,
+            "space_group_number": f.solution.structure.group.number,
             "atoms": f.structure.sites.len(),
-            "r_wp": f.r_wp,
-            "count": f.count,
+            "weighted_r_wp": f.solution.fit.as_ref().map(|fit| fit.r_wp),
+            "free_parameters": f.solution.structure.degrees_of_freedom(),
+            "r_wp": f.solution.r_wp,
+            "count": f.solution.count,
             "prototype": f.prototype,
         })).collect::<Vec<_>>(),
     });
@@ -104,9 +101,10 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|e| failed(&e))
 }
 
-/// Searches every number of formula units, merges equal crystals and ranks them; also the number of
-/// candidates before the merging.
+/// Searches every number of formula units and ranks what is found on the measured points; also the
+/// number of candidates before equal ones were merged.
 fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usize), Failure> {
+    let failed = |e: RefineError| Failure::user(e.to_string());
     let usual = SearchOptions::default();
     let options = SearchOptions {
         coarse: usual.coarse.max(arguments.count),
@@ -116,41 +114,22 @@ fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usiz
     let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
     let mut all: Vec<Candidate> = Vec::new();
     for query in &givens.queries {
-        let found = search(&givens.library, query, options, &mut rng);
-        all.extend(found.map_err(|e| Failure::user(e.to_string()))?);
+        all.extend(search(&givens.library, query, options, &mut rng).map_err(failed)?);
     }
     // a candidate without R_wp could not be refined to the end
-    all.retain(|c| c.r_wp.is_some());
-    let r_wp = |c: &Candidate| c.r_wp.unwrap_or(f64::INFINITY);
-    all.sort_by(|a, b| r_wp(a).total_cmp(&r_wp(b)).then(a.misfit.total_cmp(&b.misfit)));
-    let mut merged: Vec<Found> = Vec::new();
-    for candidate in &all {
-        let Some(found) = finding(givens, candidate) else { continue };
-        let same =
-            |known: &&mut Found| StructureMatcher::STRICT.fits(&known.reduced, &found.reduced);
-        match merged.iter_mut().find(same) {
-            Some(known) => known.count += 1,
-            None => merged.push(found),
-        }
-    }
-    Ok((merged, all.len()))
-}
-
-/// A candidate as it is written. None if its cell or symmetry cannot be had.
-fn finding(givens: &Givens, candidate: &Candidate) -> Option<Found> {
-    let structure = candidate.structure.primitive().ok()?;
-    let reduced = Reduced::primitive(&structure).ok()?;
-    // a refinement may have ended in a more symmetric crystal; the atoms written are the refined ones
-    let symmetric = crystal::symmetry(&structure).unwrap_or_else(|_| candidate.structure.clone());
-    Some(Found {
-        structure,
-        group: symmetric.group.symbol.to_string(),
-        group_number: symmetric.group.number,
-        prototype: givens.library.prototypes()[candidate.proposal.prototype].id.clone(),
-        r_wp: candidate.r_wp?,
-        count: 1,
-        reduced,
-    })
+    let trial = |(origin, c): (usize, &Candidate)| {
+        Some(Trial { structure: c.structure.clone(), r_wp: c.r_wp?, origin })
+    };
+    let trials: Vec<Trial> = all.iter().enumerate().filter_map(trial).collect();
+    let (count, ranking) = (trials.len(), RankingOptions::default());
+    let ranked = rank_measured(&givens.pattern, &givens.instruments, trials, ranking);
+    let prototypes = givens.library.prototypes();
+    let found = |solution: Solution| {
+        let structure = solution.structure.primitive().ok()?;
+        let prototype = prototypes[all[solution.origin].proposal.prototype].id.clone();
+        Some(Found { solution, structure, prototype })
+    };
+    Ok((ranked.map_err(failed)?.into_iter().filter_map(found).collect(), count))
 }
 
 /// Writes one CIF file for each crystal and the table, which comes back.
@@ -159,35 +138,53 @@ fn write(found: &[Found], givens: &Givens, folder: &Path) -> Result<Table, Failu
     let mut files = Vec::new();
     for (k, f) in found.iter().enumerate() {
         let formula = givens.formula_of(&f.structure);
-        let name = format!("{:0digits$}-{formula}-{}", k + 1, f.group_number);
-        let items = [
-            ("_surrogate_rank", (k + 1).to_string()),
-            ("_surrogate_r_wp", format!("{:.6}", f.r_wp)),
-            ("_surrogate_candidates", f.count.to_string()),
-            ("_surrogate_space_group_found", format!("{} ({})", f.group, f.group_number)),
-            ("_surrogate_prototype", f.prototype.clone()),
-            ("_surrogate_library_origin", givens.source.origin.clone()),
-            ("_surrogate_library_licence", givens.source.licence.clone()),
-        ];
-        let items = items.map(|(tag, value)| (tag.to_string(), value));
+        let group = f.solution.structure.group;
+        let name = format!("{:0digits$}-{formula}-{}", k + 1, group.number);
         let file = format!("{name}.cif");
-        let text = cif::write(&name, &f.structure, &items);
-        surrogate_run::write_atomic(&folder.join(&file), text.as_bytes())?;
+        surrogate_run::write_atomic(&folder.join(&file), cif_of(&name, k, f, givens)?.as_bytes())?;
         files.push(file);
     }
     let words = |of: &dyn Fn(&Found) -> String| found.iter().map(of).collect::<Vec<String>>();
     let numbers = |of: &dyn Fn(&Found) -> f64| found.iter().map(of).collect::<Vec<f64>>();
+    let rounded = |v: f64| (v * 1e6).round() / 1e6;
+    let group = |f: &Found| f.solution.structure.group;
+    let weighted = |f: &Found| f.solution.fit.as_ref().map_or(f64::NAN, |fit| rounded(fit.r_wp));
+    let free = |f: &Found| f.solution.structure.degrees_of_freedom() as f64;
     let table = Table::new(vec![
         Column::numbers("rank", "", (1..=found.len()).map(|k| k as f64).collect()),
         Column::words("formula", words(&|f| givens.formula_of(&f.structure))),
-        Column::words("space_group", words(&|f| f.group.clone())),
-        Column::numbers("number", "", numbers(&|f| f64::from(f.group_number))),
+        Column::words("space_group", words(&|f| group(f).symbol.to_string())),
+        Column::numbers("number", "", numbers(&|f| f64::from(group(f).number))),
         Column::numbers("atoms", "", numbers(&|f| f.structure.sites.len() as f64)),
-        Column::numbers("r_wp", "", numbers(&|f| (f.r_wp * 1e6).round() / 1e6)),
-        Column::numbers("candidates", "", numbers(&|f| f.count as f64)),
+        Column::numbers("weighted_r_wp", "", numbers(&weighted)),
+        Column::numbers("free_parameters", "", numbers(&free)),
+        Column::numbers("r_wp", "", numbers(&|f| rounded(f.solution.r_wp))),
+        Column::numbers("candidates", "", numbers(&|f| f.solution.count as f64)),
         Column::words("prototype", words(&|f| f.prototype.clone())),
         Column::words("file", files),
     ]);
     table.write_csv(&folder.join(TABLE))?;
     Ok(table)
+}
+
+/// The CIF file of a crystal, place `k` in the ranking.
+fn cif_of(name: &str, k: usize, f: &Found, givens: &Givens) -> Result<String, Failure> {
+    let mut items = vec![
+        ("_surrogate_rank", (k + 1).to_string()),
+        ("_surrogate_r_wp", format!("{:.6}", f.solution.r_wp)),
+        ("_surrogate_candidates", f.solution.count.to_string()),
+        ("_surrogate_version", env!("CARGO_PKG_VERSION").to_string()),
+        ("_surrogate_seed", givens.seed.to_string()),
+        ("_surrogate_prototype", f.prototype.clone()),
+        ("_surrogate_library_origin", givens.source.origin.clone()),
+        ("_surrogate_library_licence", givens.source.licence.clone()),
+    ];
+    let fit = f.solution.fit.as_ref();
+    if let Some(fit) = fit {
+        items.push(("_pd_proc_ls_prof_wR_factor", format!("{:.6}", fit.r_wp)));
+    }
+    let items: Vec<_> = items.into_iter().map(|(tag, value)| (tag.to_string(), value)).collect();
+    let (crystal, b_iso) = (&f.solution.structure, fit.map(|fit| fit.b_iso));
+    cif::write_symmetric(name, crystal, b_iso, &Uncertainties::default(), &items)
+        .map_err(|e| Failure::Internal(e.to_string()))
 }

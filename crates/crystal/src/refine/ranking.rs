@@ -71,23 +71,40 @@ const TOLERANCES: [f64; 2] = [0.1, 0.3];
 /// Relative difference of the volumes per atom of a crystal and a more symmetric description of it.
 const SAME_VOLUME: f64 = 0.02;
 
+/// Candidates that diffractometers are tried on.
+const SAMPLES: usize = 3;
+
+/// Independent observations of a usual pattern, by which candidates are ranked before they are fitted.
+const USUAL_OBSERVATIONS: f64 = 100.0;
+
 /// Least number of independent observations.
 const LEAST_OBSERVATIONS: f64 = 10.0;
 
 /// Fits the best candidates to a measured pattern and ranks all: those with a fit by the criterion,
-/// the others behind them by the `R_wp` of the search. Equal crystals are one. `instrument` is where fits
-/// begin.
+/// the others behind them by the `R_wp` of the search. Equal crystals are one. Fits begin at one of
+/// `instruments`: that with which the first candidates are fitted best.
 ///
 /// # Errors
 ///
 /// A pattern without intensity.
 pub fn rank_measured(
     pattern: &Pattern,
-    instrument: &Instrument,
+    instruments: &[Instrument],
     mut trials: Vec<Trial>,
     options: RankingOptions,
 ) -> Result<Vec<Solution>, RefineError> {
-    trials.sort_by(|a, b| a.r_wp.total_cmp(&b.r_wp));
+    let before = |t: &Trial| criterion(t.r_wp, &t.structure, USUAL_OBSERVATIONS);
+    trials.sort_by(|a, b| before(a).total_cmp(&before(b)));
+    // the same prototype often comes by several ways
+    trials.dedup_by(|a, b| (a.r_wp / b.r_wp - 1.0).abs() < 1e-5 && kind(a) == kind(b));
+    let simple = |t: &&Trial| t.structure.degrees_of_freedom() <= options.most_parameters;
+    let first: Vec<&Trial> = trials.iter().filter(simple).take(SAMPLES).collect();
+    let Some(instrument) = instruments
+        .iter()
+        .min_by(|a, b| least_r_wp(pattern, a, &first).total_cmp(&least_r_wp(pattern, b, &first)))
+    else {
+        return Ok(Vec::new());
+    };
     let mut solutions = Vec::new();
     let (mut fitted, mut sizes) = (0, std::collections::HashMap::<usize, usize>::new());
     for trial in trials {
@@ -108,14 +125,30 @@ pub fn rank_measured(
     let observations = observations(pattern, &solutions);
     for solution in &mut solutions {
         if let Some(fit) = &solution.fit {
-            let parameters = solution.structure.degrees_of_freedom() as f64;
-            let square = fit.r_wp.powi(2).max(f64::MIN_POSITIVE);
-            solution.criterion = observations * square.ln() + parameters * observations.ln();
+            solution.criterion = criterion(fit.r_wp, &solution.structure, observations);
         }
     }
     let by_search = |a: &Solution, b: &Solution| a.r_wp.total_cmp(&b.r_wp);
     solutions.sort_by(|a, b| a.criterion.total_cmp(&b.criterion).then(by_search(a, b)));
     Ok(merged(solutions))
+}
+
+/// What candidates are ranked by.
+fn criterion(r_wp: f64, structure: &SymmetricStructure, observations: f64) -> f64 {
+    let parameters = structure.degrees_of_freedom() as f64;
+    observations * r_wp.powi(2).max(f64::MIN_POSITIVE).ln() + parameters * observations.ln()
+}
+
+/// Group, size and parameters of a candidate.
+fn kind(trial: &Trial) -> (u16, usize, usize) {
+    let structure = &trial.structure;
+    (structure.group.number, structure.primitive_atoms(), structure.degrees_of_freedom())
+}
+
+/// Least `R_wp` of some candidates fitted from one diffractometer.
+fn least_r_wp(pattern: &Pattern, instrument: &Instrument, trials: &[&Trial]) -> f64 {
+    let fits = trials.iter().flat_map(|t| fit_measured(pattern, &t.structure, instrument));
+    fits.map(|fit| fit.r_wp).fold(f64::INFINITY, f64::min)
 }
 
 /// Fits a candidate, and the more symmetric crystals that the fit is near to. Whether there is a fit.

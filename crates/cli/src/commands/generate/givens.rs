@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use surrogate_crystal::diffraction::{FormFactor, Radiation};
+use surrogate_crystal::diffraction::{FormFactor, Instrument, Radiation};
 use surrogate_crystal::pattern::{self, Axis, Pattern};
 use surrogate_crystal::retrieve::{Library, Query, Source};
 use surrogate_crystal::{Element, Structure, parse_formula, reduced_formula};
@@ -19,6 +19,12 @@ const BACKGROUND_DEG: f64 = 2.0;
 /// Least Q that is looked at, 1/angstrom.
 const Q_MIN: f64 = 0.5;
 
+/// Most points that are fitted; neighbours are taken together beyond.
+const MOST_POINTS: usize = 2000;
+
+/// Coefficients of the fitted background.
+const BACKGROUND: usize = 8;
+
 /// Largest number of --max-atoms.
 const MOST_ATOMS: usize = 200;
 
@@ -26,8 +32,14 @@ const MOST_ATOMS: usize = 200;
 pub struct Givens {
     pub library: Library,
     pub source: Source,
+    /// The pattern as measured, at most some thousand points.
+    pub pattern: Pattern,
+    /// Where fits of the pattern may begin.
+    pub instruments: Vec<Instrument>,
     /// One query for each number of formula units that the library has prototypes for.
     pub queries: Vec<Query>,
+    /// Seed of random starts.
+    pub seed: u64,
     /// Elements in the order of the formula.
     elements: Vec<Element>,
 }
@@ -37,7 +49,7 @@ impl Givens {
     pub fn read(arguments: &Generate, terminal: &Terminal) -> Result<Self, Failure> {
         let unit = formula(&arguments.formula)?;
         let elements = in_order(&arguments.formula, &unit);
-        let pattern = measured(arguments)?;
+        let (raw, pattern) = measured(arguments)?;
         let (library, source) = library(arguments.library.as_deref(), terminal)?;
         let cells = cells(&unit, arguments, &library)?;
         let q = pattern.q();
@@ -50,7 +62,9 @@ impl Givens {
             composition,
         };
         let queries = cells.into_iter().map(query).collect();
-        Ok(Self { library, source, queries, elements })
+        let instruments = instruments(&raw.radiation);
+        let (pattern, seed) = (raw.binned(MOST_POINTS), arguments.seed);
+        Ok(Self { library, source, pattern, instruments, queries, seed, elements })
     }
 
     /// Formula of a cell, elements in the order of what was asked for.
@@ -133,8 +147,27 @@ fn cells(
     Ok(cells)
 }
 
-/// The pattern without background, at one wavelength.
-fn measured(arguments: &Generate) -> Result<Pattern, Failure> {
+/// Where fits begin: lines as stated, or where their mean is, also those that it is the mean of.
+fn instruments(radiation: &Radiation) -> Vec<Instrument> {
+    let instrument = |radiation: Radiation| Instrument {
+        radiation,
+        zero_shift_deg: 0.0,
+        caglioti: [0.0, 0.0, 0.02],
+        size_deg: 0.05,
+        eta: 0.5,
+        background: vec![0.0; BACKGROUND],
+    };
+    let doublets = ["Cu", "Mo", "Cr", "Fe", "Co", "Ag"].into_iter().filter_map(|anode| {
+        let mean = Radiation::parse(&format!("{anode}Ka"))?;
+        (mean == *radiation).then(|| Radiation::parse(&format!("{anode}Ka12")))?
+    });
+    let mut all: Vec<Instrument> = doublets.map(instrument).collect();
+    all.push(instrument(radiation.clone()));
+    all
+}
+
+/// The pattern as measured, and without background at one wavelength.
+fn measured(arguments: &Generate) -> Result<(Pattern, Pattern), Failure> {
     let path = &arguments.pxrd;
     let text = crystal::text(path)?;
     let is_xrdml = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xrdml"));
@@ -158,14 +191,14 @@ fn measured(arguments: &Generate) -> Result<Pattern, Failure> {
                 FirstColumn::TwoTheta => Axis::TwoThetaDeg,
                 FirstColumn::Q => Axis::QPerAngstrom,
             };
-            pattern::read(&text, axis, mean(&radiation))
+            pattern::read(&text, axis, radiation)
         }
     };
-    let mut pattern = read.map_err(|e| {
+    let raw = read.map_err(|e| {
         let help = "--axis two-theta (degrees) or q (1/angstrom) says what the first column holds";
         Failure::helped(e.to_string(), help).in_file(path)
     })?;
-    pattern.radiation = mean(&pattern.radiation);
+    let pattern = Pattern { radiation: mean(&raw.radiation), ..raw.clone() };
     let bare = if arguments.no_background {
         pattern
     } else {
@@ -175,7 +208,7 @@ fn measured(arguments: &Generate) -> Result<Pattern, Failure> {
         let message = "there is no intensity above the background in the range of Q from 0.5";
         return Err(Failure::user(message).in_file(path));
     }
-    Ok(bare)
+    Ok((raw, bare))
 }
 
 /// The mean of all lines as one.
