@@ -26,6 +26,8 @@ const DRAWN: usize = 64;
 
 /// A generator of crystals.
 pub struct Generator {
+    /// Where it comes from.
+    pub name: String,
     model: Model,
     vectors: Vec<f32>,
     /// Crystals that it was not trained on.
@@ -73,9 +75,9 @@ impl Scores {
 
 impl Generator {
     /// A model with crystals it was not trained on.
-    pub fn new(model: Model, held_out: Vec<SymmetricStructure>) -> Self {
+    pub fn new(name: String, model: Model, held_out: Vec<SymmetricStructure>) -> Self {
         let vectors = model.vectors();
-        Self { model, vectors, held_out }
+        Self { name, model, vectors, held_out }
     }
 
     /// The generator of a run.
@@ -105,7 +107,7 @@ impl Generator {
         }
         trained::check_fields(&checkpoint, &fingerprint())?;
         let model = Model::restore(&checkpoint.blobs).map_err(|e| other(e.to_string()))?;
-        Ok(Self::new(model, Vec::new()))
+        Ok(Self::new(run.name().to_string(), model, Vec::new()))
     }
 
     /// What `generate` needs, as a checkpoint.

@@ -208,7 +208,10 @@ fn a_salt_is_found_from_its_pattern_and_formula() {
     let truth = surrogate(at, &["diffract", "salt.cif", "--json"]);
     assert!((d(&again) / d(&truth.expect(0, &[]).json()) - 1.0).abs() < 1e-3, "{}", d(&again));
     let table = fs::read_to_string(at.join("found/candidates.csv")).unwrap();
-    assert!(table.starts_with("rank,formula,space_group,number,atoms,weighted_r_wp,free_parameters,"), "{table}");
+    assert!(
+        table.starts_with("rank,formula,space_group,number,atoms,weighted_r_wp,free_parameters,"),
+        "{table}"
+    );
     assert!(said.stdout.starts_with(&table), "{}", said.stdout);
     let files = fs::read_dir(at.join("found")).unwrap().count();
     assert_eq!(files, table.lines().count());

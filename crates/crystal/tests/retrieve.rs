@@ -91,7 +91,9 @@ fn a_composition_that_nothing_fits_has_no_candidates() {
         let query =
             Query { peaks: vec![(2.0, 1.0)], q_range: [0.5, 8.1], wavelength: CU, composition };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert!(search(&[&library], &query, SearchOptions::default(), &mut rng).unwrap().is_empty());
+        assert!(
+            search(&[&library], &query, SearchOptions::default(), &mut rng).unwrap().is_empty()
+        );
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use surrogate_crystal::Structure;
 use surrogate_crystal::cif::{self, Uncertainties};
 use surrogate_crystal::refine::{RankingOptions, RefineError, Solution, Trial, rank_measured};
-use surrogate_crystal::retrieve::{Candidate, SearchOptions, search};
+use surrogate_crystal::retrieve::{Candidate, Library, SearchOptions, search};
 use surrogate_run::{Column, Table};
 
 pub use arguments::Generate;
@@ -113,8 +113,15 @@ fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usiz
     };
     let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
     let mut all: Vec<Candidate> = Vec::new();
+    let mut origins: Vec<String> = Vec::new();
     for query in &givens.queries {
-        all.extend(search(&givens.library, query, options, &mut rng).map_err(failed)?);
+        let drawn = givens.generator.as_ref();
+        let drawn = drawn.map(|g| g.proposals(query, arguments.samples, &mut rng));
+        let libraries: Vec<&Library> = givens.library.iter().chain(&drawn).collect();
+        let found = search(&libraries, query, options, &mut rng).map_err(failed)?;
+        let prototype = |c: &Candidate| &libraries[c.library].prototypes()[c.proposal.prototype];
+        origins.extend(found.iter().map(|c| prototype(c).id.clone()));
+        all.extend(found);
     }
     // a candidate without R_wp could not be refined to the end
     let trial = |(origin, c): (usize, &Candidate)| {
@@ -123,10 +130,9 @@ fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usiz
     let trials: Vec<Trial> = all.iter().enumerate().filter_map(trial).collect();
     let (count, ranking) = (trials.len(), RankingOptions::default());
     let ranked = rank_measured(&givens.pattern, &givens.instruments, trials, ranking);
-    let prototypes = givens.library.prototypes();
     let found = |solution: Solution| {
         let structure = solution.structure.primitive().ok()?;
-        let prototype = prototypes[all[solution.origin].proposal.prototype].id.clone();
+        let prototype = origins[solution.origin].clone();
         Some(Found { solution, structure, prototype })
     };
     Ok((ranked.map_err(failed)?.into_iter().filter_map(found).collect(), count))
@@ -176,9 +182,14 @@ fn cif_of(name: &str, k: usize, f: &Found, givens: &Givens) -> Result<String, Fa
         ("_surrogate_version", env!("CARGO_PKG_VERSION").to_string()),
         ("_surrogate_seed", givens.seed.to_string()),
         ("_surrogate_prototype", f.prototype.clone()),
-        ("_surrogate_library_origin", givens.source.origin.clone()),
-        ("_surrogate_library_licence", givens.source.licence.clone()),
     ];
+    if let Some(source) = &givens.source {
+        items.push(("_surrogate_library_origin", source.origin.clone()));
+        items.push(("_surrogate_library_licence", source.licence.clone()));
+    }
+    if let Some(generator) = &givens.generator {
+        items.push(("_surrogate_model", generator.name.clone()));
+    }
     let fit = f.solution.fit.as_ref();
     if let Some(fit) = fit {
         items.push(("_pd_proc_ls_prof_wR_factor", format!("{:.6}", fit.r_wp)));

@@ -16,6 +16,12 @@ pub struct Generate {
     /// Library of prototypes, made by `surrogate data import`.
     #[arg(long, value_name = "FILE")]
     pub library: Option<PathBuf>,
+    /// Run of a trained generator, by path or name.
+    #[arg(long, value_name = "RUN")]
+    pub model: Option<String>,
+    /// Structures that the generator draws for each number of formula units.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    pub samples: usize,
     /// Measured pattern: columns of place and intensity (.xy, .xye, .csv, .txt), or .xrdml.
     #[arg(long, value_name = "FILE")]
     pub pxrd: PathBuf,
@@ -61,8 +67,12 @@ pub struct Generate {
 /// Where structures come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Proposer {
-    /// Prototypes of a library with other elements, refined.
+    /// Prototypes of a library with other elements.
     Retrieval,
+    /// Structures drawn by a trained generator.
+    Generator,
+    /// Both.
+    Both,
 }
 
 /// What the first column of a pattern holds.

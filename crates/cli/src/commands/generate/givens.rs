@@ -7,10 +7,11 @@ use surrogate_crystal::pattern::{self, Axis, Pattern};
 use surrogate_crystal::retrieve::{Library, Query, Source};
 use surrogate_crystal::{Element, Structure, parse_formula, reduced_formula};
 
-use super::arguments::{FirstColumn, Generate};
+use super::arguments::{FirstColumn, Generate, Proposer};
 use crate::crystal;
 use crate::crystal::library::library;
 use crate::failure::Failure;
+use crate::generator::Generator;
 use crate::terminal::Terminal;
 
 /// Width of the clipping of the background, 2 theta in degrees.
@@ -30,8 +31,12 @@ const MOST_ATOMS: usize = 200;
 
 /// Everything that a search starts from.
 pub struct Givens {
-    pub library: Library,
-    pub source: Source,
+    /// Prototypes that are tried, if any.
+    pub library: Option<Library>,
+    /// What they were made from.
+    pub source: Option<Source>,
+    /// What draws structures, if anything does.
+    pub generator: Option<Generator>,
     /// The pattern as measured, at most some thousand points.
     pub pattern: Pattern,
     /// Where fits of the pattern may begin.
@@ -50,8 +55,15 @@ impl Givens {
         let unit = formula(&arguments.formula)?;
         let elements = in_order(&arguments.formula, &unit);
         let (raw, pattern) = measured(arguments)?;
-        let (library, source) = library(arguments.library.as_deref(), terminal)?;
-        let cells = cells(&unit, arguments, &library)?;
+        let retrieves = arguments.proposer != Proposer::Generator;
+        let known =
+            retrieves.then(|| library(arguments.library.as_deref(), terminal)).transpose()?;
+        let (library, source) = known.unzip();
+        let draws = arguments.proposer != Proposer::Retrieval;
+        let generator = draws.then(|| generator(arguments.model.as_deref())).transpose()?;
+        // a generator needs no prototype of the right numbers
+        let needed = if draws { None } else { library.as_ref() };
+        let cells = cells(&unit, arguments, needed)?;
         let q = pattern.q();
         let ends = [q.first().copied().unwrap_or(0.0), q.last().copied().unwrap_or(0.0)];
         let peaks = weighted(&q, &pattern.intensity);
@@ -64,7 +76,7 @@ impl Givens {
         let queries = cells.into_iter().map(query).collect();
         let instruments = instruments(&raw.radiation);
         let (pattern, seed) = (raw.binned(MOST_POINTS), arguments.seed);
-        Ok(Self { library, source, pattern, instruments, queries, seed, elements })
+        Ok(Self { library, source, generator, pattern, instruments, queries, seed, elements })
     }
 
     /// Formula of a cell, elements in the order of what was asked for.
@@ -77,6 +89,13 @@ impl Givens {
         };
         self.elements.iter().map(part).collect()
     }
+}
+
+/// The generator of a run.
+fn generator(model: Option<&str>) -> Result<Generator, Failure> {
+    let help = "train one with `surrogate train problems/crystal.toml`, and name its run";
+    let model = model.ok_or_else(|| Failure::helped("the generator needs --model RUN", help))?;
+    Generator::open(model)
 }
 
 /// The formula with the smallest whole numbers.
@@ -114,7 +133,7 @@ fn in_order(text: &str, amounts: &BTreeMap<Element, usize>) -> Vec<Element> {
 fn cells(
     unit: &BTreeMap<Element, usize>,
     arguments: &Generate,
-    library: &Library,
+    library: Option<&Library>,
 ) -> Result<Vec<BTreeMap<Element, usize>>, Failure> {
     let most = arguments.max_atoms;
     if !(1..=MOST_ATOMS).contains(&most) {
@@ -132,7 +151,9 @@ fn cells(
         None => 1..=most / atoms,
     };
     let cell = |z: usize| unit.iter().map(|(e, n)| (*e, n * z)).collect::<BTreeMap<_, _>>();
-    let known = |cell: &BTreeMap<Element, usize>| library.count_of(cell.values().copied()) > 0;
+    let known = |cell: &BTreeMap<Element, usize>| {
+        library.is_none_or(|library| library.count_of(cell.values().copied()) > 0)
+    };
     let cells: Vec<_> = numbers.map(cell).filter(known).collect();
     if cells.is_empty() {
         return Err(Failure::helped(

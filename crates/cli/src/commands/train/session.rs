@@ -215,7 +215,7 @@ impl<'a> Session<'a> {
         let held_out = crystals.held_out.clone();
         let mut trainer = CrystalTrainer::new(crystals);
         let ended = self.follow(&mut trainer, limits)?;
-        let generator = Generator::new(trainer.model(), held_out);
+        let generator = Generator::new(self.run.name().to_string(), trainer.model(), held_out);
         Ok(ended.outcome(problem, Some(Learned::Generator(Box::new(generator)))))
     }
 
