@@ -80,10 +80,17 @@ pub fn run(
     let options = SearchOptions::default();
     let mut proposers: Vec<Box<dyn Proposer + '_>> = vec![
         Box::new(MostFrequent { library: &library }),
-        Box::new(NearestTemplate { library: &library }),
         Box::new(Retrieval { library: &library }),
         Box::new(RefinedRetrieval { library: &library, options, rng }),
     ];
+    if library.is_anonymous() {
+        terminal.warn(
+            "the nearest template is left out: the library does not say what elements crystals had; \
+             --training TABLE does",
+        );
+    } else {
+        proposers.insert(1, Box::new(NearestTemplate { library: &library }));
+    }
     let meter = counters.meter()?;
     let scored = score_structures(&cases, &refused, &mut proposers, &kinds, &meter, terminal);
     publish(&scored, meter, electricity, arguments.out.as_deref(), terminal)?;
