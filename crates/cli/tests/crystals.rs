@@ -314,7 +314,9 @@ fn methods_are_scored_on_known_crystals_beside_each_other() {
 fn the_shipped_library_finds_a_salt_from_its_pattern_and_formula() {
     let folder = tempdir().unwrap();
     let at = folder.path();
-    prepared(at);
+    fs::write(at.join("salt.cif"), rock_salt("K", "Br", 6.6)).unwrap();
+    let pattern = ["diffract", "salt.cif", "--two-theta", "10:120", "--profile", "0.15"];
+    surrogate(at, &[&pattern[..], &["--out", "salt.csv"]].concat()).expect(0, &["wrote"]);
     let arguments = ["generate", "--pxrd", "salt.csv", "--wavelength", "CuKa", "--formula", "KBr"];
     let said = surrogate(at, &[&arguments[..], &["--out", "found", "--json"]].concat());
     let found = said.expect(0, &["shipped", "Materials Project", "CC BY 4.0"]).json();
