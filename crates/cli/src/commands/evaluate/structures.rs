@@ -32,7 +32,8 @@ pub struct StructureCases {
     /// folder of CIF files.
     #[arg(long, value_name = "TABLE")]
     pub structures: Option<PathBuf>,
-    /// Library of prototypes, made by `surrogate data import` without the known crystals.
+    /// Library of prototypes, made by `surrogate data import` without the known crystals
+    /// [default: the shipped one].
     #[arg(long, value_name = "FILE", requires = "structures", conflicts_with = "training")]
     pub library: Option<PathBuf>,
     /// Tables that the library is distilled from instead; crystals of --structures are left out.
