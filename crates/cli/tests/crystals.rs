@@ -261,8 +261,6 @@ fn a_search_that_cannot_be_is_refused_before_it_starts() {
     refused(("--formula", "K7Br9"), &[], &["K7Br9", "a formula unit has 16"]);
     refused(("-n", "0"), &[], &["-n 0"]);
     let bare = ["generate", "--pxrd", "salt.csv", "--formula", "KBr", "--out", "found"];
-    surrogate(at, &[&bare[..], &["--wavelength", "CuKa"]].concat())
-        .expect(1, &["--library", "surrogate data import"]);
     surrogate(at, &[&bare[..], &["--library", "library.txt"]].concat())
         .expect(1, &["--wavelength is missing"]);
     fs::create_dir(at.join("found")).unwrap();
@@ -307,6 +305,25 @@ fn methods_are_scored_on_known_crystals_beside_each_other() {
     }
     // an older evaluation is not written over, and a library is needed
     surrogate(at, &[&evaluate[..], &["--out", "scores"]].concat()).expect(1, &["not empty"]);
-    surrogate(at, &evaluate[..3]).expect(1, &["--library", "data import"]);
+    // the shipped library is anonymous
+    surrogate(at, &evaluate[..3]).expect(0, &["shipped", "nearest template is left out"]);
     surrogate(at, &["evaluate"]).expect(1, &["run directory", "--structures"]);
+}
+
+#[test]
+fn the_shipped_library_finds_a_salt_from_its_pattern_and_formula() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    fs::write(at.join("salt.cif"), rock_salt("K", "Br", 6.6)).unwrap();
+    let pattern = ["diffract", "salt.cif", "--two-theta", "10:120", "--profile", "0.15"];
+    surrogate(at, &[&pattern[..], &["--out", "salt.csv"]].concat()).expect(0, &["wrote"]);
+    let arguments = ["generate", "--pxrd", "salt.csv", "--wavelength", "CuKa", "--formula", "KBr"];
+    let said = surrogate(at, &[&arguments[..], &["--out", "found", "--json"]].concat());
+    let found = said.expect(0, &["shipped", "Materials Project", "CC BY 4.0"]).json();
+    let first = &found["found"][0];
+    assert_eq!(first["space_group_number"], 225, "{first}");
+    assert!(first["weighted_r_wp"].as_f64().unwrap() < 0.1, "{first}");
+    let cif = fs::read_to_string(at.join("found/01-KBr-225.cif")).unwrap();
+    assert!(cif.contains("_surrogate_library_licence 'Creative Commons"), "{cif}");
+    assert!(cif.contains("_space_group_IT_number 225\n"), "{cif}");
 }

@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use surrogate_crystal::diffraction::reflections;
 use surrogate_crystal::matching::{Reduced, StructureMatcher};
 use surrogate_crystal::retrieve::{
-    Library, LibraryError, Query, SearchOptions, Source, read_library, search, write_library,
+    Library, LibraryError, Query, SearchOptions, Source, compressed, open_library, read_library,
+    search, write_library,
 };
 use surrogate_crystal::symmetry::analyse;
 use surrogate_crystal::{Element, Structure, cif};
@@ -133,4 +134,32 @@ fn what_is_no_library_is_refused_with_its_line() {
             "{found}"
         );
     }
+}
+
+#[test]
+fn an_anonymous_library_keeps_no_elements_and_finds_the_same() {
+    let source = Source { origin: "o".into(), licence: "l".into(), crystals: 9 };
+    let known = library(&minerals());
+    let bytes = compressed(&write_library(&known.clone().anonymous(), &source));
+    let (anonymous, _) = open_library(&bytes).unwrap();
+    assert!(anonymous.prototypes().iter().all(|p| p.elements.is_empty() && p.known.is_empty()));
+    let composition =
+        BTreeMap::from([("K", 1), ("Br", 1)].map(|(e, n)| (Element::from_symbol(e).unwrap(), n)));
+    let peaks = vec![(2.0, 1.0), (3.1, 0.4)];
+    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition };
+    let (with, without) = (known.scan(&query).unwrap(), anonymous.scan(&query).unwrap());
+    assert_eq!(with.len(), without.len());
+    for (a, b) in with.iter().zip(&without) {
+        // rock salt is the same with both elements exchanged
+        assert_eq!(a.prototype, b.prototype);
+        assert!((a.cosine - b.cosine).abs() < 1e-4, "{} {}", a.cosine, b.cosine);
+        let crystal = |l: &Library, p: &surrogate_crystal::retrieve::Proposal| {
+            l.prototypes()[p.prototype].crystal(&p.elements, p.scale).cell
+        };
+        let (x, y) = (crystal(&known, a), crystal(&anonymous, b));
+        let off = x.iter().zip(&y).map(|(x, y)| (x / y - 1.0).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-9, "{x:?} {y:?}");
+    }
+    assert!(matches!(open_library(&bytes[..40]), Err(LibraryError::Bytes)));
+    assert!(matches!(open_library(&[0xff, 0xfe, 0]), Err(LibraryError::Bytes)));
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use surrogate_crystal::retrieve::{Library, Source, write_library};
+use surrogate_crystal::retrieve::{Library, Source, compressed, write_library};
 
 use crate::crystal::sources::Sources;
 use crate::failure::Failure;
@@ -34,7 +34,10 @@ pub struct Import {
     /// Tables and CIF files of structures that are left out, by their names: those to test on.
     #[arg(long, value_name = "TABLE", num_args = 1..)]
     pub leave_out: Vec<PathBuf>,
-    /// Where to write the library.
+    /// Keep neither elements nor sizes of crystals: letters, shapes, coordinates and counts alone.
+    #[arg(long)]
+    pub anonymous: bool,
+    /// Where to write the library; compressed if the name ends with .zst.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Where the structures come from, such as "Materials Project 2023-11"; kept in the library.
@@ -70,12 +73,15 @@ fn import(arguments: &Import, terminal: &Terminal) -> Result<u8, Failure> {
         crystals: crystals.len(),
     };
     let library = Library::distil(crystals);
+    let library = if arguments.anonymous { library.anonymous() } else { library }.rounded();
     sources.warn(terminal);
     if library.prototypes().is_empty() {
         return Err(Failure::user("there is no structure that a library can be made of"));
     }
     let text = write_library(&library, &source);
-    surrogate_run::write_atomic(&arguments.out, text.as_bytes())?;
+    let packed = arguments.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("zst"));
+    let bytes = if packed { compressed(&text) } else { text.into_bytes() };
+    surrogate_run::write_atomic(&arguments.out, &bytes)?;
     let (crystals, prototypes) = (source.crystals, library.prototypes().len());
     terminal.say(format!(
         "wrote {}: {prototypes} prototypes of {crystals} crystals",

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod givens;
+mod posterior;
 
 use std::path::Path;
 
@@ -12,10 +13,12 @@ use surrogate_crystal::Structure;
 use surrogate_crystal::cif::{self, Uncertainties};
 use surrogate_crystal::refine::{RankingOptions, RefineError, Solution, Trial, rank_measured};
 use surrogate_crystal::retrieve::{Candidate, Library, SearchOptions, search};
+use surrogate_meter::Meter;
 use surrogate_run::{Column, Table};
 
 pub use arguments::Generate;
 use givens::Givens;
+use posterior::Posterior;
 
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
@@ -53,7 +56,9 @@ pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
         ));
     }
     let found = &found[..found.len().min(arguments.count)];
-    let table = write(found, &givens, &arguments.out)?;
+    let posterior = posterior_of(found, &givens, arguments, terminal, meter.as_ref())?;
+    let uncertainties = posterior.as_ref().filter(|p| p.doubt().is_none());
+    let table = write(found, &givens, uncertainties.map(|p| &p.uncertainties), &arguments.out)?;
     terminal.say(format!(
         "{candidates} candidates, {} written to {}",
         found.len(),
@@ -138,8 +143,32 @@ fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usiz
     Ok((ranked.map_err(failed)?.into_iter().filter_map(found).collect(), count))
 }
 
+/// Draws around the fit of the first crystal, if asked for, and writes them.
+fn posterior_of(
+    found: &[Found],
+    givens: &Givens,
+    arguments: &Generate,
+    terminal: &Terminal,
+    meter: Option<&Meter>,
+) -> Result<Option<Posterior>, Failure> {
+    let fit = found.first().and_then(|f| f.solution.fit.as_ref());
+    let Some(fit) = fit.filter(|_| arguments.posterior) else { return Ok(None) };
+    let _stage = meter.map(|meter| meter.stage("posterior"));
+    let posterior = Posterior::draw(&givens.pattern, fit, arguments.seed)?;
+    posterior.write(&arguments.out)?;
+    if let Some(doubt) = posterior.doubt() {
+        terminal.warn(format!("no uncertainties in the CIF: {doubt}"));
+    }
+    Ok(Some(posterior))
+}
+
 /// Writes one CIF file for each crystal and the table, which comes back.
-fn write(found: &[Found], givens: &Givens, folder: &Path) -> Result<Table, Failure> {
+fn write(
+    found: &[Found],
+    givens: &Givens,
+    uncertainties: Option<&Uncertainties>,
+    folder: &Path,
+) -> Result<Table, Failure> {
     let digits = found.len().to_string().len().max(2);
     let mut files = Vec::new();
     for (k, f) in found.iter().enumerate() {
@@ -147,7 +176,10 @@ fn write(found: &[Found], givens: &Givens, folder: &Path) -> Result<Table, Failu
         let group = f.solution.structure.group;
         let name = format!("{:0digits$}-{formula}-{}", k + 1, group.number);
         let file = format!("{name}.cif");
-        surrogate_run::write_atomic(&folder.join(&file), cif_of(&name, k, f, givens)?.as_bytes())?;
+        let none = Uncertainties::default();
+        let own = uncertainties.filter(|_| k == 0).unwrap_or(&none);
+        let text = cif_of(&name, k, f, givens, own)?;
+        surrogate_run::write_atomic(&folder.join(&file), text.as_bytes())?;
         files.push(file);
     }
     let words = |of: &dyn Fn(&Found) -> String| found.iter().map(of).collect::<Vec<String>>();
@@ -174,7 +206,13 @@ fn write(found: &[Found], givens: &Givens, folder: &Path) -> Result<Table, Failu
 }
 
 /// The CIF file of a crystal, place `k` in the ranking.
-fn cif_of(name: &str, k: usize, f: &Found, givens: &Givens) -> Result<String, Failure> {
+fn cif_of(
+    name: &str,
+    k: usize,
+    f: &Found,
+    givens: &Givens,
+    uncertainties: &Uncertainties,
+) -> Result<String, Failure> {
     let mut items = vec![
         ("_surrogate_rank", (k + 1).to_string()),
         ("_surrogate_r_wp", format!("{:.6}", f.solution.r_wp)),
@@ -196,6 +234,6 @@ fn cif_of(name: &str, k: usize, f: &Found, givens: &Givens) -> Result<String, Fa
     }
     let items: Vec<_> = items.into_iter().map(|(tag, value)| (tag.to_string(), value)).collect();
     let (crystal, b_iso) = (&f.solution.structure, fit.map(|fit| fit.b_iso));
-    cif::write_symmetric(name, crystal, b_iso, &Uncertainties::default(), &items)
+    cif::write_symmetric(name, crystal, b_iso, uncertainties, &items)
         .map_err(|e| Failure::Internal(e.to_string()))
 }

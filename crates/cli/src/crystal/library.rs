@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use surrogate_crystal::retrieve::{Library, Source, read_library};
+use surrogate_crystal::retrieve::{Library, Source, open_library};
 
-use super::text;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
@@ -12,20 +11,38 @@ use crate::terminal::Terminal;
 const MAKE: &str = "make one with `surrogate data import TABLE… --out library.txt --origin … \
                     --licence …`, of a table of structures or a folder of CIF files";
 
-/// The library of a file.
+/// The library that comes with the program; models/README.md says what it is made of.
+const SHIPPED: &[u8] = include_bytes!("../../../../models/prototypes.txt.zst");
+
+/// Largest file that is read.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// The library of a file, or the shipped one.
 pub fn library(path: Option<&Path>, terminal: &Terminal) -> Result<(Library, Source), Failure> {
-    let path = path.ok_or_else(|| Failure::helped("retrieval needs --library FILE", MAKE))?;
-    if !path.exists() {
-        return Err(Failure::helped(format!("{}: there is no such file", path.display()), MAKE));
-    }
-    let (library, source) = read_library(&text(path)?)
-        .map_err(|e| Failure::helped(e.to_string(), MAKE).in_file(path))?;
+    let (library, source) = match path {
+        None => open_library(SHIPPED).map_err(|e| Failure::Internal(e.to_string()))?,
+        Some(path) => of_file(path)?,
+    };
     terminal.say(format!(
-        "library: {} prototypes of {} crystals; origin: {}; licence: {}",
+        "library{}: {} prototypes of {} crystals; origin: {}; licence: {}",
+        if path.is_some() { "" } else { " (shipped)" },
         library.prototypes().len(),
         source.crystals,
         source.origin,
         source.licence
     ));
     Ok((library, source))
+}
+
+fn of_file(path: &Path) -> Result<(Library, Source), Failure> {
+    if !path.exists() {
+        return Err(Failure::helped(format!("{}: there is no such file", path.display()), MAKE));
+    }
+    let length = std::fs::metadata(path).map_or(0, |m| m.len());
+    if length > MOST_BYTES {
+        let message = format!("{}: {length} bytes are more than {MOST_BYTES}", path.display());
+        return Err(Failure::user(message));
+    }
+    let bytes = surrogate_run::read_bytes(path)?;
+    open_library(&bytes).map_err(|e| Failure::helped(e.to_string(), MAKE).in_file(path))
 }

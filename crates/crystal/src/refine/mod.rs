@@ -8,12 +8,14 @@
 //! too. A schedule of stages goes from wide peaks and low Q to narrow peaks and high Q, so that peaks
 //! find their partners from far away.
 
+mod likelihood;
 mod ranking;
 mod refiner;
 mod rietveld;
 mod solve;
 mod stage;
 
+pub use likelihood::MeasuredLikelihood;
 pub use ranking::{RankingOptions, Solution, Trial, rank_measured};
 pub use refiner::{Limits, RefineError, Refined, Refiner, Restarts};
 pub use rietveld::{MeasuredFit, fit_measured};

@@ -51,9 +51,7 @@ pub fn fit_measured(
     let q = pattern.q();
     let (from, to) = (q.first().copied().unwrap_or(0.0), q.last().copied().unwrap_or(0.0));
     let no_signal = RefineError::NoSignal { from, to };
-    let limit = 4.0 * std::f64::consts::PI / instrument.radiation.wavelength();
-    let reach = (to + 0.05).min(0.99 * limit);
-    let mut model = PowderModel::new(structure, instrument.radiation.wavelength(), reach, MARGIN)?;
+    let mut model = model_of(pattern, structure, instrument)?;
     let weights = weights(pattern);
     let total: f64 =
         pattern.intensity.iter().zip(&weights).map(|(y, w)| (w * y).powi(2)).sum::<f64>().sqrt();
@@ -94,8 +92,20 @@ pub fn fit_measured(
     })
 }
 
+/// The reflections that a pattern shows of a crystal.
+pub(super) fn model_of(
+    pattern: &Pattern,
+    structure: &SymmetricStructure,
+    instrument: &Instrument,
+) -> Result<PowderModel, RefineError> {
+    let wavelength = instrument.radiation.wavelength();
+    let to = pattern.q().last().copied().unwrap_or(0.0);
+    let reach = (to + 0.05).min(0.99 * 4.0 * std::f64::consts::PI / wavelength);
+    Ok(PowderModel::new(structure, wavelength, reach, MARGIN)?)
+}
+
 /// Square roots of the weights: one over the standard deviation, that of counting where none is known.
-fn weights(pattern: &Pattern) -> Vec<f64> {
+pub(super) fn weights(pattern: &Pattern) -> Vec<f64> {
     let counted = || pattern.intensity.iter().map(|y| 1.0 / y.max(1.0).sqrt()).collect();
     let Some(sigma) = &pattern.sigma else { return counted() };
     let least = sigma.iter().copied().filter(|s| *s > 0.0).fold(f64::INFINITY, f64::min);
@@ -104,22 +114,22 @@ fn weights(pattern: &Pattern) -> Vec<f64> {
 
 /// Places of the parameters: those of the model, of the instrument, of the background, the scale.
 #[derive(Clone, Copy)]
-struct Layout {
-    cell: usize,
-    structure: usize,
-    background: usize,
+pub(super) struct Layout {
+    pub(super) cell: usize,
+    pub(super) structure: usize,
+    pub(super) background: usize,
 }
 
 impl Layout {
-    const fn instrument(&self) -> usize {
+    pub(super) const fn instrument(&self) -> usize {
         self.structure
     }
 
-    const fn coefficients(&self) -> usize {
+    pub(super) const fn coefficients(&self) -> usize {
         self.structure + INSTRUMENT_PARAMETERS.len()
     }
 
-    const fn scale(&self) -> usize {
+    pub(super) const fn scale(&self) -> usize {
         self.coefficients() + self.background
     }
 
@@ -202,16 +212,16 @@ impl Start {
 }
 
 /// The pattern as a function of all parameters.
-struct Run<'a> {
-    model: PowderModel,
-    points: &'a [f64],
-    layout: Layout,
-    instrument: Instrument,
+pub(super) struct Run<'a> {
+    pub(super) model: PowderModel,
+    pub(super) points: &'a [f64],
+    pub(super) layout: Layout,
+    pub(super) instrument: Instrument,
 }
 
 impl Run<'_> {
     /// Values at all points and, if wanted, derivatives by all parameters.
-    fn calculate(
+    pub(super) fn calculate(
         &mut self,
         parameters: &[f64],
         derivatives: bool,

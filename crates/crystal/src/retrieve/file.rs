@@ -13,13 +13,17 @@
 //! end = 1
 //! ```
 //!
-//! A prototype has its name, space group, number of crystals, the elements of each that is named, free
-//! cell parameters, and for each orbit slot, letter and free coordinates. Numbers are written so that reading gives the same bits.
+//! A prototype has its name, space group, number of crystals, the elements of each that is named (their
+//! number in an anonymous library), free cell parameters, and for each orbit slot, letter and free
+//! coordinates. Numbers are written so that reading gives the same bits.
 
 use std::fmt::Write;
+use std::io::Read;
 use std::str::{FromStr, SplitWhitespace};
 use std::sync::OnceLock;
 
+use ruzstd::decoding::StreamingDecoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use thiserror::Error;
 
 use super::library::{Library, Prototype, composition, slot_element};
@@ -31,6 +35,12 @@ const FORMAT: &str = "surrogate prototype library 1";
 
 /// Most orbits of a prototype.
 const MOST_ORBITS: usize = 2_000;
+
+/// First bytes of a zstd frame.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Longest text of a library.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// What a library was made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +75,11 @@ pub enum LibraryError {
         /// What is wrong.
         why: &'static str,
     },
+    /// Bytes that are neither text nor a compressed text.
+    #[error(
+        "neither a text in UTF-8 nor one compressed by zstd, or longer than {MOST_BYTES} bytes"
+    )]
+    Bytes,
     /// A file without its end.
     #[error("the file is cut short: it holds {found} prototypes and no line of their number")]
     CutShort {
@@ -95,7 +110,11 @@ pub fn write_library(library: &Library, source: &Source) -> String {
             "{name},{},{},{},{}",
             structure.group.number,
             prototype.members,
-            known.join("/"),
+            if known.is_empty() {
+                prototype.counts.len().to_string()
+            } else {
+                known.join("/")
+            },
             joined(&structure.cell)
         );
         for orbit in &structure.orbits {
@@ -153,6 +172,28 @@ pub fn read_library(text: &str) -> Result<(Library, Source), LibraryError> {
     Err(LibraryError::CutShort { found: prototypes.len() })
 }
 
+/// A library from the bytes of its file, which may be compressed by zstd.
+///
+/// # Errors
+///
+/// As [`read_library`]; bytes that are no text.
+pub fn open_library(bytes: &[u8]) -> Result<(Library, Source), LibraryError> {
+    if !bytes.starts_with(&ZSTD) {
+        return read_library(std::str::from_utf8(bytes).map_err(|_| LibraryError::Bytes)?);
+    }
+    let decoder = StreamingDecoder::new(bytes).map_err(|_| LibraryError::Bytes)?;
+    let mut text = String::new();
+    let read = decoder.take(MOST_BYTES).read_to_string(&mut text);
+    let length = read.map_err(|_| LibraryError::Bytes)?;
+    if length as u64 == MOST_BYTES { Err(LibraryError::Bytes) } else { read_library(&text) }
+}
+
+/// A text compressed by zstd, as [`open_library`] reads it.
+#[must_use]
+pub fn compressed(text: &str) -> Vec<u8> {
+    compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)
+}
+
 /// Volumes of a library: one for each atomic number, and for 0.
 const ELEMENTS: usize = 119;
 
@@ -173,33 +214,47 @@ fn prototype(text: &str) -> Result<Prototype, &'static str> {
     let number = field()?.parse().map_err(|_| "the space group is no number")?;
     let group = SpaceGroup::get(number).ok_or("there are 230 space groups")?;
     let members = field()?.parse().map_err(|_| "the number of crystals is no number")?;
-    let symbols = |text: &str| text.split_whitespace().map(Element::from_symbol).collect();
-    let known: Option<Vec<Vec<Element>>> = field()?.split('/').map(symbols).collect();
-    let known = known.ok_or("no element has this name")?;
+    let (known, slots) = known(field()?)?;
     let elements = known.first().cloned().unwrap_or_default();
-    if known.iter().any(|k| k.len() != elements.len()) {
-        return Err("its crystals have different numbers of elements");
-    }
-    if elements.is_empty() || elements.len() > Library::MOST_ELEMENTS {
-        return Err("it has one to four elements");
-    }
     let cell = numbers(field()?.split_whitespace()).ok_or("a cell parameter is no number")?;
     if cell.len() != SymmetricStructure::cell_names(group.system()).len() {
         return Err("its cell parameters are not those of its space group");
     }
     let orbits: Vec<Orbit> =
-        fields.map(|field| orbit(group, field, elements.len())).collect::<Result<_, _>>()?;
+        fields.map(|field| orbit(group, field, slots)).collect::<Result<_, _>>()?;
     if orbits.is_empty() || orbits.len() > MOST_ORBITS {
         return Err("it has no orbits, or too many");
     }
     let structure = SymmetricStructure { group, cell, orbits };
     let lattice = structure.primitive_lattice().map_err(|_| "its cell spans no volume")?;
     let counts: Vec<usize> = composition(&structure).into_values().collect();
-    if counts.len() != elements.len() || !counts.is_sorted() {
+    if counts.len() != slots || !counts.is_sorted() {
         return Err("its slots are not numbered in the order of their atoms");
     }
     let (volume, geometry) = (lattice.volume(), OnceLock::new());
     Ok(Prototype { id, structure, counts, elements, volume, members, known, geometry })
+}
+
+/// Elements of crystals, or none where only the number of slots is given; and that number.
+fn known(text: &str) -> Result<(Vec<Vec<Element>>, usize), &'static str> {
+    let (known, slots) = match text.trim().parse() {
+        Ok(slots) => (Vec::new(), slots),
+        Err(_) => {
+            let symbols = |text: &str| text.split_whitespace().map(Element::from_symbol).collect();
+            let known: Option<Vec<Vec<Element>>> = text.split('/').map(symbols).collect();
+            let known = known.ok_or("no element has this name")?;
+            let slots = known.first().map_or(0, Vec::len);
+            (known, slots)
+        }
+    };
+    if known.iter().any(|k| k.len() != slots) {
+        return Err("its crystals have different numbers of elements");
+    }
+    if (1..=Library::MOST_ELEMENTS).contains(&slots) {
+        Ok((known, slots))
+    } else {
+        Err("it has one to four elements")
+    }
 }
 
 /// An orbit from its slot, letter and coordinates.

@@ -18,13 +18,14 @@ pub struct Prototype {
     pub structure: SymmetricStructure,
     /// Atoms of each slot in the primitive cell, ascending.
     pub counts: Vec<usize>,
-    /// Elements that the first crystal had in the slots.
+    /// Elements that the first crystal had in the slots; none in an anonymous library.
     pub elements: Vec<Element>,
     /// Volume of its primitive cell in cubic angstrom.
     pub volume: f64,
     /// How many crystals of the table it stands for.
     pub members: usize,
-    /// Elements that these had in the slots, those of the first before the others.
+    /// Elements that these had in the slots, those of the first before the others; none in an anonymous
+    /// library.
     pub known: Vec<Vec<Element>>,
     /// Made on first use.
     pub(super) geometry: OnceLock<Geometry>,
@@ -70,6 +71,10 @@ const SAME_CELL: f64 = 0.01;
 /// The same for fractional coordinates.
 const SAME_COORDINATE: f64 = 0.008;
 
+/// Volume of every atom of an anonymous library in cubic angstrom. Reflections are kept to a Q that is
+/// enough for crystals of up to twice as much.
+const ANONYMOUS_VOLUME: f64 = 20.0;
+
 /// Least volume of an atom in cubic angstrom.
 const LEAST_VOLUME: f64 = 3.0;
 
@@ -103,6 +108,59 @@ impl Library {
             by_counts.entry(prototype.counts.clone()).or_default().push(k);
         }
         Self { prototypes, by_counts, volumes }
+    }
+
+    /// The library without elements and sizes of crystals: each prototype is as large as it would be if
+    /// every element took the same volume. What is expected of its size with other elements stays as it
+    /// was.
+    #[must_use]
+    pub fn anonymous(mut self) -> Self {
+        let had: Vec<f64> = self.prototypes.iter().map(|p| self.volume_of(p)).collect();
+        for (prototype, had) in self.prototypes.iter_mut().zip(had) {
+            let atoms: usize = prototype.counts.iter().sum();
+            let factor = atoms as f64 * ANONYMOUS_VOLUME / had;
+            let lengths = prototype.structure.cell_lengths();
+            prototype.structure.cell[..lengths].iter_mut().for_each(|a| *a *= factor.cbrt());
+            prototype.volume *= factor;
+            prototype.elements.clear();
+            prototype.known.clear();
+            prototype.geometry = OnceLock::new();
+        }
+        self
+    }
+
+    /// Whether it keeps no elements of some prototype.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.prototypes.iter().any(|p| p.elements.is_empty())
+    }
+
+    /// What the volumes of elements say of a prototype's own.
+    pub(super) fn volume_of(&self, prototype: &Prototype) -> f64 {
+        if prototype.elements.is_empty() {
+            prototype.counts.iter().sum::<usize>() as f64 * ANONYMOUS_VOLUME
+        } else {
+            self.volume(&prototype.elements, &prototype.counts)
+        }
+    }
+
+    /// The library with its numbers rounded to what structures are known to: lengths and angles to four
+    /// decimals, coordinates to five, volumes to four.
+    #[must_use]
+    pub fn rounded(mut self) -> Self {
+        let to = |value: &mut f64, steps: f64| *value = (*value * steps).round() / steps;
+        for prototype in &mut self.prototypes {
+            prototype.structure.cell.iter_mut().for_each(|v| to(v, 1e4));
+            let orbits = prototype.structure.orbits.iter_mut();
+            orbits.flat_map(|o| &mut o.parameters).for_each(|v| to(v, 1e5));
+            // made anew from the rounded numbers
+            prototype.geometry = OnceLock::new();
+            if let Ok(lattice) = prototype.structure.primitive_lattice() {
+                prototype.volume = lattice.volume();
+            }
+        }
+        self.volumes.iter_mut().for_each(|v| to(v, 1e4));
+        self
     }
 
     /// Number of prototypes with these numbers of atoms in the primitive cell, in any order.

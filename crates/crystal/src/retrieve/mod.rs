@@ -11,7 +11,7 @@ mod library;
 mod scan;
 mod search;
 
-pub use file::{LibraryError, Source, read_library, write_library};
+pub use file::{LibraryError, Source, compressed, open_library, read_library, write_library};
 pub(crate) use library::orders;
 pub use library::{Kind, Library, Prototype, element_volumes};
 pub use scan::{Proposal, Query};

@@ -186,7 +186,7 @@ impl Library {
     /// and of the whole.
     fn expected_scale(&self, prototype: &Prototype, elements: &[Element]) -> f64 {
         let wanted = self.volume(elements, &prototype.counts);
-        let had = self.volume(&prototype.elements, &prototype.counts);
+        let had = self.volume_of(prototype);
         (wanted / had * wanted / prototype.volume).powf(1.0 / 6.0)
     }
 }

@@ -70,6 +70,11 @@ impl Proposer for NearestTemplate<'_> {
 
     fn propose(&mut self, query: &Query, count: usize) -> Result<Vec<Ranked>, ProposerError> {
         let mut all = templates(self.library, query);
+        if all.iter().any(|template| template.prototype.known.is_empty()) {
+            return Err(
+                "the library is anonymous: it does not say what elements crystals had".into()
+            );
+        }
         all.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.place.cmp(&b.place)));
         let mut known = HashSet::new();
         all.retain(|template| known.insert(template.label()));

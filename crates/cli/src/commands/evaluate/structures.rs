@@ -32,7 +32,8 @@ pub struct StructureCases {
     /// folder of CIF files.
     #[arg(long, value_name = "TABLE")]
     pub structures: Option<PathBuf>,
-    /// Library of prototypes, made by `surrogate data import` without the known crystals.
+    /// Library of prototypes, made by `surrogate data import` without the known crystals
+    /// [default: the shipped one].
     #[arg(long, value_name = "FILE", requires = "structures", conflicts_with = "training")]
     pub library: Option<PathBuf>,
     /// Tables that the library is distilled from instead; crystals of --structures are left out.
@@ -80,10 +81,17 @@ pub fn run(
     let options = SearchOptions::default();
     let mut proposers: Vec<Box<dyn Proposer + '_>> = vec![
         Box::new(MostFrequent { library: &library }),
-        Box::new(NearestTemplate { library: &library }),
         Box::new(Retrieval { library: &library }),
         Box::new(RefinedRetrieval { library: &library, options, rng }),
     ];
+    if library.is_anonymous() {
+        terminal.warn(
+            "the nearest template is left out: the library does not say what elements crystals had; \
+             --training TABLE does",
+        );
+    } else {
+        proposers.insert(1, Box::new(NearestTemplate { library: &library }));
+    }
     let meter = counters.meter()?;
     let scored = score_structures(&cases, &refused, &mut proposers, &kinds, &meter, terminal);
     publish(&scored, meter, electricity, arguments.out.as_deref(), terminal)?;

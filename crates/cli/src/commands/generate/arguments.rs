@@ -13,7 +13,7 @@ pub struct Generate {
     /// Where structures come from.
     #[arg(long, value_enum, default_value_t = Proposer::Retrieval)]
     pub proposer: Proposer,
-    /// Library of prototypes, made by `surrogate data import`.
+    /// Library of prototypes, made by `surrogate data import` [default: the shipped one].
     #[arg(long, value_name = "FILE")]
     pub library: Option<PathBuf>,
     /// Run of a trained generator, by path or name.
@@ -53,6 +53,10 @@ pub struct Generate {
     /// Seed of random starts.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Draw what the measured points leave open of the first structure: posterior.csv, posterior.nc for
+    /// ArviZ, and uncertainties in its CIF.
+    #[arg(long)]
+    pub posterior: bool,
     /// Say what the search took: energy, carbon, water.
     #[arg(long)]
     pub footprint: bool,
