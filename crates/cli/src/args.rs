@@ -192,7 +192,6 @@ pub struct Predict {
 #[derive(Args, Debug)]
 pub struct Evaluate {
     /// Run directory, its name, or the end of its name.
-    #[arg(conflicts_with = "structures")]
     pub run: Option<String>,
     /// Number of random parameter points.
     #[arg(long, default_value_t = 64)]

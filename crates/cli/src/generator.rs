@@ -7,6 +7,7 @@ use serde::Serialize;
 use surrogate_crystal::diffraction::reflections;
 use surrogate_crystal::matching::{Reduced, StructureMatcher};
 use surrogate_crystal::retrieve::{Library, Query, SearchOptions, search};
+use surrogate_crystal::score::{Proposer, ProposerError, Ranked};
 use surrogate_crystal::symmetry::SymmetricStructure;
 use surrogate_generator::examples::{CLEAN_RANGE, LEAST_HEIGHT, WAVELENGTH};
 use surrogate_generator::model::Model;
@@ -110,6 +111,15 @@ impl Generator {
         Ok(Self::new(run.name().to_string(), model, Vec::new()))
     }
 
+    /// Whether a run is that of a generator.
+    ///
+    /// # Errors
+    /// No such run.
+    pub fn is(text: &str) -> Result<bool, Failure> {
+        let run = trained::find(text)?;
+        Ok(trained::load_run(&run)?.problem.crystal.is_some())
+    }
+
     /// What `generate` needs, as a checkpoint.
     pub fn checkpoint(&self, header: serde_json::Value) -> Checkpoint {
         Checkpoint { header, blobs: self.model.state(), words: Vec::new() }
@@ -191,6 +201,35 @@ impl Generator {
         let first = matched.next().flatten() == Some(true);
         let reproduced = candidates.first().and_then(|c| c.r_wp).is_some_and(|r| r < 0.01);
         Some([skeleton, first, first || matched.any(|m| m == Some(true)), reproduced])
+    }
+}
+
+/// A generator, alone or beside a library, as a method that finds structures.
+pub struct Draws<'a, R> {
+    /// What draws structures.
+    pub generator: &'a Generator,
+    /// Prototypes that are tried as well.
+    pub library: Option<&'a Library>,
+    /// Structures drawn for a query.
+    pub samples: usize,
+    /// How they are refined.
+    pub options: SearchOptions,
+    /// Every query begins with this.
+    pub rng: R,
+}
+
+impl<R: Rng + Clone> Proposer for Draws<'_, R> {
+    fn name(&self) -> &'static str {
+        if self.library.is_some() { "both, refined" } else { "generator, refined" }
+    }
+
+    fn propose(&mut self, query: &Query, count: usize) -> Result<Vec<Ranked>, ProposerError> {
+        let mut rng = self.rng.clone();
+        let drawn = self.generator.proposals(query, self.samples, &mut rng);
+        let libraries: Vec<&Library> = self.library.into_iter().chain([&drawn]).collect();
+        let found = search(&libraries, query, self.options, &mut rng)?;
+        let ranked = found.into_iter().take(count);
+        Ok(ranked.map(|c| Ranked { structure: c.structure, r_wp: c.r_wp }).collect())
     }
 }
 

@@ -29,9 +29,7 @@ const MOST_POINTS: usize = 100_000;
 /// Runs the command.
 pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     if let Some(table) = &arguments.structures.structures {
-        let (cases, seed) = (&arguments.structures, arguments.seed);
-        let (counters, electricity) = (&arguments.counters, &arguments.electricity);
-        return structures::run(table, cases, seed, counters, electricity, terminal);
+        return structures::run(table, arguments, terminal);
     }
     let Some(run) = &arguments.run else {
         return Err(Failure::user("name a run directory, or known crystals with --structures"));
@@ -41,6 +39,12 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     }
     if arguments.points > MOST_POINTS {
         return Err(Failure::user(format!("--points must be at most {MOST_POINTS}")));
+    }
+    if crate::generator::Generator::is(run)? {
+        return Err(Failure::helped(
+            format!("{run} is a generator of crystals"),
+            "name crystals that it was not trained on: surrogate evaluate RUN --structures TABLE",
+        ));
     }
     let mut trained = Trained::open(run)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;

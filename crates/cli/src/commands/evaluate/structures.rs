@@ -15,13 +15,14 @@ use surrogate_crystal::score::{
 use surrogate_meter::{EnergyReport, Meter};
 
 use super::scoring::{self, Scored, score_structures};
-use crate::counters::Counters;
+use crate::args::Evaluate;
 use crate::crystal;
 use crate::crystal::library::library;
 use crate::crystal::sources::Sources;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
+use crate::generator::{Draws, Generator};
 use crate::terminal::Terminal;
 
 /// What is evaluated on known crystals.
@@ -48,6 +49,9 @@ pub struct StructureCases {
     /// Radiation of the patterns.
     #[arg(long, requires = "structures", default_value = "CuKa", allow_hyphen_values = true)]
     pub wavelength: String,
+    /// Structures that a generator draws for each crystal.
+    #[arg(long, value_name = "NUMBER", requires = "structures", default_value_t = 64)]
+    pub samples: usize,
     /// New folder for the scores, one row a case, and a page.
     #[arg(long, value_name = "DIR", requires = "structures")]
     pub out: Option<PathBuf>,
@@ -59,13 +63,12 @@ const MOST_ELEMENTS: usize = Library::MOST_ELEMENTS;
 /// Runs the command.
 pub fn run(
     table: &Path,
-    arguments: &StructureCases,
-    seed: u64,
-    counters: &Counters,
-    electricity: &Electricity,
+    all: &Evaluate,
     terminal: &Terminal,
 ) -> Result<u8, Failure> {
+    let (arguments, seed, electricity) = (&all.structures, all.seed, &all.electricity);
     electricity.check()?;
+    let generator = all.run.as_deref().map(Generator::open).transpose()?;
     let wavelength = crystal::radiation(&arguments.wavelength)?.wavelength();
     if let Some(folder) = &arguments.out {
         crate::commands::generate::prepare(folder)?;
@@ -92,7 +95,14 @@ pub fn run(
     } else {
         proposers.insert(1, Box::new(NearestTemplate { library: &library }));
     }
-    let meter = counters.meter()?;
+    let samples = arguments.samples;
+    if let Some(generator) = &generator {
+        for library in [None, Some(&library)] {
+            let rng = ChaCha8Rng::seed_from_u64(seed);
+            proposers.push(Box::new(Draws { generator, library, samples, options, rng }));
+        }
+    }
+    let meter = all.counters.meter()?;
     let scored = score_structures(&cases, &refused, &mut proposers, &kinds, &meter, terminal);
     publish(&scored, meter, electricity, arguments.out.as_deref(), terminal)?;
     Ok(0)
