@@ -52,6 +52,11 @@ impl Device {
         &self.name
     }
 
+    /// What tensors are made on.
+    pub(crate) const fn tensors(&self) -> &burn::tensor::Device {
+        &self.tensors
+    }
+
     /// A column of numbers as a tensor `[n]`.
     pub(crate) fn column(&self, values: &[f64]) -> Tensor<1> {
         let data = TensorData::new(values.to_vec(), [values.len()]);

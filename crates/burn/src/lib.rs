@@ -6,7 +6,8 @@
 //! way to an NVIDIA GPU ([`Device::cuda`]). That path is compiled in our checks, but has not been run:
 //! no GPU was at hand.
 //!
-//! Everything is double precision. Legend of shapes: `N` points, `Q` quadrature nodes, `I` inputs
+//! The same holds for the transformer of `surrogate_generator` ([`transformer_gradient`]), in single
+//! precision. All else is double precision. Legend of shapes: `N` points, `Q` quadrature nodes, `I` inputs
 //! and `O` outputs of a layer; a column is a tensor `[N]`.
 
 mod device;
@@ -14,6 +15,8 @@ mod loss;
 mod network;
 mod program;
 mod table;
+mod transformer;
 
 pub use device::{Device, DeviceError};
 pub use loss::{BurnLoss, burn_loss};
+pub use transformer::transformer_gradient;

@@ -2,6 +2,7 @@
 //! feature `cuda` there is only the CPU.
 
 use surrogate_engine::{MakeLoss, fused_loss};
+use surrogate_generator::training::MakeGradient;
 
 use crate::failure::Failure;
 use crate::terminal::Terminal;
@@ -64,7 +65,21 @@ impl Device {
         }
     }
 
-    /// What computes the loss there.
+    /// What computes gradients of a generator there; none where its own kernels do.
+    pub fn make_gradient(&self) -> Option<Box<MakeGradient>> {
+        match self {
+            Self::Cpu => None,
+            #[cfg(feature = "cuda")]
+            Self::Gpu(device) => {
+                let device = device.clone();
+                Some(Box::new(move |model, examples| {
+                    surrogate_burn::transformer_gradient(&device, model, examples)
+                }))
+            }
+        }
+    }
+
+    /// What computes losses of networks there.
     pub fn make_loss(&self) -> Box<MakeLoss> {
         match self {
             Self::Cpu => Box::new(fused_loss),

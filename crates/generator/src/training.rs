@@ -56,8 +56,12 @@ impl Default for Settings {
 /// Parts of a step; they are added in order, so that the sum does not depend on the number of threads.
 const PARTS: usize = 4;
 
+/// Gradient by other means than the kernels of this crate.
+pub type MakeGradient = dyn Fn(&Model, &[Example]) -> (Loss, Vec<f32>);
+
 /// One part of every step.
 struct Part {
+    examples: Vec<Example>,
     worker: Worker,
     laboratory: Laboratory,
     loss: Loss,
@@ -73,6 +77,7 @@ pub struct Training {
     elements: Elements,
     adam: Adam,
     parts: Vec<Part>,
+    other: Option<Box<MakeGradient>>,
 }
 
 impl Training {
@@ -86,6 +91,7 @@ impl Training {
         let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
         let model = Model::new(settings.shape, volumes, &mut rng);
         let part = || Part {
+            examples: Vec::new(),
             worker: Worker::default(),
             laboratory: Laboratory::new(),
             loss: Loss::default(),
@@ -97,7 +103,15 @@ impl Training {
             elements: Elements::of(&crystals),
             crystals,
             parts: (0..PARTS).map(|_| part()).collect(),
+            other: None,
         }
+    }
+
+    /// Takes gradients by other means, on a GPU for example.
+    #[must_use]
+    pub fn with_gradient(mut self, gradient: Option<Box<MakeGradient>>) -> Self {
+        self.other = gradient;
+        self
     }
 
     /// Everything that going on needs: weights, the optimiser's means, the number of steps.
@@ -155,45 +169,29 @@ impl Training {
     /// One step; its loss.
     pub fn step(&mut self) -> Loss {
         let step = self.adam.steps;
-        let Self { model, settings, crystals, elements, parts, .. } = self;
-        let vectors = model.vectors();
-        let each = settings.batch.div_ceil(PARTS);
-        parts.par_iter_mut().enumerate().for_each(|(k, part)| {
-            let stream = (step * PARTS + k) as u64;
-            let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
-            rng.set_stream(stream + 1);
-            let mut examples = Vec::with_capacity(each);
-            while examples.len() < each {
-                let crystal = &crystals[rng.random_range(0..crystals.len())];
-                let made = example(
-                    crystal,
-                    elements,
-                    &model.volumes,
-                    settings,
-                    &mut part.laboratory,
-                    &mut rng,
-                );
-                examples.extend(made);
-            }
-            part.loss = part.worker.gradient(model, &vectors, &examples);
-        });
-        let mut loss = Loss::default();
-        for part in &self.parts {
-            loss.add(part.loss);
-        }
         let rate = self.rate(step) as f32;
-        let (first, later) = self.parts.split_at_mut(1);
-        let gradient = &mut first[0].worker.gradient;
-        for part in later {
-            for (sum, g) in gradient.iter_mut().zip(&part.worker.gradient) {
-                *sum += g;
-            }
-        }
+        let Self { model, settings, crystals, elements, parts, other, .. } = self;
+        let vectors = model.vectors();
+        parts.par_iter_mut().enumerate().for_each(|(k, part)| {
+            let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
+            rng.set_stream((step * PARTS + k) as u64 + 1);
+            part.draw(crystals, elements, &model.volumes, settings, &mut rng);
+        });
+        let (loss, mut gradient) = if let Some(other) = other {
+            let all: Vec<Example> = parts.iter_mut().flat_map(|p| p.examples.drain(..)).collect();
+            other(model, &all)
+        } else {
+            let worked = &*model;
+            parts.par_iter_mut().for_each(|part| {
+                part.loss = part.worker.gradient(worked, &vectors, &part.examples);
+            });
+            added(parts)
+        };
         let inverse = 1.0 / loss.predictions.max(1) as f32;
-        for g in gradient.iter_mut() {
+        for g in &mut gradient {
             *g *= inverse;
         }
-        self.adam.step(&self.model.layout, &mut self.model.weights, gradient, rate);
+        self.adam.step(&self.model.layout, &mut self.model.weights, &gradient, rate);
         loss
     }
 
@@ -219,6 +217,47 @@ impl Training {
         }
         sum
     }
+}
+
+impl Part {
+    /// Makes the examples of a step.
+    fn draw(
+        &mut self,
+        crystals: &[SymmetricStructure],
+        elements: &Elements,
+        volumes: &AtomicVolumes,
+        settings: &Settings,
+        rng: &mut ChaCha8Rng,
+    ) {
+        let each = settings.batch.div_ceil(PARTS);
+        self.examples.clear();
+        // crystals that cannot be used are rare, but a table of nothing else must not hang
+        for _ in 0..100 * each {
+            if self.examples.len() == each {
+                break;
+            }
+            let crystal = &crystals[rng.random_range(0..crystals.len())];
+            let made = example(crystal, elements, volumes, settings, &mut self.laboratory, rng);
+            self.examples.extend(made);
+        }
+    }
+}
+
+/// Losses and gradients of all parts, added in their order.
+fn added(parts: &mut [Part]) -> (Loss, Vec<f32>) {
+    let mut loss = Loss::default();
+    let mut gradient: Vec<f32> = Vec::new();
+    for part in parts {
+        loss.add(part.loss);
+        if gradient.is_empty() {
+            gradient = std::mem::take(&mut part.worker.gradient);
+        } else {
+            for (sum, g) in gradient.iter_mut().zip(&part.worker.gradient) {
+                *sum += g;
+            }
+        }
+    }
+    (loss, gradient)
 }
 
 /// One example; none where the crystal it came to cannot be used.

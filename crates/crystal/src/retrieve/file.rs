@@ -110,11 +110,7 @@ pub fn write_library(library: &Library, source: &Source) -> String {
             "{name},{},{},{},{}",
             structure.group.number,
             prototype.members,
-            if known.is_empty() {
-                prototype.counts.len().to_string()
-            } else {
-                known.join("/")
-            },
+            if known.is_empty() { prototype.counts.len().to_string() } else { known.join("/") },
             joined(&structure.cell)
         );
         for orbit in &structure.orbits {

@@ -61,11 +61,7 @@ pub struct StructureCases {
 const MOST_ELEMENTS: usize = Library::MOST_ELEMENTS;
 
 /// Runs the command.
-pub fn run(
-    table: &Path,
-    all: &Evaluate,
-    terminal: &Terminal,
-) -> Result<u8, Failure> {
+pub fn run(table: &Path, all: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     let (arguments, seed, electricity) = (&all.structures, all.seed, &all.electricity);
     electricity.check()?;
     let generator = all.run.as_deref().map(Generator::open).transpose()?;

@@ -10,7 +10,7 @@ use surrogate_generator::example::Example;
 use surrogate_generator::model::Model;
 use surrogate_generator::network::Shape;
 use surrogate_generator::sequence::AtomicVolumes;
-use surrogate_generator::training::{Settings, Training, plain_examples};
+use surrogate_generator::training::{MakeGradient, Settings, Training, plain_examples};
 use surrogate_meter::Meter;
 use surrogate_problem::Problem;
 use surrogate_problem::crystal::CrystalTable;
@@ -134,9 +134,10 @@ pub struct CrystalTrainer {
 
 impl CrystalTrainer {
     /// Before the first step.
-    pub fn new(crystals: Crystals) -> Self {
+    pub fn new(crystals: Crystals, gradient: Option<Box<MakeGradient>>) -> Self {
         let held_out = plain_examples(&crystals.held_out, &crystals.volumes);
         let training = Training::new(crystals.train, crystals.volumes, crystals.settings);
+        let training = training.with_gradient(gradient);
         Self { training, held_out, loss: f64::NAN }
     }
 
