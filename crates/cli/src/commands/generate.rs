@@ -2,6 +2,7 @@
 
 mod arguments;
 mod givens;
+mod page;
 mod posterior;
 
 use std::path::Path;
@@ -59,10 +60,12 @@ pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
     let posterior = posterior_of(found, &givens, arguments, terminal, meter.as_ref())?;
     let uncertainties = posterior.as_ref().filter(|p| p.doubt().is_none());
     let table = write(found, &givens, uncertainties.map(|p| &p.uncertainties), &arguments.out)?;
+    let page = page::write(found, candidates, &givens, arguments)?;
     terminal.say(format!(
-        "{candidates} candidates, {} written to {}",
+        "{candidates} candidates, {} written to {}; {}",
         found.len(),
-        arguments.out.display()
+        arguments.out.display(),
+        page.display()
     ));
     terminal.data(&table.to_csv());
     let mut object = json!({
@@ -192,11 +195,16 @@ fn write(
         Column::numbers("free_parameters", "", numbers(&free)),
         Column::numbers("r_wp", "", numbers(&|f| rounded(f.solution.r_wp))),
         Column::numbers("candidates", "", numbers(&|f| f.solution.count as f64)),
+        Column::numbers("volume_per_atom", "angstrom3", numbers(&|f| rounded(volume_per_atom(f)))),
         Column::words("prototype", words(&|f| f.prototype.clone())),
         Column::words("file", files),
     ]);
     table.write_csv(&folder.join(TABLE))?;
     Ok(table)
+}
+
+fn volume_per_atom(f: &Found) -> f64 {
+    f.structure.lattice.volume() / f.structure.sites.len() as f64
 }
 
 /// The CIF file of a crystal, place `k` in the ranking.
