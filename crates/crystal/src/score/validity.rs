@@ -49,7 +49,7 @@ impl Validity {
 }
 
 /// Whether no two atoms share a place.
-fn apart(structure: &Structure) -> bool {
+pub(crate) fn apart(structure: &Structure) -> bool {
     let lattice: &Lattice = &structure.lattice;
     let far = |i: usize, j: usize| {
         let away = nearest(structure.sites[i].position - structure.sites[j].position);

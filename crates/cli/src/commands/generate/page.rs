@@ -108,7 +108,9 @@ fn reflections(found: &Found, pattern: &Pattern, fit: &MeasuredFit) -> Result<Ta
     let all =
         peaks(&found.structure, radiation, range).map_err(|e| Failure::user(e.to_string()))?;
     let strongest = all.iter().map(|p| p.intensity).fold(f64::MIN_POSITIVE, f64::max);
-    let index = |k: usize| all.iter().map(|p| p.hkl.first().map_or(f64::NAN, |hkl| f64::from(hkl[k]))).collect();
+    let index = |k: usize| {
+        all.iter().map(|p| p.hkl.first().map_or(f64::NAN, |hkl| f64::from(hkl[k]))).collect()
+    };
     Ok(Table::new(vec![
         Column::numbers("h", "", index(0)),
         Column::numbers("k", "", index(1)),
