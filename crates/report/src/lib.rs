@@ -35,4 +35,4 @@ pub use calibration::{calibration, is_calibration};
 pub use comparison::compare;
 pub use error::ReportError;
 pub use page::{ReportFiles, report};
-pub use structures::structure_scores;
+pub use structures::{structure_scores, structure_search};

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod givens;
+mod page;
 mod posterior;
 
 use std::path::Path;
@@ -37,6 +38,14 @@ struct Found {
     prototype: String,
 }
 
+/// What CIF files say beside the structures.
+struct Extras<'a> {
+    /// Of the first structure.
+    uncertainties: Option<&'a Uncertainties>,
+    /// What the search took, where it was metered.
+    energy_j: Option<f64>,
+}
+
 /// Runs the command.
 pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
     if !(1..=MOST).contains(&arguments.count) {
@@ -58,11 +67,17 @@ pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
     let found = &found[..found.len().min(arguments.count)];
     let posterior = posterior_of(found, &givens, arguments, terminal, meter.as_ref())?;
     let uncertainties = posterior.as_ref().filter(|p| p.doubt().is_none());
-    let table = write(found, &givens, uncertainties.map(|p| &p.uncertainties), &arguments.out)?;
+    let extras = Extras {
+        uncertainties: uncertainties.map(|p| &p.uncertainties),
+        energy_j: meter.as_ref().map(Meter::energy_so_far_j),
+    };
+    let table = write(found, &givens, &extras, &arguments.out)?;
+    let page = page::write(found, candidates, &givens, arguments)?;
     terminal.say(format!(
-        "{candidates} candidates, {} written to {}",
+        "{candidates} candidates, {} written to {}; {}",
         found.len(),
-        arguments.out.display()
+        arguments.out.display(),
+        page.display()
     ));
     terminal.data(&table.to_csv());
     let mut object = json!({
@@ -166,7 +181,7 @@ fn posterior_of(
 fn write(
     found: &[Found],
     givens: &Givens,
-    uncertainties: Option<&Uncertainties>,
+    extras: &Extras<'_>,
     folder: &Path,
 ) -> Result<Table, Failure> {
     let digits = found.len().to_string().len().max(2);
@@ -176,9 +191,7 @@ fn write(
         let group = f.solution.structure.group;
         let name = format!("{:0digits$}-{formula}-{}", k + 1, group.number);
         let file = format!("{name}.cif");
-        let none = Uncertainties::default();
-        let own = uncertainties.filter(|_| k == 0).unwrap_or(&none);
-        let text = cif_of(&name, k, f, givens, own)?;
+        let text = cif_of(&name, k, f, givens, extras)?;
         surrogate_run::write_atomic(&folder.join(&file), text.as_bytes())?;
         files.push(file);
     }
@@ -198,11 +211,16 @@ fn write(
         Column::numbers("free_parameters", "", numbers(&free)),
         Column::numbers("r_wp", "", numbers(&|f| rounded(f.solution.r_wp))),
         Column::numbers("candidates", "", numbers(&|f| f.solution.count as f64)),
+        Column::numbers("volume_per_atom", "angstrom3", numbers(&|f| rounded(volume_per_atom(f)))),
         Column::words("prototype", words(&|f| f.prototype.clone())),
         Column::words("file", files),
     ]);
     table.write_csv(&folder.join(TABLE))?;
     Ok(table)
+}
+
+fn volume_per_atom(f: &Found) -> f64 {
+    f.structure.lattice.volume() / f.structure.sites.len() as f64
 }
 
 /// The CIF file of a crystal, place `k` in the ranking.
@@ -211,7 +229,7 @@ fn cif_of(
     k: usize,
     f: &Found,
     givens: &Givens,
-    uncertainties: &Uncertainties,
+    extras: &Extras<'_>,
 ) -> Result<String, Failure> {
     let mut items = vec![
         ("_surrogate_rank", (k + 1).to_string()),
@@ -232,6 +250,11 @@ fn cif_of(
     if let Some(fit) = fit {
         items.push(("_pd_proc_ls_prof_wR_factor", format!("{:.6}", fit.r_wp)));
     }
+    if let Some(joules) = extras.energy_j {
+        items.push(("_surrogate_search_energy_J", format!("{joules:.3}")));
+    }
+    let none = Uncertainties::default();
+    let uncertainties = extras.uncertainties.filter(|_| k == 0).unwrap_or(&none);
     let items: Vec<_> = items.into_iter().map(|(tag, value)| (tag.to_string(), value)).collect();
     let (crystal, b_iso) = (&f.solution.structure, fit.map(|fit| fit.b_iso));
     cif::write_symmetric(name, crystal, b_iso, uncertainties, &items)

@@ -18,6 +18,7 @@ use super::{MeasuredFit, RefineError, fit_measured};
 use crate::diffraction::Instrument;
 use crate::matching::{Reduced, StructureMatcher};
 use crate::pattern::Pattern;
+use crate::score::apart;
 use crate::symmetry::{SymmetricStructure, analyse};
 
 /// A candidate of a search.
@@ -216,11 +217,13 @@ fn observations(pattern: &Pattern, solutions: &[Solution]) -> f64 {
     (range / best.instrument.width_deg(middle).max(step)).max(LEAST_OBSERVATIONS)
 }
 
-/// Every crystal once, with the number of its candidates; of equal ones the first is kept.
+/// Every crystal once, with the number of its candidates; of equal ones the first is kept. Those with two
+/// atoms in one place are none.
 fn merged(solutions: Vec<Solution>) -> Vec<Solution> {
     let mut kept: Vec<(Solution, Reduced)> = Vec::new();
     for solution in solutions {
-        let primitive = solution.structure.primitive().ok();
+        // a fit may have put two atoms into one place
+        let primitive = solution.structure.primitive().ok().filter(apart);
         let Some(cell) = primitive.and_then(|p| Reduced::primitive(&p).ok()) else { continue };
         let same =
             |(_, known): &&mut (Solution, Reduced)| StructureMatcher::STRICT.fits(known, &cell);

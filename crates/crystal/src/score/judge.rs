@@ -130,7 +130,7 @@ impl Case {
 
     /// Distance, pattern and checks of the first structure.
     fn judge_first(&self, crystal: &SymmetricStructure, score: &mut CaseScore) {
-        score.validity = Validity::of(crystal, &self.query);
+        score.validity = Validity::of(crystal, &self.query.composition);
         if let Some(cells) = cells(crystal) {
             let pairs = self.reduced.iter().zip(&cells);
             let distances = pairs.filter_map(|(t, f)| StructureMatcher::LOOSE.distance(t, f));

@@ -25,4 +25,5 @@ pub use paired::Paired;
 pub use share::Share;
 pub use summary::{PROMISED_R_WP, SLICES, Slice, Summary};
 pub use validity::Validity;
+pub(crate) use validity::apart;
 pub use wasserstein::wasserstein;

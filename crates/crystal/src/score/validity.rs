@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::bonds::reasonable;
-use crate::retrieve::Query;
 use crate::structure::nearest;
 use crate::symmetry::{SYMPREC, SymmetricStructure, analyse};
-use crate::{Lattice, Structure};
+use crate::{Element, Lattice, Structure};
 
 /// Four checks of a proposed crystal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,9 +24,9 @@ pub struct Validity {
 const ONE_PLACE: f64 = 0.1;
 
 impl Validity {
-    /// Checks a crystal against what was asked for. What has no cell fails every check.
+    /// Checks a crystal against the atoms that its primitive cell should have. What has no cell fails every check.
     #[must_use]
-    pub fn of(crystal: &SymmetricStructure, query: &Query) -> Self {
+    pub fn of(crystal: &SymmetricStructure, composition: &BTreeMap<Element, usize>) -> Self {
         let Ok(structure) = crystal.primitive() else { return Self::default() };
         let mut amounts = BTreeMap::new();
         for site in &structure.sites {
@@ -35,7 +34,7 @@ impl Validity {
         }
         let found = analyse(&structure, SYMPREC).ok();
         Self {
-            formula: amounts == query.composition,
+            formula: amounts == *composition,
             multiplicities: apart(&structure),
             bonds: reasonable(&structure),
             group: found.is_some_and(|f| f.group.number == crystal.group.number),
@@ -50,7 +49,7 @@ impl Validity {
 }
 
 /// Whether no two atoms share a place.
-fn apart(structure: &Structure) -> bool {
+pub(crate) fn apart(structure: &Structure) -> bool {
     let lattice: &Lattice = &structure.lattice;
     let far = |i: usize, j: usize| {
         let away = nearest(structure.sites[i].position - structure.sites[j].position);

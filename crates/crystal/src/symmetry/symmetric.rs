@@ -138,6 +138,19 @@ impl SymmetricStructure {
         Ok(Structure { lattice: self.primitive_lattice()?, sites })
     }
 
+    /// Places of the atoms of an orbit in the conventional cell, in [0, 1).
+    #[must_use]
+    pub fn conventional_places(&self, orbit: &Orbit) -> Vec<Vector3<f64>> {
+        let first = self.wyckoff(orbit).position(&orbit.parameters);
+        let mut places: Vec<Vector3<f64>> = Vec::new();
+        for image in self.group.images(&first) {
+            if places.iter().all(|known| nearest(known - image).amax() > SAME_PLACE) {
+                places.push(image);
+            }
+        }
+        places
+    }
+
     /// The atoms of an orbit in the primitive cell as linear functions of its free coordinates.
     #[must_use]
     pub fn primitive_images(&self, orbit: &Orbit) -> Vec<AtomImage> {

@@ -2,6 +2,9 @@
 //!
 //! Both are made from the files of a folder alone.
 
+mod picture;
 mod scores;
+mod search;
 
 pub use scores::structure_scores;
+pub use search::structure_search;

@@ -93,7 +93,7 @@ pub fn structure_scores(folder: &Path) -> Result<ReportFiles, ReportError> {
          95 %."
             .to_owned(),
     ];
-    section.tables = vec![whole(&scores), slices(&scores)];
+    section.tables = vec![whole(&scores), patterns(&scores), slices(&scores)];
     if !scores.differences.is_empty() {
         section.tables.push(differences(&scores));
     }
@@ -146,12 +146,6 @@ fn whole(scores: &Scores) -> TableView {
             percent(&s.strict_20),
             percent(&s.loose_1),
             percent(&s.loose_20),
-            digits(s.mean_rms, 4),
-            digits(s.mean_r_wp, 3),
-            digits(s.median_wasserstein_per_angstrom, 4),
-            percent(&s.valid),
-            percent(&s.promised),
-            format!("{} of {}", percent(&s.strict_of_these), s.strict_of_these.of),
             s.failures.to_string(),
             digits(s.cpu_seconds_mean, 4),
             digits(m.energy_j_per_strict_match, 2),
@@ -164,15 +158,37 @@ fn whole(scores: &Scores) -> TableView {
             "Strict @20, %",
             "Loose @1, %",
             "Loose @20, %",
+            "Failures",
+            "CPU s each",
+            "J per strict match",
+        ]),
+        rows: scores.methods.iter().filter_map(row).collect(),
+    }
+}
+
+/// Patterns and checks of the first structures.
+fn patterns(scores: &Scores) -> TableView {
+    let row = |m: &Method| {
+        let s = m.slices.get("all")?;
+        Some(vec![
+            m.method.clone(),
+            digits(s.mean_rms, 4),
+            digits(s.mean_r_wp, 3),
+            digits(s.median_wasserstein_per_angstrom, 4),
+            percent(&s.valid),
+            percent(&s.promised),
+            format!("{} of {}", percent(&s.strict_of_these), s.strict_of_these.of),
+        ])
+    };
+    TableView {
+        headers: headers(&[
+            "First structures",
             "Mean rms of loose @1",
             "Mean R_wp (failures 1)",
             "Median Wasserstein, 1/Å",
             "Valid, %",
             "R_wp < 0.01, %",
             "Strict of these, %",
-            "Failures",
-            "CPU s each",
-            "J per strict match",
         ]),
         rows: scores.methods.iter().filter_map(row).collect(),
     }

@@ -1,0 +1,196 @@
+//! What the page of a search is made from, and the page.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use nalgebra::Vector3;
+use serde_json::json;
+use surrogate_crystal::diffraction::{Instrument, peaks};
+use surrogate_crystal::pattern::Pattern;
+use surrogate_crystal::refine::MeasuredFit;
+use surrogate_crystal::score::Validity;
+use surrogate_crystal::symmetry::SymmetricStructure;
+use surrogate_run::{Column, Table};
+
+use super::Found;
+use super::arguments::Generate;
+use super::givens::Givens;
+use crate::failure::Failure;
+
+/// Version of `search.json`.
+const FORMAT: u32 = 1;
+
+/// Fractional distance from a face within which an atom is repeated on the other side.
+const ON_FACE: f64 = 0.02;
+
+/// Writes `search.json` and the tables of the first structure, and the page.
+pub fn write(
+    found: &[Found],
+    candidates: usize,
+    givens: &Givens,
+    arguments: &Generate,
+) -> Result<PathBuf, Failure> {
+    let folder = &arguments.out;
+    let Some(first) = found.first() else { return Err(Failure::user("nothing was found")) };
+    if let Some(fit) = &first.solution.fit {
+        profile(&givens.pattern, fit).write_csv(&folder.join("pattern.csv"))?;
+        reflections(first, &givens.pattern, fit)?.write_csv(&folder.join("reflections.csv"))?;
+    }
+    atoms(&first.solution.structure)?.write_csv(&folder.join("atoms.csv"))?;
+    let crystal = &first.solution.structure;
+    let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let facts = [
+        ("pattern", name(&arguments.pxrd).unwrap_or_default()),
+        ("formula", arguments.formula.clone()),
+        ("most atoms", arguments.max_atoms.to_string()),
+        ("seed", arguments.seed.to_string()),
+        ("version", env!("CARGO_PKG_VERSION").to_string()),
+        ("library, origin", givens.source.origin.clone()),
+        ("library, licence", givens.source.licence.clone()),
+    ];
+    let object = json!({
+        "format": FORMAT,
+        "formula": arguments.formula,
+        "pattern": format!(
+            "{}, {} points fitted, {candidates} candidates",
+            name(&arguments.pxrd).unwrap_or_default(),
+            givens.pattern.intensity.len()
+        ),
+        "funnel": funnel(found, candidates),
+        "facts": facts,
+        "first": format!("{} in {}", givens.formula_of(&first.structure), crystal.group.symbol),
+    });
+    surrogate_run::write_json(&folder.join("search.json"), &object)?;
+    Ok(surrogate_report::structure_search(folder)?.page)
+}
+
+/// How many structures are left after each step.
+fn funnel(found: &[Found], candidates: usize) -> Vec<(&'static str, usize)> {
+    let checked: Vec<Validity> = found.iter().map(checks).collect();
+    let count = |is: &dyn Fn(&Validity) -> bool| checked.iter().filter(|v| is(v)).count();
+    vec![
+        ("refined", candidates),
+        ("different, listed", found.len()),
+        ("fitted to the points", found.iter().filter(|f| f.solution.fit.is_some()).count()),
+        ("no two atoms in one place", count(&|v| v.multiplicities)),
+        ("bonds as radii ask for", count(&|v| v.bonds)),
+        ("group as declared", count(&|v| v.group)),
+        ("all checks", count(&|v| v.all())),
+    ]
+}
+
+/// Checks of a structure; its formula is that of its search.
+fn checks(found: &Found) -> Validity {
+    let mut composition = BTreeMap::new();
+    for site in &found.structure.sites {
+        *composition.entry(site.element).or_insert(0) += 1;
+    }
+    Validity::of(&found.solution.structure, &composition)
+}
+
+/// Measured and calculated points.
+fn profile(pattern: &Pattern, fit: &MeasuredFit) -> Table {
+    let background = fit.instrument.pattern(&pattern.two_theta_deg, &[], &[]);
+    Table::new(vec![
+        Column::numbers("two_theta_deg", "", pattern.two_theta_deg.clone()),
+        Column::numbers("measured", "", pattern.intensity.clone()),
+        Column::numbers("calculated", "", fit.calculated.clone()),
+        Column::numbers("background", "", background),
+    ])
+}
+
+/// Peaks of the first structure where they are measured.
+fn reflections(found: &Found, pattern: &Pattern, fit: &MeasuredFit) -> Result<Table, Failure> {
+    let angles = &pattern.two_theta_deg;
+    let ends = [angles.first(), angles.last()].map(|t| t.copied().unwrap_or(0.0));
+    let Instrument { radiation, zero_shift_deg, .. } = &fit.instrument;
+    let range = [(ends[0] - zero_shift_deg).max(0.0), ends[1] - zero_shift_deg];
+    let all =
+        peaks(&found.structure, radiation, range).map_err(|e| Failure::user(e.to_string()))?;
+    let strongest = all.iter().map(|p| p.intensity).fold(f64::MIN_POSITIVE, f64::max);
+    let index = |k: usize| {
+        all.iter().map(|p| p.hkl.first().map_or(f64::NAN, |hkl| f64::from(hkl[k]))).collect()
+    };
+    Ok(Table::new(vec![
+        Column::numbers("h", "", index(0)),
+        Column::numbers("k", "", index(1)),
+        Column::numbers("l", "", index(2)),
+        Column::numbers(
+            "two_theta_deg",
+            "",
+            all.iter().map(|p| p.two_theta_deg + zero_shift_deg).collect(),
+        ),
+        Column::numbers("d", "angstrom", all.iter().map(|p| p.d).collect()),
+        Column::numbers(
+            "intensity",
+            "",
+            all.iter().map(|p| 100.0 * p.intensity / strongest).collect(),
+        ),
+    ]))
+}
+
+/// Atoms of the conventional cell, those near a face repeated, then the ends of its edges.
+fn atoms(crystal: &SymmetricStructure) -> Result<Table, Failure> {
+    let failed = |e: surrogate_crystal::LatticeError| Failure::Internal(e.to_string());
+    let basis = *crystal.conventional_lattice().map_err(failed)?.basis();
+    let (mut elements, mut places) = (Vec::new(), Vec::new());
+    for orbit in &crystal.orbits {
+        for x in crystal.conventional_places(orbit) {
+            for image in on_faces(x) {
+                elements.push(orbit.element.to_string());
+                places.push(basis * image);
+            }
+        }
+    }
+    for (from, to) in edges() {
+        elements.extend([String::new(), String::new()]);
+        places.extend([basis * from, basis * to]);
+    }
+    let column = |name: &str, k: usize| {
+        Column::numbers(name, "angstrom", places.iter().map(|p| p[k]).collect())
+    };
+    Ok(Table::new(vec![
+        Column::words("element", elements),
+        column("x", 0),
+        column("y", 1),
+        column("z", 2),
+    ]))
+}
+
+/// A place in the cell with its images on opposite faces.
+fn on_faces(x: Vector3<f64>) -> Vec<Vector3<f64>> {
+    let mut all = vec![x];
+    for axis in 0..3 {
+        let shift = match x[axis] {
+            v if v < ON_FACE => 1.0,
+            v if v > 1.0 - ON_FACE => -1.0,
+            _ => continue,
+        };
+        let moved: Vec<Vector3<f64>> = all
+            .iter()
+            .map(|y| {
+                let mut image = *y;
+                image[axis] += shift;
+                image
+            })
+            .collect();
+        all.extend(moved);
+    }
+    all
+}
+
+/// The twelve edges of the cell.
+fn edges() -> Vec<(Vector3<f64>, Vector3<f64>)> {
+    let mut all = Vec::new();
+    for axis in 0..3 {
+        for corner in 0..4 {
+            let mut from = Vector3::zeros();
+            from[(axis + 1) % 3] = f64::from(corner & 1);
+            from[(axis + 2) % 3] = f64::from(corner >> 1);
+            let mut to = from;
+            to[axis] = 1.0;
+            all.push((from, to));
+        }
+    }
+    all
+}
