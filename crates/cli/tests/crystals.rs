@@ -178,7 +178,9 @@ fn what_is_no_table_of_structures_is_refused() {
     refused("empty", &["empty", "no .cif files"]);
     refused("broken.cif", &["broken.cif", "line 1"]);
     refused("broken.csv.zst", &["broken.csv.zst", "decompressed"]);
-    refused("notes.txt", &["notes.txt", ".csv.zst"]);
+    refused("notes.txt", &["notes.txt", ".csv.zst", ".h5"]);
+    fs::write(at.join("broken.h5"), "data").unwrap();
+    refused("broken.h5", &["broken.h5", "cif_string"]);
     refused("absent.cif", &["cannot read absent.cif"]);
     let unnamed = ["data", "import", "broken.cif", "--out", "l.txt", "--licence", "l"];
     surrogate(at, &unnamed).expect(1, &["--origin"]);
