@@ -3,7 +3,6 @@
 
 use nalgebra::Vector3;
 use proptest::prelude::*;
-use surrogate_crystal::Site;
 use surrogate_crystal::cif::{
     CifError, Document, Uncertainties, parse_operation, read, read_shortened, write,
     write_symmetric,

@@ -92,10 +92,13 @@ impl Sources {
             self.structures.extend(structures(path)?.into_iter().map(|s| (s.name, s.structure)));
             return Ok(());
         }
+        if ["h5", "hdf5"].iter().any(|end| ends(end)) {
+            return self.hdf5(path);
+        }
         std::fs::metadata(path).map_err(|e| unreadable(&e))?;
         Err(Failure::helped(
             format!(
-                "{}: neither a table (.csv.zst), a CIF file (.cif) nor a folder",
+                "{}: neither a table (.csv.zst), a CIF file (.cif), an HDF5 file (.h5) nor a folder",
                 path.display()
             ),
             "docs/crystals.md says what columns a table has",
