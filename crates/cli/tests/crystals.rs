@@ -178,7 +178,9 @@ fn what_is_no_table_of_structures_is_refused() {
     refused("empty", &["empty", "no .cif files"]);
     refused("broken.cif", &["broken.cif", "line 1"]);
     refused("broken.csv.zst", &["broken.csv.zst", "decompressed"]);
-    refused("notes.txt", &["notes.txt", ".csv.zst"]);
+    refused("notes.txt", &["notes.txt", ".csv.zst", ".h5"]);
+    fs::write(at.join("broken.h5"), "data").unwrap();
+    refused("broken.h5", &["broken.h5", "cif_string"]);
     refused("absent.cif", &["cannot read absent.cif"]);
     let unnamed = ["data", "import", "broken.cif", "--out", "l.txt", "--licence", "l"];
     surrogate(at, &unnamed).expect(1, &["--origin"]);
@@ -213,8 +215,15 @@ fn a_salt_is_found_from_its_pattern_and_formula() {
         "{table}"
     );
     assert!(said.stdout.starts_with(&table), "{}", said.stdout);
-    let files = fs::read_dir(at.join("found")).unwrap().count();
-    assert_eq!(files, table.lines().count());
+    let files = fs::read_dir(at.join("found")).unwrap().flatten();
+    let cifs = files.filter(|f| f.path().extension().is_some_and(|e| e == "cif")).count();
+    assert_eq!(cifs + 1, table.lines().count());
+    let page = fs::read_to_string(at.join("found/report.html")).unwrap();
+    for words in
+        ["Reproduce", "Free parameters", "id=\"profile\"", "id=\"structure\"", "all checks"]
+    {
+        assert!(page.contains(words), "{words}");
+    }
 }
 
 #[test]
@@ -318,7 +327,8 @@ fn the_shipped_library_finds_a_salt_from_its_pattern_and_formula() {
     let pattern = ["diffract", "salt.cif", "--two-theta", "10:120", "--profile", "0.15"];
     surrogate(at, &[&pattern[..], &["--out", "salt.csv"]].concat()).expect(0, &["wrote"]);
     let arguments = ["generate", "--pxrd", "salt.csv", "--wavelength", "CuKa", "--formula", "KBr"];
-    let said = surrogate(at, &[&arguments[..], &["--out", "found", "--json"]].concat());
+    let more = ["--max-atoms", "4", "--posterior", "--out", "found", "--json"];
+    let said = surrogate(at, &[&arguments[..], &more].concat());
     let found = said.expect(0, &["shipped", "Materials Project", "CC BY 4.0"]).json();
     let first = &found["found"][0];
     assert_eq!(first["space_group_number"], 225, "{first}");
@@ -326,4 +336,7 @@ fn the_shipped_library_finds_a_salt_from_its_pattern_and_formula() {
     let cif = fs::read_to_string(at.join("found/01-KBr-225.cif")).unwrap();
     assert!(cif.contains("_surrogate_library_licence 'Creative Commons"), "{cif}");
     assert!(cif.contains("_space_group_IT_number 225\n"), "{cif}");
+    assert!(at.join("found/posterior.nc").is_file());
+    let draws = fs::read_to_string(at.join("found/posterior.csv")).unwrap();
+    assert!(draws.contains("\na,angstrom,6."), "{draws}");
 }

@@ -4,9 +4,10 @@
 use nalgebra::Vector3;
 use proptest::prelude::*;
 use surrogate_crystal::cif::{
-    CifError, Document, Uncertainties, parse_operation, read, write, write_symmetric,
+    CifError, Document, Uncertainties, parse_operation, read, read_shortened, write,
+    write_symmetric,
 };
-use surrogate_crystal::matching::{Reduced, StructureMatcher};
+use surrogate_crystal::structure::nearest;
 use surrogate_crystal::symmetry::{Orbit, SpaceGroup, SymmetricStructure};
 use surrogate_crystal::{CellParameters, Element, Lattice, Site, Structure};
 
@@ -299,9 +300,13 @@ fn crystals_of_every_group_come_back_from_their_asymmetric_unit() {
         let per_cell = primitive.sites.len() * crystal.group.centring.len();
         assert_eq!(read.sites.len(), per_cell, "{number}");
         assert!(read.sites.iter().all(|s| s.b_iso == Some(0.5)));
-        let (a, b) = (Reduced::primitive(&read).unwrap(), Reduced::primitive(&primitive).unwrap());
-        let distance = StructureMatcher::STRICT.distance(&a, &b).unwrap();
-        assert!(distance.rms < 1e-7, "{number}: {}", distance.rms);
+        for orbit in &crystal.orbits {
+            for place in crystal.conventional_places(orbit) {
+                let here = |s: &&Site| nearest(s.position - place).amax() < 1e-8;
+                let found = read.sites.iter().filter(|s| s.element == orbit.element).filter(here);
+                assert_eq!(found.count(), 1, "{number}: {} at {place}", orbit.element);
+            }
+        }
         assert!(text.contains(&format!("_space_group_IT_number {number}\n")));
     }
 }
@@ -321,4 +326,26 @@ fn uncertainties_are_read_over_and_letters_are_written() {
     assert!(text.contains("Cl2 Cl 16 k 0.1000(4) 0.2000000000 0.3000(2) 1\n"), "{text}");
     assert!(text.contains("_cell_formula_units_Z 2\n") && text.contains("'Na Cl8'"), "{text}");
     assert_eq!(read(&text).unwrap()[0].structure.sites.len(), 18);
+}
+
+#[test]
+fn shortened_texts_get_the_operations_of_their_group_in_the_setting_that_fits() {
+    // diamond's group with the origin of choice 1: eight atoms in the cell
+    let text = |x: &str| {
+        format!(
+            "data_C8\n_symmetry_space_group_name_H-M Fd-3m\n_cell_length_a 3.57\n_cell_length_b 3.57\n\
+             _cell_length_c 3.57\n_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n\
+             _chemical_formula_sum C8\nloop_\n_symmetry_equiv_pos_site_id\n_symmetry_equiv_pos_as_xyz\n\
+             1 'x, y, z'\nloop_\n_atom_site_type_symbol\n_atom_site_symmetry_multiplicity\n\
+             _atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nC 8 {x} {x} {x}\n"
+        )
+    };
+    for x in ["0.0000", "0.1250"] {
+        assert_eq!(read(&text(x)).unwrap()[0].structure.sites.len(), 1);
+        let found = read_shortened(&text(x)).unwrap().remove(0).structure;
+        assert_eq!(found.sites.len(), 8, "{x}");
+    }
+    // without a group's name the list counts
+    let plain = text("0.0").replace("Fd-3m", "'P 1'");
+    assert_eq!(read_shortened(&plain).unwrap()[0].structure.sites.len(), 1);
 }

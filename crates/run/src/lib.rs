@@ -47,6 +47,7 @@ mod results;
 mod scales;
 pub mod schema;
 mod table;
+mod texts;
 
 pub use checkpoint::{CHECKPOINT_FORMAT, Checkpoint};
 pub use directory::{FolderName, RUNS_FOLDER, RUNS_VARIABLE, RunDirectory, runs_folder};
@@ -63,3 +64,4 @@ pub use manifest::{
 };
 pub use results::{Dataset, Group, Results};
 pub use table::{Column, Table, Values, header, reference_header};
+pub use texts::hdf5_texts;

@@ -28,7 +28,8 @@ pub enum DataCommand {
 /// `surrogate data import`
 #[derive(Args, Debug)]
 pub struct Import {
-    /// Tables of structures (.csv.zst), CIF files (.cif), and folders of CIF files.
+    /// Tables of structures (.csv.zst), CIF files (.cif), folders of CIF files, and HDF5 files with texts
+    /// of CIF files in `cif_string` (.h5).
     #[arg(required = true, value_name = "TABLE")]
     pub sources: Vec<PathBuf>,
     /// Tables and CIF files of structures that are left out, by their names: those to test on.

@@ -6,12 +6,17 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use surrogate_crystal::Structure;
+use surrogate_crystal::cif;
 use surrogate_crystal::symmetry::{SymmetricStructure, SymmetryError};
 use surrogate_crystal::table::read_structures;
 
 use super::{structures, symmetry};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
+
+/// Data sets of an HDF5 file: texts of CIF files, and their names.
+const CIF_TEXTS: &str = "cif_string";
+const CIF_NAMES: &str = "cif_name";
 
 /// Named structures, and how many were not taken for what reason.
 #[derive(Default)]
@@ -21,7 +26,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Reads tables, CIF files and folders of these. In a folder, files with mistakes are left out with
+    /// Reads tables, CIF files, HDF5 files and folders of CIF files. In a folder, files with mistakes are left out with
     /// a warning; files that are named must be right.
     pub fn read(paths: &[PathBuf], terminal: &Terminal) -> Result<Self, Failure> {
         let mut sources = Self::default();
@@ -87,14 +92,33 @@ impl Sources {
             self.structures.extend(structures(path)?.into_iter().map(|s| (s.name, s.structure)));
             return Ok(());
         }
+        if ["h5", "hdf5"].iter().any(|end| ends(end)) {
+            return self.hdf5(path);
+        }
         std::fs::metadata(path).map_err(|e| unreadable(&e))?;
         Err(Failure::helped(
             format!(
-                "{}: neither a table (.csv.zst), a CIF file (.cif) nor a folder",
+                "{}: neither a table (.csv.zst), a CIF file (.cif), an HDF5 file (.h5) nor a folder",
                 path.display()
             ),
             "docs/crystals.md says what columns a table has",
         ))
+    }
+
+    /// Reads the texts of CIF files in an HDF5 file, as deCIFer's data sets have them.
+    fn hdf5(&mut self, path: &Path) -> Result<(), Failure> {
+        let texts = surrogate_run::hdf5_texts(path, CIF_TEXTS)?;
+        let names = surrogate_run::hdf5_texts(path, CIF_NAMES).unwrap_or_default();
+        for (k, text) in texts.iter().enumerate() {
+            match cif::read_shortened(text) {
+                Ok(all) => self.structures.extend(all.into_iter().map(|s| {
+                    let name = names.get(k).cloned().unwrap_or(s.name);
+                    (name, s.structure)
+                })),
+                Err(_) => self.leave_out("texts that are no CIF", 1),
+            }
+        }
+        Ok(())
     }
 
     /// Reads the CIF files of a folder in the order of their names.

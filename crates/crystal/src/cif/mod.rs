@@ -16,5 +16,5 @@ mod write;
 pub use document::{Block, Document, Loop, Value};
 pub use error::CifError;
 pub use operation::{Operation, parse_operation};
-pub use read::{CifStructure, MAX_SITES, read};
+pub use read::{CifStructure, MAX_SITES, read, read_shortened};
 pub use write::{Uncertainties, with_uncertainty, write, write_symmetric};

@@ -34,6 +34,61 @@ pub struct CifStructure {
 /// Texts that do not follow the grammar, and blocks whose cell, symmetry or atoms are missing or
 /// wrong, with the line.
 pub fn read(text: &str) -> Result<Vec<CifStructure>, CifError> {
+    read_by(text, |block, atoms| structure(block, atoms, operations(block)?))
+}
+
+/// As [`read`], but where a block lists the identity alone and names another group than P 1, the
+/// operations are those of the group: so are texts for language models written, which keep one atom of
+/// each orbit. Of the group's settings the first counts whose operations give the atoms of
+/// `_chemical_formula_sum`.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_shortened(text: &str) -> Result<Vec<CifStructure>, CifError> {
+    read_by(text, |block, atoms| {
+        let listed = operations(block)?;
+        let name = ["_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m"]
+            .iter()
+            .find_map(|tag| block.values(tag).first().copied());
+        let settings = match name {
+            Some(name) if listed == [Operation::identity()] => settings_of_name(name.text),
+            _ => Vec::new(),
+        };
+        let wanted = block.values("_chemical_formula_sum").first().map(|v| amounts(v.text));
+        for hall_number in settings {
+            let Some(all) = of_hall_number(hall_number) else { continue };
+            let Ok(found) = structure(block, atoms, all) else { continue };
+            let had: Vec<_> =
+                found.composition().into_iter().map(|(e, n)| (e, n.round() as usize)).collect();
+            if wanted.as_ref().is_none_or(|wanted| *wanted == had) {
+                return Ok(found);
+            }
+        }
+        structure(block, atoms, listed)
+    })
+}
+
+/// Hall numbers of a Hermann-Mauguin symbol without setting.
+fn settings_of_name(name: &str) -> Vec<i32> {
+    let plain = |text: &str| -> String {
+        text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect::<String>().to_lowercase()
+    };
+    let symbol = plain(name.split(':').next().unwrap_or_default());
+    let entries = (1..=530).filter_map(hall_symbol_entry);
+    let same = entries.filter(|e| plain(e.hm_full) == symbol || plain(e.hm_short) == symbol);
+    same.map(|e| e.hall_number).collect()
+}
+
+/// Atoms of a formula; empty where it is none.
+fn amounts(formula: &str) -> Vec<(Element, usize)> {
+    crate::parse_formula(formula).map_or(Vec::new(), |all| all.into_iter().collect())
+}
+
+fn read_by(
+    text: &str,
+    structure: impl Fn(&Block<'_>, &Loop<'_>) -> Result<Structure, CifError>,
+) -> Result<Vec<CifStructure>, CifError> {
     let document = Document::parse(text)?;
     let mut structures = Vec::new();
     for block in &document.blocks {
@@ -47,9 +102,12 @@ pub fn read(text: &str) -> Result<Vec<CifStructure>, CifError> {
     if structures.is_empty() { Err(CifError::NoStructure) } else { Ok(structures) }
 }
 
-fn structure(block: &Block<'_>, atoms: &Loop<'_>) -> Result<Structure, CifError> {
+fn structure(
+    block: &Block<'_>,
+    atoms: &Loop<'_>,
+    operations: Vec<Operation>,
+) -> Result<Structure, CifError> {
     let lattice = lattice(block)?;
-    let operations = operations(block)?;
     check_metric(block, &lattice, &operations)?;
     let columns = Columns::of(block, atoms)?;
     let mut sites = Vec::new();
