@@ -16,6 +16,9 @@ fn every_problem_file_loads_and_can_be_trained() {
         let problem = surrogate_problem::load(&path, &[])
             .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert!(!problem.title.is_empty(), "{} has no title", path.display());
+        if problem.crystal.is_some() {
+            continue;
+        }
         let model = Model::new(&problem).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert!(!model.components.is_empty(), "{}: nothing to train", path.display());
     }

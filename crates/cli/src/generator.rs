@@ -111,15 +111,6 @@ impl Generator {
         Ok(Self::new(run.name().to_string(), model, Vec::new()))
     }
 
-    /// Whether a run is that of a generator.
-    ///
-    /// # Errors
-    /// No such run.
-    pub fn is(text: &str) -> Result<bool, Failure> {
-        let run = trained::find(text)?;
-        Ok(trained::load_run(&run)?.problem.crystal.is_some())
-    }
-
     /// What `generate` needs, as a checkpoint.
     pub fn checkpoint(&self, header: serde_json::Value) -> Checkpoint {
         Checkpoint { header, blobs: self.model.state(), words: Vec::new() }

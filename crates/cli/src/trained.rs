@@ -113,6 +113,7 @@ impl Trained {
     pub fn open(text: &str) -> Result<Self, Failure> {
         let run = find(text)?;
         let mut problem = load_run(&run)?.problem;
+        refuse_generator(&problem)?;
         let checkpoint = run.checkpoint("best").map_err(|error| match error {
             surrogate_run::RunError::Missing { .. } => no_weights(&run),
             other => other.into(),
@@ -142,6 +143,21 @@ impl Trained {
     ) -> Result<Curves, Failure> {
         self.surrogate.curves(&self.problem, items, by, places)
     }
+}
+
+/// A generator of crystals has no curves.
+///
+/// # Errors
+/// A problem with `[crystal]`.
+pub fn refuse_generator(problem: &Problem) -> Result<(), Failure> {
+    if problem.crystal.is_none() {
+        return Ok(());
+    }
+    Err(Failure::helped(
+        format!("{} trains a generator of crystals: it has no fields and outputs", problem.name),
+        "surrogate generate --proposer both --model RUN finds structures; surrogate evaluate RUN \
+         --structures TABLE says how often",
+    ))
 }
 
 /// Values of all fields at a few places for made-up weights. A surrogate is its weights *and* the

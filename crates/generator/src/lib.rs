@@ -1,4 +1,5 @@
-//! A transformer that proposes crystals for a powder pattern.
+//! Crystals for powder patterns, drawn from a transformer.
+#![doc = include_str!("../README.md")]
 
 pub mod adam;
 pub mod example;

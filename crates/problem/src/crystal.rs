@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [crystal]
-//! library = "library.txt"
+//! library = "library.txt"    # of its own where none is named
 //! ```
 //!
 //! This crate knows no crystals: it reads the numbers and hands over the text of the library.
@@ -22,10 +22,8 @@ const MOST: usize = 4096;
 /// What the tables `[crystal]` and `[network]` say; `None` lets the generator choose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CrystalTable {
-    /// Name of the library, relative to the problem file.
-    pub library: String,
-    /// What stands in it.
-    pub text: String,
+    /// Name of the library, relative to the problem file, and what stands in it.
+    pub library: Option<(String, String)>,
     /// Most atoms in the primitive cell of crystals to learn from.
     pub max_atoms: Option<usize>,
     /// Crystals that are kept for judging and never trained on.
@@ -73,9 +71,9 @@ impl Session {
             "composition_given",
         ];
         section.check(&mut self.reporter, &known);
-        let file = section.needed(&mut self.reporter, "library");
-        let text = file.and_then(|file| match read_file(&file.string) {
-            Ok(text) => Some(text),
+        let file = section.text(&mut self.reporter, "library");
+        let library = file.and_then(|file| match read_file(&file.string) {
+            Ok(text) => Some((file.string.clone(), text)),
             Err(e) => {
                 let message = format!("cannot read `{}`: {}", file.string, reason(&e));
                 let help = "`library` is relative to the file it stands in; `surrogate data import` \
@@ -111,8 +109,7 @@ impl Session {
         rest.remove("crystal");
         rest.remove("network");
         let table = CrystalTable {
-            library: file?.string.clone(),
-            text: text?,
+            library,
             max_atoms,
             held_out,
             batch,

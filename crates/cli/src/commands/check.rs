@@ -58,9 +58,8 @@ fn check(path: &Path, arguments: &Check) -> Result<Checked, Failure> {
     let problem = load(path, &arguments.set)?.problem;
     calibrate::plan::check(&problem)?;
     let mut warnings = problem.warnings.clone();
-    let understood = if problem.cell.is_some() {
-        train::prepare(&problem)?;
-        problem.summary()
+    let understood = if problem.cell.is_some() || problem.crystal.is_some() {
+        train::prepare(&problem)?.summary(&problem)
     } else {
         let model = Model::new(&problem)?;
         warnings.extend(surrogate_engine::undetermined(&problem));

@@ -40,12 +40,6 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     if arguments.points > MOST_POINTS {
         return Err(Failure::user(format!("--points must be at most {MOST_POINTS}")));
     }
-    if crate::generator::Generator::is(run)? {
-        return Err(Failure::helped(
-            format!("{run} is a generator of crystals"),
-            "name crystals that it was not trained on: surrogate evaluate RUN --structures TABLE",
-        ));
-    }
     let mut trained = Trained::open(run)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;

@@ -14,12 +14,13 @@ use crate::places::time_coordinate;
 use crate::record;
 use crate::reference::Reference;
 use crate::terminal::Terminal;
-use crate::trained::load;
+use crate::trained::{load, refuse_generator};
 
 /// Runs the command.
 pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     let loaded = load(&arguments.problem, &arguments.set)?;
     let problem = &loaded.problem;
+    refuse_generator(problem)?;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
     if let Some(path) = &arguments.profile {
         return profile::solve(problem, path, &arguments.places, terminal);

@@ -23,7 +23,6 @@ use surrogate_problem::Problem;
 use surrogate_problem::model::Optimizer;
 use surrogate_run::{Hardware, Manifest};
 
-use super::check::summary;
 use crate::args::Train;
 use crate::cell::cell_problem;
 use crate::device::Device;
@@ -66,11 +65,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     problem.warnings.iter().for_each(|w| terminal.warn(w));
     inverse::undetermined(problem).iter().for_each(|w| terminal.warn(w));
     if arguments.dry_run {
-        terminal.data(&match prepare(problem)? {
-            Prepared::Networks(model) => summary(problem, &model),
-            Prepared::Cell(..) => problem.summary(),
-            Prepared::Crystal(crystals) => crystals.summary(problem),
-        });
+        terminal.data(&prepare(problem)?.summary(problem));
         terminal.json(&json!({ "status": "dry-run" }));
         return Ok(0);
     }

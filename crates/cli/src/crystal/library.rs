@@ -20,7 +20,7 @@ const MOST_BYTES: u64 = 256 << 20;
 /// The library of a file, or the shipped one.
 pub fn library(path: Option<&Path>, terminal: &Terminal) -> Result<(Library, Source), Failure> {
     let (library, source) = match path {
-        None => open_library(SHIPPED).map_err(|e| Failure::Internal(e.to_string()))?,
+        None => shipped()?,
         Some(path) => of_file(path)?,
     };
     terminal.say(format!(
@@ -32,6 +32,11 @@ pub fn library(path: Option<&Path>, terminal: &Terminal) -> Result<(Library, Sou
         source.licence
     ));
     Ok((library, source))
+}
+
+/// The library that comes with the program.
+pub fn shipped() -> Result<(Library, Source), Failure> {
+    open_library(SHIPPED).map_err(|e| Failure::Internal(e.to_string()))
 }
 
 fn of_file(path: &Path) -> Result<(Library, Source), Failure> {

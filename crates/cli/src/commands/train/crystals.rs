@@ -1,8 +1,9 @@
 //! Training of a generator of crystals.
 
 use rand::SeedableRng;
-use rand::seq::SliceRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use surrogate_crystal::Element;
 use surrogate_crystal::retrieve::{Library, read_library};
 use surrogate_crystal::symmetry::SymmetricStructure;
 use surrogate_engine::{Control, Ending, Event};
@@ -65,26 +66,54 @@ impl Crystals {
 /// # Errors
 /// A library that cannot be read or used, settings that mean nothing here.
 pub fn crystals(problem: &Problem, table: &CrystalTable) -> Result<Crystals, Failure> {
-    let settings = settings(problem, table)?;
-    let (library, _) = read_library(&table.text).map_err(|e| {
-        let help = "make one with `surrogate data import`";
-        Failure::helped(format!("{}: {e}", table.library), help)
-    })?;
+    let mut settings = settings(problem, table)?;
+    let library = match &table.library {
+        None => crate::crystal::library::shipped()?.0,
+        Some((name, text)) => {
+            let help = "make one with `surrogate data import`";
+            let wrong = |e| Failure::helped(format!("{name}: {e}"), help);
+            read_library(text).map_err(wrong)?.0
+        }
+    };
     let most = table.max_atoms.unwrap_or(MAX_ATOMS);
-    let all = library.prototypes().iter().flat_map(|p| p.crystals(library.volumes()));
-    let mut train: Vec<SymmetricStructure> = all.filter(|c| c.primitive_atoms() <= most).collect();
+    let mut train = named(&library);
+    train.retain(|c| c.primitive_atoms() <= most);
     let wanted = table.held_out.unwrap_or(HELD_OUT);
     let kept = wanted.min((MOST_HELD_OUT * train.len() as f64) as usize);
     train.shuffle(&mut ChaCha8Rng::seed_from_u64(CHOICE_SEED));
     let held_out = train.split_off(train.len() - kept);
     if train.is_empty() {
         return Err(Failure::helped(
-            format!("{}: no crystal with at most {most} atoms to learn from", table.library),
+            format!("[crystal]: the library has no crystal with at most {most} atoms"),
             "raise max_atoms, or import more structures",
         ));
     }
+    if library.is_anonymous() {
+        settings.changes.exchanged = 1.0;
+    }
     let volumes = AtomicVolumes(Library::volumes(&library).to_vec());
     Ok(Crystals { train, held_out, volumes, settings })
+}
+
+/// Every crystal of a library; prototypes of an anonymous one with elements drawn at random.
+fn named(library: &Library) -> Vec<SymmetricStructure> {
+    /// Elements up to lead, after which few structures are known.
+    const LAST: u8 = 82;
+    let mut rng = ChaCha8Rng::seed_from_u64(CHOICE_SEED + 1);
+    let all: Vec<Element> = (1..=LAST).filter_map(Element::from_atomic_number).collect();
+    let mut crystals = Vec::new();
+    for prototype in library.prototypes() {
+        if prototype.known.is_empty() {
+            let elements: Vec<Element> =
+                all.sample(&mut rng, prototype.counts.len()).copied().collect();
+            let volume = library.volume(&elements, &prototype.counts);
+            let scale = (volume / prototype.volume).cbrt();
+            crystals.push(prototype.crystal(&elements, scale).canonical());
+        } else {
+            crystals.extend(prototype.crystals(library.volumes()));
+        }
+    }
+    crystals
 }
 
 /// How a generator is trained.

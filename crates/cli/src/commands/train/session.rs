@@ -12,6 +12,7 @@ use surrogate_problem::Problem;
 use surrogate_run::schema::Payback;
 use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status};
 
+use super::super::check::summary;
 use super::Limits;
 use super::accounts::Accounts;
 use super::cells::CellTrainer;
@@ -41,6 +42,17 @@ pub enum Prepared {
     Cell(Box<CellProblem>, Settings),
     /// A generator of crystals.
     Crystal(Box<Crystals>),
+}
+
+impl Prepared {
+    /// What the file says, and what is made of it.
+    pub fn summary(&self, problem: &Problem) -> String {
+        match self {
+            Self::Networks(model) => summary(problem, model),
+            Self::Cell(..) => problem.summary(),
+            Self::Crystal(crystals) => crystals.summary(problem),
+        }
+    }
 }
 
 /// What was trained.
