@@ -71,6 +71,9 @@ pub struct Refiner {
 const CELL_SCALE: f64 = 0.01;
 const COORDINATE_SCALE: f64 = 0.02;
 
+/// A restart goes on if half its stages end below this share of the best one's misfit there.
+const PROMISING: f64 = 0.9;
+
 /// Relative gain below which a stage ends.
 const LEAST_GAIN: f64 = 1e-6;
 
@@ -152,17 +155,13 @@ impl Refiner {
         stages: &[Stage],
         limits: Limits,
     ) -> Result<Refined, RefineError> {
-        let bounds = around(start, model.cell_parameters(), limits);
-        let mut refined =
-            Refined { parameters: start.to_vec(), misfit: f64::INFINITY, evaluations: 0 };
-        for stage in stages {
-            self.stage(model, stage, &bounds, &mut refined)?;
-        }
-        Ok(refined)
+        let refined = Refined { parameters: start.to_vec(), misfit: f64::INFINITY, evaluations: 0 };
+        self.go_on(model, start, refined, stages, limits)
     }
 
     /// Refines, and while the misfit stays above `enough`, refines anew from points drawn around the
-    /// start within `spread`, at most `restarts` times. The best result is kept.
+    /// start within `spread`, at most `restarts` times. The best result is kept. A restart whose first
+    /// half of the stages ends no better than what it should beat is given up there.
     ///
     /// # Errors
     ///
@@ -175,7 +174,10 @@ impl Refiner {
         limits: Limits,
         restarts: &Restarts<'_, impl Rng + Clone>,
     ) -> Result<Refined, RefineError> {
-        let mut best = self.refine(model, start, stages, limits)?;
+        let (first, last_stages) = stages.split_at(stages.len() / 2);
+        let half = self.refine(model, start, first, limits)?;
+        let mut best_half = half.misfit;
+        let mut best = self.go_on(model, start, half, last_stages, limits)?;
         let mut rng = restarts.rng.clone();
         let (cell, last) = (model.cell_parameters(), start.len() - 1);
         for round in 0..restarts.count {
@@ -194,7 +196,16 @@ impl Refiner {
                     *value *= 1.0 + restarts.spread.cell * u;
                 }
             }
-            let Ok(next) = self.refine(model, &from, stages, limits) else { continue };
+            let Ok(half) = self.refine(model, &from, first, limits) else { continue };
+            if half.misfit > PROMISING * best_half && !last_stages.is_empty() {
+                best.evaluations += half.evaluations;
+                continue;
+            }
+            let halfway = half.misfit;
+            let Ok(next) = self.go_on(model, &from, half, last_stages, limits) else { continue };
+            if next.misfit < best.misfit {
+                best_half = halfway;
+            }
             let evaluations = best.evaluations + next.evaluations;
             if next.misfit < best.misfit {
                 best = next;
@@ -202,6 +213,22 @@ impl Refiner {
             best.evaluations = evaluations;
         }
         Ok(best)
+    }
+
+    /// Further stages of a refinement that began at `start`.
+    fn go_on(
+        &mut self,
+        model: &mut PowderModel,
+        start: &[f64],
+        mut refined: Refined,
+        stages: &[Stage],
+        limits: Limits,
+    ) -> Result<Refined, RefineError> {
+        let bounds = around(start, model.cell_parameters(), limits);
+        for stage in stages {
+            self.stage(model, stage, &bounds, &mut refined)?;
+        }
+        Ok(refined)
     }
 
     fn stage(
