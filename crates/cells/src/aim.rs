@@ -10,6 +10,8 @@ use crate::training::{Training, spread_runs};
 const CANDIDATES: usize = 16;
 /// Misses that are averaged at a candidate.
 const NEIGHBOURS: usize = 6;
+/// Miss of an end, relative, from which it says no more.
+const LARGE_END: f64 = 0.05;
 /// Part of the mean miss that every place counts at least.
 const LEAST_MISS: f64 = 0.1;
 
@@ -17,11 +19,11 @@ impl Training {
     /// Points for more runs, more of them where the probe misses curves that it has not seen.
     pub(crate) fn aim(&self) -> Vec<Vec<f64>> {
         let unseen: Vec<&Curve> = self.curves.iter().skip(1).step_by(2).collect();
-        let misses: Vec<(Vec<f64>, f64)> = unseen
-            .iter()
-            .map(|curve| (self.problem.places(&curve.point), self.miss(curve)))
+        let curves = over_mean(unseen.iter().map(|curve| self.miss(curve)).collect());
+        let ends = over_mean(self.ends_missed(&unseen));
+        let misses: Vec<(Vec<f64>, f64)> = (unseen.iter().zip(curves.iter().zip(&ends)))
+            .map(|(curve, (miss, end))| (self.problem.places(&curve.point), 0.5 * (miss + end)))
             .collect();
-        let mean = misses.iter().map(|(_, m)| m).sum::<f64>() / misses.len().max(1) as f64;
         let first = spread_runs(&self.settings);
         let wanted = self.settings.solves - first;
         let candidates =
@@ -34,12 +36,22 @@ impl Training {
             .map(|point| {
                 let u: f64 = random.random();
                 let near = nearby(&misses, &self.problem.places(&point));
-                (-(1.0 - u).ln() / (near + LEAST_MISS * mean), point)
+                (-(1.0 - u).ln() / (near + LEAST_MISS), point)
             })
             .collect();
         keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
         keyed.truncate(wanted);
         keyed.into_iter().rev().map(|(_, point)| point).collect()
+    }
+
+    /// Relative sizes by which the probe misses the ends of curves, none above [`LARGE_END`].
+    fn ends_missed(&self, curves: &[&Curve]) -> Vec<f64> {
+        let Some(probe) = self.surrogate() else { return vec![0.0; curves.len()] };
+        let mut buffers = probe.buffers();
+        let miss = |curve: &&Curve| {
+            (probe.end_time_s(&curve.point, &mut buffers) / curve.end - 1.0).abs().min(LARGE_END)
+        };
+        curves.iter().map(miss).collect()
     }
 
     /// Root mean square by which the probe misses a curve, V.
@@ -53,6 +65,12 @@ impl Training {
         }
         sum.sqrt()
     }
+}
+
+/// Misses over their mean.
+fn over_mean(misses: Vec<f64>) -> Vec<f64> {
+    let mean = misses.iter().sum::<f64>() / misses.len().max(1) as f64;
+    misses.into_iter().map(|miss| miss / mean.max(f64::MIN_POSITIVE)).collect()
 }
 
 /// Mean miss of the nearest neighbours of a place, the nearer the heavier.

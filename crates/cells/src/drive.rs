@@ -142,6 +142,16 @@ impl DriveSurrogate {
         (-CHARGE * top, top)
     }
 
+    /// Current of one C, A.
+    pub fn nominal_a(&self) -> f64 {
+        self.problem.cell.nominal_capacity_a_h
+    }
+
+    /// Lower and upper cut-off, V.
+    pub fn cut_offs_v(&self) -> [f64; 2] {
+        [self.problem.cell.lower_cutoff_v, self.problem.cell.upper_cutoff_v]
+    }
+
     pub(crate) fn top(&self) -> f64 {
         let axis = self.problem.axes.iter().find(|axis| axis.quantity == Quantity::CRate);
         axis.map_or(TOP, |axis| axis.upper)
