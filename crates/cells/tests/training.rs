@@ -240,6 +240,18 @@ fn fields_keep_what_is_known_exactly() {
         let held: f64 = layers.iter().zip(pores).map(|(l, p)| l * p).sum();
         let rest = porous.electrolyte.concentration_mol_m3;
         assert!((lithium / (held * rest) - 1.0).abs() < 1e-4, "{lithium:e} mol m-2");
+        // the first moment is known: the electrolyte at rest, the particles all alike
+        let rests = surrogate.fields(&point, &[0.0], &mut surrogate.buffers()).unwrap();
+        let begins = |x: f64| {
+            let start = if x < 0.5 * total {
+                cell.initial.stoichiometry_n
+            } else {
+                cell.initial.stoichiometry_p
+            };
+            (rests[0].at(Field::Electrolyte, x) / rest - 1.0).abs() < 1e-12
+                && (rests[0].at(Field::Surface, x) - start).abs() < 1e-12
+        };
+        assert!(begins(0.3 * layers[0]) && begins(total - 0.3 * layers[2]));
         // the collectors differ by the voltage, up to what is learned of the solid
         let across =
             fields.at(Field::SolidPotential, total) - fields.at(Field::SolidPotential, 0.0);
