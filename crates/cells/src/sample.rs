@@ -36,9 +36,6 @@ pub(crate) struct Curve {
     pub(crate) fields: Vec<(f64, Vec<f64>)>,
 }
 
-/// Part of the points that lies on each face of the box, beyond which nothing is learned.
-const ON_FACES: f64 = 0.04;
-
 /// Points of the box by a scrambled Sobol sequence, from the `first` on.
 ///
 /// Source: Burley (2020), Practical hash-based Owen scrambling, J. Computer Graphics Techniques 9.
@@ -53,8 +50,7 @@ pub(crate) fn points(
     };
     let point = |k: usize| {
         let axes = problem.axes.iter().enumerate();
-        let within = |u: f64| ((1.0 + 2.0 * ON_FACES) * u - ON_FACES).clamp(0.0, 1.0);
-        axes.map(|(i, axis)| axis.at(within(coordinate(k, i)))).collect()
+        axes.map(|(i, axis)| axis.at(coordinate(k, i))).collect()
     };
     (0..count).map(point).collect()
 }
