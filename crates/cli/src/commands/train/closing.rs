@@ -298,6 +298,8 @@ fn last_words(
     }
     outcome.doubts.iter().for_each(|d| terminal.warn(d));
     match verdict(manifest, held_out, &outcome.unchecked, &outcome.doubts) {
+        // nothing was measured yet
+        _ if outcome.status != Status::Finished => {}
         "poor" => terminal.warn("this surrogate is a poor fit; do not rely on it"),
         "unverified" if outcome.undetermined => terminal.warn(
             "verdict unverified: only the residual speaks for it, and the conditions of the file \
