@@ -30,6 +30,14 @@ pub enum TableError {
         /// The abscissa that stands twice.
         x: f64,
     },
+    /// Points in no order.
+    #[error("x = {x} of the table follows {before}: its points go up and down; put them in order")]
+    OutOfOrder {
+        /// The abscissa that is out of order.
+        x: f64,
+        /// The one before it.
+        before: f64,
+    },
     /// A number that is not finite.
     #[error("point {index} of the table (counted from 0) is not finite")]
     NotFinite {
@@ -39,7 +47,7 @@ pub enum TableError {
 }
 
 impl Table {
-    /// A table of points in any order.
+    /// A table of points whose abscissae rise or fall.
     ///
     /// # Errors
     /// [`TableError`] where the points define no function.
@@ -54,14 +62,20 @@ impl Table {
         if let Some(index) = points.iter().position(|(x, y)| !(x.is_finite() && y.is_finite())) {
             return Err(TableError::NotFinite { index });
         }
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        match points.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(TableError::Repeated { x: pair[0].0 }),
-            None => {
-                let (x, y) = points.into_iter().unzip();
-                Ok(Self { x, y })
-            }
+        if points[0].0 > points[points.len() - 1].0 {
+            points.reverse();
         }
+        let unordered = points.windows(2).find(|pair| pair[0].0 > pair[1].0);
+        let mut sorted = points.clone();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(TableError::Repeated { x: pair[0].0 });
+        }
+        if let Some([(before, _), (x, _)]) = unordered {
+            return Err(TableError::OutOfOrder { x: *x, before: *before });
+        }
+        let (x, y) = points.into_iter().unzip();
+        Ok(Self { x, y })
     }
 
     /// Abscissae, increasing.
@@ -96,7 +110,8 @@ mod tests {
 
     #[test]
     fn lines_between_points_and_end_values_outside() {
-        let table = Table::new(&[1.0, 0.0, 3.0], &[10.0, 0.0, 0.0]).unwrap();
+        let table = Table::new(&[0.0, 1.0, 3.0], &[0.0, 10.0, 0.0]).unwrap();
+        assert_eq!(Table::new(&[3.0, 1.0, 0.0], &[0.0, 10.0, 0.0]).as_ref(), Ok(&table));
         assert_eq!(table.value_and_derivative(0.5), (5.0, 10.0));
         assert_eq!(table.value_and_derivative(2.0), (5.0, -5.0));
         assert_eq!(table.value_and_derivative(3.0), (0.0, -5.0));
@@ -109,6 +124,8 @@ mod tests {
         assert_eq!(Table::new(&[0.0], &[1.0]), Err(TableError::TooShort));
         assert_eq!(Table::new(&[0.0, 1.0], &[1.0]), Err(TableError::Lengths { x: 2, y: 1 }));
         assert_eq!(Table::new(&[0.0, 0.0], &[1.0, 2.0]), Err(TableError::Repeated { x: 0.0 }));
+        let mixed = Table::new(&[0.0, 2.0, 1.0, 3.0], &[1.0; 4]);
+        assert_eq!(mixed, Err(TableError::OutOfOrder { x: 1.0, before: 2.0 }));
         let broken = Table::new(&[0.0, f64::NAN], &[1.0, 2.0]);
         assert_eq!(broken, Err(TableError::NotFinite { index: 1 }));
     }

@@ -13,7 +13,7 @@ use surrogate_battery::{Cell, Expression, Function};
 
 /// A cell of invented values, version 1.
 fn file() -> Value {
-    let electrode = |low: f64, high: f64, ocp: &str| {
+    let electrode = |low: f64, high: f64, most: u32, ocp: &str| {
         json!({
             "Particle radius [m]": 5e-6, "Thickness [m]": 8e-5,
             "Diffusivity [m2.s-1]": 4e-14, "Diffusivity activation energy [J.mol-1]": 20000,
@@ -22,7 +22,7 @@ fn file() -> Value {
             "Porosity": 0.3, "Transport efficiency": 0.16,
             "Reaction rate constant [mol.m-2.s-1]": 1e-5,
             "Minimum stoichiometry": low, "Maximum stoichiometry": high,
-            "Maximum concentration [mol.m-3]": 30000
+            "Maximum concentration [mol.m-3]": most
         })
     };
     json!({
@@ -40,8 +40,8 @@ fn file() -> Value {
                 "Cation transference number": 0.26,
                 "Conductivity [S.m-1]": "0.1 + x / 1000", "Diffusivity [m2.s-1]": 2e-10
             },
-            "Negative electrode": electrode(0.01, 0.9, "0.1 + 0.4 * exp(-20 * x)"),
-            "Positive electrode": electrode(0.3, 0.95, "4.6 - x - 0.5 * exp(30 * (x - 1))"),
+            "Negative electrode": electrode(0.01, 0.9, 22_000, "0.1 + 0.4 * exp(-20 * x)"),
+            "Positive electrode": electrode(0.3, 0.95, 30_000, "4.6 - x - 0.5 * exp(30 * (x - 1))"),
             "Separator": {"Thickness [m]": 2e-5, "Porosity": 0.5, "Transport efficiency": 0.35}
         },
         "State": {
@@ -191,9 +191,13 @@ fn formulas_and_tables_are_refused_with_their_place() {
 
 #[test]
 fn blends_hysteresis_and_degradation_are_refused_by_name() {
-    let blend = errors(&with(&format!("{NEGATIVE}/Particle"), json!({"Graphite": {}})));
-    let blend = blend.iter().find(|e| matches!(e, BpxError::Unsupported { .. })).unwrap();
-    assert!(blend.to_string().contains("a blended electrode"), "{blend}");
+    // its fields stand elsewhere, which is no further mistake
+    let mut file = file();
+    let fields = json!({"Particle": {"Graphite": {}}, "Thickness [m]": 8e-5, "Porosity": 0.3});
+    *file.pointer_mut(NEGATIVE).unwrap() = fields;
+    let blend = errors(&file);
+    assert_eq!(blend.len(), 1, "{blend:?}");
+    assert!(blend[0].to_string().contains("a blended electrode"), "{blend:?}");
     let branch = message(&with(&format!("{NEGATIVE}/OCP (lithiation) [V]"), json!("x")));
     assert!(branch.contains("hysteresis"), "{branch}");
     let name = "/State/Initial conditions/Initial hysteresis state: Positive electrode";
@@ -201,6 +205,27 @@ fn blends_hysteresis_and_degradation_are_refused_by_name() {
     let degradation =
         json!({"LLI": 0.1, "LAM: Positive electrode": 0, "LAM: Negative electrode": 0});
     assert!(message(&with("/State/Degradation", degradation)).contains("LLI"));
+}
+
+#[test]
+fn what_no_cell_has_is_refused_or_doubted_by_name() {
+    let hot = message(&with("/State/Initial conditions/Initial temperature [K]", json!(25)));
+    assert!(hot.contains("Initial temperature [K] is 25") && hot.contains("200 to 400 K"), "{hot}");
+    let full = message(&with("/Parameterisation/Separator/Porosity", json!(0.999)));
+    assert!(full.contains("Separator/Porosity"), "{full}");
+    let mixed = json!({"x": [0, 0.5, 0.4, 1], "y": [1, 0.3, 0.2, 0.1]});
+    let mixed = message(&with(&format!("{NEGATIVE}/OCP [V]"), mixed));
+    assert!(mixed.contains("OCP [V]") && mixed.contains("x = 0.4"), "{mixed}");
+    let capacity = format!("{CELL}/Nominal cell capacity [A.h]");
+    let tenfold = message(&with(&capacity, json!(50)));
+    assert!(
+        tenfold.contains("Nominal cell capacity") && tenfold.contains("number of electrode pairs")
+    );
+    let warned = |file: &Value| import(&file.to_string()).unwrap().warnings;
+    let doubtful = warned(&with(&capacity, json!(6)));
+    assert!(matches!(doubtful[..], [BpxWarning::Capacity { .. }]), "{doubtful:?}");
+    let short = warned(&with(&format!("{NEGATIVE}/Transport efficiency"), json!(0.4)));
+    assert!(matches!(short[..], [BpxWarning::ShorterThanStraight { .. }]), "{short:?}");
 }
 
 #[test]

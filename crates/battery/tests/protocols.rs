@@ -250,7 +250,7 @@ fn what_makes_no_sense_is_refused_with_its_name() {
         current_a: vec![1.0; 3],
     });
     let backwards = error(&cell, Model::Spm, backwards, &default).to_string();
-    assert!(backwards.contains("must start at 0 s and increase"), "{backwards}");
+    assert!(backwards.contains("must start at 0 s and never fall"), "{backwards}");
 
     let tight = Options { voltage_tolerance_v: 1e-30, ..Options::default() };
     let tight = error(&cell, Model::P2d, plain(), &tight);

@@ -2,131 +2,121 @@
 //!
 //! One particle for each electrode is followed exactly through any current that is linear between given
 //! times, so that SPM needs no network at all. What P2D adds (uneven reaction, the electrolyte) is a
-//! network of the present state: the current, the particle, and a few relaxations of the current with
-//! the time constants of the electrolyte. It has no memory of its own, and no profile that it was
-//! trained on.
+//! network of the present state: the current, the particle, a few relaxations of the current with the
+//! time constants of the electrolyte, and how far the front of the electrode runs ahead of its back. It
+//! has no memory of its own, and no profile that it was trained on.
 
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
-use rayon::prelude::*;
-use surrogate_battery::solve::{Control, Model, Options, ProtocolStep, Solution, simulate};
-use surrogate_engine::optimize::{Optimizer, SsBroyden, Step};
-use surrogate_jet::{Activation, Mlp, Workspace};
+use surrogate_battery::solve::{
+    Control, Model, Options, Parameter, ProtocolStep, Solution, simulate,
+};
 
 use crate::CellsError;
 use crate::half::{Frame, Half};
+use crate::lesson::{DriveNetwork, places_count};
 use crate::particle::{Modes, Sphere, averages};
 use crate::problem::{CellProblem, Quantity};
-use crate::regression::{Points, Regression, streams};
+use crate::profile::{CHARGE, Profile};
 use crate::surrogate::halves;
 use crate::training::Array;
 
 /// Time constants of the relaxations, in those of the electrolyte.
-const RELAXATIONS: [f64; 4] = [0.15, 0.6, 2.0, 8.0];
+const RELAXATIONS: [f64; 5] = [0.15, 0.6, 2.0, 8.0, 40.0];
 /// Features of an electrode at a time.
-const FEATURES: usize = 7 + RELAXATIONS.len();
-/// Width of both hidden layers.
-const WIDTH: usize = 24;
-/// Iterations of each network.
-const ITERATIONS: usize = 1500;
-/// Times of each run that are learned.
-const TIMES: usize = 160;
+pub(crate) const FEATURES: usize = 8 + RELAXATIONS.len();
+/// Longest step in s in which the state is advanced, and after which a curve is looked at.
+const LONGEST_S: f64 = 10.0;
+/// Scale of the unevenness in features.
+const UNEVEN: f64 = 5.0;
+/// Largest C-rate of random profiles where the box names none.
+const TOP: f64 = 2.2;
 
-/// A current over time: straight lines between its points.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Profile {
-    /// Times in s, increasing from 0.
-    pub time_s: Vec<f64>,
-    /// Currents in A, positive on discharge.
-    pub current_a: Vec<f64>,
-}
-
-impl Profile {
-    /// Current in A at a time in s; that of the ends outside.
-    pub fn at(&self, time_s: f64) -> f64 {
-        let after = self.time_s.partition_point(|t| *t <= time_s);
-        match (after.checked_sub(1), self.time_s.get(after)) {
-            (None, _) => self.current_a.first().copied().unwrap_or(0.0),
-            (Some(before), None) => self.current_a[before],
-            (Some(before), Some(next)) => {
-                let (t, i) = (self.time_s[before], self.current_a[before]);
-                i + (time_s - t) / (next - t) * (self.current_a[after] - i)
-            }
-        }
-    }
-
-    /// A random profile of some length in s for a cell whose current of one hour is `one_a`: holds,
-    /// ramps, rests, charge and noise, discharging on the whole.
-    pub fn random(length_s: f64, one_a: f64, random: &mut impl Rng) -> Self {
-        let (mut time_s, mut current_a) = (vec![], vec![]);
-        let (mean, spread) = (random.random_range(0.2..1.1), random.random_range(0.2..1.0));
-        let slow = random.random_range(3.0..200.0_f64);
-        let noise = if random.random_bool(0.5) { 0.0 } else { random.random_range(0.0..0.4) };
-        let (mut t, mut last, mut taken) = (0.0, 0.0, 0.0);
-        while t < length_s {
-            let duration = slow * (-2.0 * (1.0 - random.random::<f64>()).ln()).clamp(0.3, 4.0);
-            let z: f64 = StandardNormal.sample(random);
-            let level = if random.random_bool(0.15) { 0.0 } else { mean + spread * z };
-            // what is charged was discharged before
-            let least = if taken > 0.0 { (-taken / duration).max(-1.0) } else { 0.1 };
-            let level = level.clamp(least, 2.5);
-            taken += 0.5 * (last + level) * duration;
-            // a jump, or a ramp through the whole of it
-            let ramp = if random.random_bool(0.3) { duration } else { RISE_S };
-            let parts = if noise > 0.0 { (duration / 5.0).ceil().min(20.0) as usize } else { 1 };
-            if time_s.is_empty() {
-                time_s.push(0.0);
-                current_a.push(level * one_a);
-            }
-            for k in 1..=parts {
-                let at = t + duration * k as f64 / parts as f64;
-                let way = ((at - t) / ramp).min(1.0);
-                let z: f64 = StandardNormal.sample(random);
-                let value = last + way * (level - last) + noise * z;
-                if k == 1 && ramp < 0.9 * (at - t) {
-                    time_s.push(t + ramp);
-                    current_a.push(level * one_a);
-                }
-                time_s.push(at);
-                current_a.push(value.clamp(least - 0.2, 2.7) * one_a);
-            }
-            (t, last) = (t + duration, level);
-        }
-        Self { time_s, current_a }
-    }
-}
-
-/// Time in s in which random profiles jump.
-const RISE_S: f64 = 0.1;
-
-/// A surrogate for any current.
+/// A surrogate for any current, for a cell over its box.
 #[derive(Debug, Clone)]
 pub struct DriveSurrogate {
-    problem: CellProblem,
+    pub(crate) problem: CellProblem,
     halves: [Half; 2],
     modes: Modes,
     /// Networks of both electrodes with shift and scale; none for single particles.
     networks: Option<[DriveNetwork; 2]>,
 }
 
-#[derive(Debug, Clone)]
-struct DriveNetwork {
-    mlp: Mlp,
-    weights: Vec<f64>,
-    shift: f64,
-    scale: f64,
+/// Voltages under a profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Driven {
+    /// At the times asked for, V; not a number after the end.
+    pub voltage_v: Vec<f64>,
+    /// The first cut-off that is reached, if one is.
+    pub end: Option<CutOff>,
+}
+
+/// Where a cut-off is reached.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CutOff {
+    /// Time in s.
+    pub time_s: f64,
+    /// Whether it is the upper one, on charge.
+    pub upper: bool,
 }
 
 /// The state of the cell at a time.
+#[derive(Debug, Clone)]
 struct State {
     spheres: [Sphere; 2],
     /// Relaxations of the C-rate.
     relaxed: [f64; RELAXATIONS.len()],
+    /// How far the fronts of the electrodes run ahead, stoichiometry.
+    uneven: [f64; 2],
 }
 
 /// What a network is told of an electrode, and the potential of its particle in V.
-type Seen = ([f64; FEATURES], f64);
+pub(crate) type Seen = ([f64; FEATURES], f64);
+
+/// A way through a profile.
+#[derive(Clone)]
+pub(crate) struct Walk<'a> {
+    surrogate: &'a DriveSurrogate,
+    profile: &'a Profile,
+    frames: [Frame<f64>; 2],
+    state: State,
+    now: f64,
+    /// Next point of the profile.
+    next: usize,
+}
+
+/// A place on the way: a time, and whether a jump there is still to come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Look {
+    pub(crate) time: f64,
+    pub(crate) before: bool,
+}
+
+impl Walk<'_> {
+    /// Goes on to a later place, and says what is seen of both electrodes there.
+    pub(crate) fn to(&mut self, look: Look) -> [Seen; 2] {
+        let one = self.surrogate.problem.cell.nominal_capacity_a_h;
+        let times = &self.profile.time_s;
+        while self.now < look.time {
+            while times.get(self.next).is_some_and(|knot| *knot <= self.now) {
+                self.next += 1;
+            }
+            let knot = times.get(self.next).copied().unwrap_or(f64::INFINITY);
+            let to = knot.min(look.time).min(self.now + LONGEST_S);
+            let rates = [self.profile.at(self.now) / one, self.profile.before(to) / one];
+            self.surrogate.advance(&self.frames, &mut self.state, to - self.now, rates);
+            self.now = to;
+        }
+        let rate = self.rate(look);
+        [0, 1].map(|e| self.surrogate.look(e, &self.frames[e], &self.state, rate))
+    }
+
+    fn rate(&self, look: Look) -> f64 {
+        let current =
+            if look.before { self.profile.before(look.time) } else { self.profile.at(look.time) };
+        current / self.surrogate.problem.cell.nominal_capacity_a_h
+    }
+}
 
 impl DriveSurrogate {
     /// Without networks: exact for SPM with constant diffusivities.
@@ -134,58 +124,62 @@ impl DriveSurrogate {
         Self { halves: halves(&problem), modes: Modes::new(), problem, networks: None }
     }
 
+    pub(crate) fn with_networks(problem: CellProblem, networks: [DriveNetwork; 2]) -> Self {
+        Self { networks: Some(networks), ..Self::single_particles(problem) }
+    }
+
     /// Whether one exact particle for each electrode is all of the model.
-    fn exact(&self) -> bool {
+    pub(crate) fn exact(&self) -> bool {
         self.problem.model == Model::Spm && self.halves.iter().all(Half::constant)
     }
 
-    /// Learns from `runs` random profiles of an hour from random states of charge, solved by the
-    /// reference solver; models of single particles learn nothing.
-    ///
-    /// # Errors
-    /// [`CellsError::Unsolvable`] where most of them cannot be solved.
-    pub fn train(problem: CellProblem, runs: usize, seed: u64) -> Result<Self, CellsError> {
-        let mut out = Self::single_particles(problem);
-        if out.exact() {
-            return Ok(out);
+    /// C-rates of the profiles that it learns from; without end where nothing is learned.
+    pub fn c_rates(&self) -> (f64, f64) {
+        if self.exact() {
+            return (f64::NEG_INFINITY, f64::INFINITY);
         }
-        let solved: Vec<Result<Lesson, CellsError>> =
-            (0..runs as u64).into_par_iter().map(|k| out.lesson(seed, k)).collect();
-        let failed = solved.iter().filter(|s| s.is_err()).count();
-        if 2 * failed > runs {
-            let first = solved.into_iter().find_map(Result::err).map(|e| e.to_string());
-            let first = first.unwrap_or_default();
-            return Err(CellsError::Unsolvable { failed, asked: runs, first });
-        }
-        let lessons: Vec<Lesson> = solved.into_iter().flatten().collect();
-        out.networks = Some([0, 1].map(|e| out.learn(e, &lessons, seed)));
-        Ok(out)
+        let top = self.top();
+        (-CHARGE * top, top)
     }
 
-    /// One random profile at a random point, solved.
-    fn lesson(&self, seed: u64, number: u64) -> Result<Lesson, CellsError> {
+    /// Current of one C, A.
+    pub fn nominal_a(&self) -> f64 {
+        self.problem.cell.nominal_capacity_a_h
+    }
+
+    /// Lower and upper cut-off, V.
+    pub fn cut_offs_v(&self) -> [f64; 2] {
+        [self.problem.cell.lower_cutoff_v, self.problem.cell.upper_cutoff_v]
+    }
+
+    pub(crate) fn top(&self) -> f64 {
+        let axis = self.problem.axes.iter().find(|axis| axis.quantity == Quantity::CRate);
+        axis.map_or(TOP, |axis| axis.upper)
+    }
+
+    /// Stoichiometries of the initial state of the cell, negative first.
+    pub fn initial(&self) -> [f64; 2] {
+        self.halves.each_ref().map(Half::start)
+    }
+
+    /// Those of a state of charge.
+    pub fn at_state_of_charge(&self, state_of_charge: f64) -> [f64; 2] {
+        let cell = &self.problem.cell;
+        [&cell.negative, &cell.positive].map(|e| e.stoichiometry_at(state_of_charge))
+    }
+
+    /// A random profile at a random point of the box, and where it starts.
+    pub fn random(&self, seed: u64, number: u64) -> (Vec<f64>, Profile, [f64; 2]) {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(100 + number);
-        let point: Vec<f64> =
-            self.problem.axes.iter().map(|axis| axis.at(random.random())).collect();
-        let profile = Profile::random(3600.0, self.problem.cell.nominal_capacity_a_h, &mut random);
-        let charge = if number.is_multiple_of(2) { 1.0 } else { random.random_range(0.25..1.0) };
-        let solution = self.solve(&point, &profile, charge)?;
-        let count = solution.time_s.len();
-        let mut chosen: Vec<usize> = (0..TIMES).map(|_| random.random_range(0..count)).collect();
-        chosen.sort_unstable();
-        chosen.dedup();
-        let times: Vec<f64> = chosen.iter().map(|k| solution.time_s[*k]).collect();
-        let seen = self.seen(&point, &profile, charge, &times);
-        let truth = chosen.iter().map(|&k| {
-            let n = solution.negative_potential_v[k];
-            [n, solution.voltage_v[k] + n]
-        });
-        Ok(Lesson { places: self.places(&point), rows: seen.into_iter().zip(truth).collect() })
+        let point = self.problem.axes.iter().map(|axis| axis.at(random.random())).collect();
+        let one = self.problem.cell.nominal_capacity_a_h;
+        let (profile, charge) = Profile::random(self.top(), one, number, &mut random);
+        (point, profile, charge.map_or(self.initial(), |soc| self.at_state_of_charge(soc)))
     }
 
-    /// The reference solution under a profile, from a part of the charge between the empty cell and its
-    /// initial state, down to the lower cut-off.
+    /// The reference solution under a profile from stoichiometries of both electrodes, down to the lower
+    /// cut-off on discharge or up to the upper one on charge.
     ///
     /// # Errors
     /// What the solver says.
@@ -193,67 +187,62 @@ impl DriveSurrogate {
         &self,
         point: &[f64],
         profile: &Profile,
-        charge: f64,
+        start: [f64; 2],
     ) -> Result<Solution, CellsError> {
         let mut cell = self.problem.cell.clone();
-        cell.initial.stoichiometry_n = self.start(0, charge);
-        cell.initial.stoichiometry_p = self.start(1, charge);
+        [cell.initial.stoichiometry_n, cell.initial.stoichiometry_p] = start;
         let control = Control::Profile {
             time_s: profile.time_s.clone(),
             current_a: profile.current_a.clone(),
         };
-        let step =
-            ProtocolStep { lower_v: Some(cell.lower_cutoff_v), ..ProtocolStep::new(control) };
+        let step = ProtocolStep {
+            lower_v: Some(cell.lower_cutoff_v),
+            upper_v: Some(cell.upper_cutoff_v),
+            ..ProtocolStep::new(control)
+        };
         let (_, multipliers) = self.problem.conditions(point);
         let options = Options { multipliers, ..self.problem.options.clone() };
         Ok(simulate(&cell, self.problem.model, &[step], &options)?)
     }
 
-    /// Stoichiometry at the start, at a part of the charge.
-    fn start(&self, electrode: usize, charge: f64) -> f64 {
-        let e = [&self.problem.cell.negative, &self.problem.cell.positive][electrode];
-        let full = self.halves[electrode].start();
-        e.stoichiometry_empty + charge * (full - e.stoichiometry_empty)
-    }
-
     /// Places on the axes that do not vary the current.
-    fn places(&self, point: &[f64]) -> Vec<f64> {
+    pub(crate) fn places(&self, point: &[f64]) -> Vec<f64> {
         let places = self.problem.places(point);
         let axes = self.problem.axes.iter().zip(places);
         axes.filter(|(axis, _)| axis.quantity != Quantity::CRate).map(|(_, place)| place).collect()
     }
 
-    /// Follows a profile, and says what is seen of both electrodes at increasing times in s.
-    fn seen(&self, point: &[f64], profile: &Profile, charge: f64, times: &[f64]) -> Vec<[Seen; 2]> {
+    pub(crate) fn walk<'a>(
+        &'a self,
+        point: &[f64],
+        profile: &'a Profile,
+        start: [f64; 2],
+    ) -> Walk<'a> {
         let mut factors = self.problem.factors::<f64>(point);
         // frames are those of 1C, whatever the point says of the current
-        factors[surrogate_battery::solve::Parameter::Current as usize] = 1.0;
-        let frames = self.halves.each_ref().map(|half| half.frame(&factors));
-        let one = self.problem.cell.nominal_capacity_a_h;
-        let sphere = |e| Sphere::at_rest(self.start(e, charge));
-        let mut state =
-            State { spheres: [sphere(0), sphere(1)], relaxed: [0.0; RELAXATIONS.len()] };
-        let (mut now, mut rate) = (0.0, profile.at(0.0) / one);
-        let mut next = profile.time_s.partition_point(|t| *t <= 0.0);
-        let mut out = Vec::with_capacity(times.len());
-        for &time in times {
-            while now < time {
-                let knot = profile.time_s.get(next).copied().unwrap_or(f64::INFINITY);
-                let to = knot.min(time);
-                let then = profile.at(to) / one;
-                self.advance(&frames, &mut state, to - now, [rate, then]);
-                (now, rate) = (to, then);
-                next += usize::from(knot <= to);
-            }
-            out.push([0, 1].map(|e| self.look(e, &frames[e], &state, rate)));
+        factors[Parameter::Current as usize] = 1.0;
+        Walk {
+            surrogate: self,
+            profile,
+            frames: self.halves.each_ref().map(|half| half.frame(&factors)),
+            state: State {
+                spheres: start.map(Sphere::at_rest),
+                relaxed: [0.0; RELAXATIONS.len()],
+                uneven: [0.0; 2],
+            },
+            now: 0.0,
+            next: 0,
         }
-        out
     }
 
     fn advance(&self, frames: &[Frame<f64>; 2], state: &mut State, dt: f64, c_rate: [f64; 2]) {
-        for (sphere, frame) in state.spheres.iter_mut().zip(frames) {
+        let middle = 0.5 * (c_rate[0] + c_rate[1]);
+        for (e, frame) in frames.iter().enumerate() {
+            let (pace, push) = self.halves[e].unevenness(frame, state.spheres[e].mean, middle);
+            let [decay, all, _] = averages(dt * pace);
+            state.uneven[e] = decay * state.uneven[e] + dt * push * all;
             let flux = c_rate.map(|c| c * frame.size);
-            self.modes.advance(sphere, frame.rate, dt, flux);
+            self.modes.advance(&mut state.spheres[e], frame.rate, dt, flux);
         }
         for (relaxed, slower) in state.relaxed.iter_mut().zip(RELAXATIONS) {
             let z = dt * frames[0].relaxation / slower;
@@ -268,7 +257,7 @@ impl DriveSurrogate {
         let (potential, [held, room]) = self.halves[e].under(frame, surface, c_rate);
         let size = frame.size.abs().max(1e-3);
         let mut features = [0.0; FEATURES];
-        features[..7].copy_from_slice(&[
+        features[..8].copy_from_slice(&[
             c_rate,
             4.0 * (sphere.mean - 0.5),
             4.0 * (surface - 0.5),
@@ -276,132 +265,127 @@ impl DriveSurrogate {
             0.15 * room + 1.0,
             2.0 * (surface - sphere.mean) / size,
             10.0 * sphere.modes[0] / size,
+            UNEVEN * state.uneven[e],
         ]);
-        features[7..].copy_from_slice(&state.relaxed);
+        features[8..].copy_from_slice(&state.relaxed);
         (features, potential)
     }
 
-    fn learn(&self, e: usize, lessons: &[Lesson], seed: u64) -> DriveNetwork {
-        let missing = |(seen, truth): &([Seen; 2], [f64; 2])| truth[e] - seen[e].1;
-        let all: Vec<f64> = lessons.iter().flat_map(|l| l.rows.iter().map(missing)).collect();
-        let shift = all.iter().sum::<f64>() / all.len() as f64;
-        let variance = all.iter().map(|v| (v - shift).powi(2)).sum::<f64>() / all.len() as f64;
-        let scale = variance.sqrt().max(1e-6);
-        let mut points = Points::default();
-        for lesson in lessons {
-            for row in &lesson.rows {
-                points.inputs.extend(lesson.places.iter().chain(&row.0[e].0));
-                let target = (missing(row) - shift) / scale;
-                points.targets.push(target);
-                points.weights.push(1.0 / (1.0 + (target / 6.0).powi(2)).sqrt());
-            }
-        }
-        let places = lessons.first().map_or(0, |l| l.places.len());
-        let mlp = mlp(places);
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        random.set_stream(90 + e as u64);
-        let start = mlp.glorot(&mut || StandardNormal.sample(&mut random));
-        let mut loss = Regression::new(&mlp, 0, &points, 1e-9);
-        let mut optimizer = SsBroyden::new(start, &mut loss);
-        for _ in 0..ITERATIONS {
-            if optimizer.step(&mut loss) == Step::Stalled {
-                break;
-            }
-        }
-        DriveNetwork { mlp, weights: optimizer.x().to_vec(), shift, scale }
-    }
-
-    /// Voltages in V at increasing times in s under a profile, from a part of the charge between the
-    /// empty cell and its initial state (1: the initial state). The C-rate of the point has no effect.
+    /// Voltages under a profile from stoichiometries of both electrodes, at times in s that never fall
+    /// (where one stands twice, before and after a jump). The C-rate of the point has no effect.
     pub fn voltages(
         &self,
         point: &[f64],
         profile: &Profile,
-        charge: f64,
+        start: [f64; 2],
         times: &[f64],
-    ) -> Vec<f64> {
-        let seen = self.seen(point, profile, charge, times);
-        let mut out: Vec<f64> = seen.iter().map(|[n, p]| p.1 - n.1).collect();
-        if let Some(networks) = &self.networks {
-            let places = self.places(point);
-            for (e, network) in networks.iter().enumerate() {
-                let sign = if e == 0 { -1.0 } else { 1.0 };
-                let added = network.added(&places, seen.iter().map(|s| &s[e].0));
-                out.iter_mut().zip(added).for_each(|(v, a)| *v += sign * a);
+    ) -> Driven {
+        let (looks, asked) = looks(profile, times);
+        let mut walk = self.walk(point, profile, start);
+        let before_all = walk.clone();
+        let seen: Vec<[Seen; 2]> = looks.iter().map(|look| walk.to(*look)).collect();
+        let places = self.places(point);
+        let voltages = self.voltages_of(&places, &seen);
+        let over = |(k, look): (usize, &Look)| self.over(voltages[k], walk.rate(*look));
+        let first = looks.iter().enumerate().position(over);
+        let end = first.map(|k| {
+            let upper = walk.rate(looks[k]) < 0.0;
+            let from = k.checked_sub(1).map_or(looks[0], |k| looks[k]);
+            let mut walk = before_all;
+            walk.to(from);
+            CutOff { time_s: self.narrowed(walk, &places, from, looks[k]), upper }
+        });
+        let last = first.unwrap_or(looks.len());
+        let at = |k: &usize| if *k < last { voltages[*k] } else { f64::NAN };
+        Driven { voltage_v: asked.iter().map(at).collect(), end }
+    }
+
+    /// Whether a voltage is beyond the cut-off towards which a current drives it.
+    fn over(&self, voltage: f64, c_rate: f64) -> bool {
+        let cell = &self.problem.cell;
+        voltage.is_nan()
+            || (c_rate > 0.0 && voltage <= cell.lower_cutoff_v)
+            || (c_rate < 0.0 && voltage >= cell.upper_cutoff_v)
+    }
+
+    /// Time in s of the cut-off between two places, from a walk to the first.
+    fn narrowed(&self, mut walk: Walk, places: &[f64], from: Look, to: Look) -> f64 {
+        const PLACES: usize = 16;
+        let (mut low, mut high) = (from.time, to.time);
+        while high - low > 1e-9 * high {
+            let mut ahead = walk.clone();
+            let part = |k: usize| low + (high - low) * (k + 1) as f64 / (PLACES + 1) as f64;
+            let looks: Vec<Look> =
+                (0..PLACES).map(|k| Look { time: part(k), before: true }).collect();
+            let seen: Vec<[Seen; 2]> = looks.iter().map(|look| ahead.to(*look)).collect();
+            let voltages = self.voltages_of(places, &seen);
+            let over = |(v, look): (&f64, &Look)| self.over(*v, walk.rate(*look));
+            match voltages.iter().zip(&looks).position(over) {
+                None => low = looks[PLACES - 1].time,
+                Some(k) => {
+                    high = looks[k].time;
+                    low = k.checked_sub(1).map_or(low, |k| looks[k].time);
+                }
             }
+            walk.to(Look { time: low, before: true });
+        }
+        0.5 * (low + high)
+    }
+
+    fn voltages_of(&self, places: &[f64], seen: &[[Seen; 2]]) -> Vec<f64> {
+        let mut out: Vec<f64> = seen.iter().map(|[n, p]| p.1 - n.1).collect();
+        for (e, network) in self.networks.iter().flatten().enumerate() {
+            let sign = if e == 0 { -1.0 } else { 1.0 };
+            let added = network.added(places, seen.iter().map(|s| &s[e].0));
+            out.iter_mut().zip(added).for_each(|(v, a)| *v += sign * a);
         }
         out
     }
 
     /// Its weights, as named arrays.
     pub fn arrays(&self) -> Vec<Array> {
-        let one = |(e, n): (usize, &DriveNetwork)| {
-            [
-                (format!("drive {e} weights"), n.weights.clone()),
-                (format!("drive {e} form"), vec![n.shift, n.scale]),
-            ]
-        };
-        self.networks.iter().flatten().enumerate().flat_map(one).collect()
+        let networks = self.networks.iter().flatten().enumerate();
+        networks.flat_map(|(e, n)| n.arrays(&format!("drive {e}"))).collect()
     }
 
     /// The surrogate of a problem from its weights; `None` where there are none, unless the model needs
     /// none.
     pub fn from_arrays(problem: CellProblem, arrays: &[Array]) -> Option<Self> {
-        let mut out = Self::single_particles(problem);
+        let out = Self::single_particles(problem);
         if out.exact() {
             return Some(out);
         }
-        let places = out.places(&out.problem.middle()).len();
-        let find = |name: String| arrays.iter().find(|(n, _)| *n == name).map(|(_, v)| v);
-        let read = |e: usize| {
-            let mlp = mlp(places);
-            let weights = find(format!("drive {e} weights"))?;
-            let [shift, scale] = *find(format!("drive {e} form"))?.as_slice() else { return None };
-            let fits = weights.len() == mlp.n_weights();
-            fits.then(|| DriveNetwork { mlp, weights: weights.clone(), shift, scale })
-        };
-        out.networks = Some([read(0)?, read(1)?]);
-        Some(out)
+        let places = places_count(&out.problem);
+        let read = |e: usize| DriveNetwork::read(places, &format!("drive {e}"), arrays);
+        let networks = [read(0)?, read(1)?];
+        Some(Self { networks: Some(networks), ..out })
     }
 }
 
-/// What one solved profile teaches: what is seen of both electrodes, and their potentials.
-struct Lesson {
-    places: Vec<f64>,
-    rows: Vec<([Seen; 2], [f64; 2])>,
-}
-
-fn mlp(places: usize) -> Mlp {
-    Mlp {
-        inputs: places + FEATURES,
-        hidden: vec![WIDTH; 2],
-        outputs: 1,
-        activation: Activation::Tanh,
-    }
-}
-
-impl DriveNetwork {
-    /// What it adds to the potential at each time, V.
-    fn added<'a>(
-        &self,
-        places: &[f64],
-        seen: impl Iterator<Item = &'a [f64; FEATURES]>,
-    ) -> Vec<f64> {
-        let streams = streams(0);
-        let tile = Workspace::default_tile(&self.mlp, &streams);
-        let mut workspace = Workspace::new(&self.mlp, &streams, tile);
-        let all: Vec<&[f64; FEATURES]> = seen.collect();
-        let mut out = Vec::with_capacity(all.len());
-        for chunk in all.chunks(tile) {
-            let mut block = vec![0.0; self.mlp.inputs * tile];
-            for (lane, features) in chunk.iter().enumerate() {
-                let inputs = places.iter().chain(features.iter());
-                inputs.enumerate().for_each(|(k, v)| block[k * tile + lane] = *v);
-            }
-            workspace.forward(&self.weights, &block);
-            let values = &workspace.output()[..chunk.len()];
-            out.extend(values.iter().map(|n| self.shift + self.scale * n));
+/// Places at which a curve is looked at: times asked for, both sides of all points of the profile, and
+/// steps between them; and which of them were asked for.
+fn looks(profile: &Profile, times: &[f64]) -> (Vec<Look>, Vec<usize>) {
+    let (mut looks, mut asked): (Vec<Look>, Vec<usize>) = (vec![], vec![]);
+    let length = times.last().copied().unwrap_or(0.0);
+    let mut knots = profile.time_s.iter().copied().take_while(|t| *t <= length).peekable();
+    let mut now = 0.0;
+    let go = |looks: &mut Vec<Look>, now: &mut f64, to: f64| {
+        while to - *now > LONGEST_S {
+            *now += LONGEST_S;
+            looks.push(Look { time: *now, before: true });
         }
-        out
+        *now = to;
+    };
+    for (k, &time) in times.iter().enumerate() {
+        while let Some(knot) = knots.next_if(|knot| *knot < time) {
+            go(&mut looks, &mut now, knot);
+            looks.push(Look { time: knot, before: true });
+            looks.push(Look { time: knot, before: false });
+        }
+        go(&mut looks, &mut now, time);
+        let before = times.get(k + 1) == Some(&time);
+        asked.push(looks.len());
+        looks.push(Look { time, before });
     }
+    (looks, asked)
 }

@@ -22,6 +22,8 @@ const FEATURES_P: usize = 3;
 const COMPONENTS: usize = 24;
 /// Mean square deviation, in scales, from which vectors count less.
 const USUAL: f64 = 4.0;
+/// Pace at which what was wrong at the first moment fades, in that of the slowest electrolyte.
+const SETTLES: f64 = 20.0;
 /// Part of the variance that may be left out.
 const LEFT_OUT: f64 = 1e-8;
 
@@ -138,6 +140,17 @@ impl Nodes {
         out.extend(&fields.negative.solid_potential_v);
         out.extend(fields.positive.solid_potential_v.iter().map(|v| voltage - v));
         Some(out)
+    }
+
+    /// Takes out what was wrong at the first moment, by a part that fades: the electrolyte is at rest
+    /// there, and the particles are all alike.
+    fn begin(&self, vector: &mut [f64], first: &[f64], part: f64) {
+        for (group, known) in [(2, 0.0), (3, 0.0), (4, 1.0)] {
+            let (start, length) = self.groups()[group];
+            for (v, wrong) in vector[start..][..length].iter_mut().zip(&first[start..]) {
+                *v -= part * (wrong - known);
+            }
+        }
     }
 
     /// Puts in what is known exactly.
@@ -348,13 +361,18 @@ pub(crate) fn vectors(
 ) -> Vec<([Particle<f64>; 2], Vec<f64>)> {
     let (frames, places) = (frames(problem, halves, point), problem.places(point));
     let (mut all, mut particles) = (vec![], vec![]);
-    for time in times {
+    // the first moment, where all is known, comes last
+    for time in times.iter().chain(&[0.0]) {
         let (input, both) = inputs(halves, &frames, &places, *time);
         all.push(input);
         particles.push(both);
     }
-    let mut vectors = vec![vec![0.0; nodes.length()]; times.len()];
+    let mut vectors = vec![vec![0.0; nodes.length()]; times.len() + 1];
     networks.iter().for_each(|network| network.put(nodes, &all, &mut vectors));
+    let first = vectors.pop().unwrap_or_default();
+    for (vector, time) in vectors.iter_mut().zip(times) {
+        nodes.begin(vector, &first, (-SETTLES * frames[0].relaxation * time).exp());
+    }
     let constant = halves.each_ref().map(Half::constant);
     vectors.iter_mut().for_each(|vector| nodes.conserve(vector, constant));
     particles.into_iter().zip(vectors).collect()

@@ -24,6 +24,8 @@ const CLIFF: f64 = 1e6;
 const RELAXATIONS: [f64; 2] = [2.0, 10.0];
 /// The same in s where the cell has no electrolyte.
 const NO_ELECTROLYTE_S: f64 = 30.0;
+/// Closest to empty or full at which the slope of an open-circuit potential is taken.
+const LEAST_SLOPE_AT: f64 = 5e-3;
 /// Features of one time; those of the point come before them.
 pub(crate) const FEATURES: usize = 5;
 
@@ -46,6 +48,8 @@ pub(crate) struct Half {
     warmth: f64,
     /// Slowest relaxation of the electrolyte, s-1.
     relaxation: f64,
+    /// Fall of the potential in half of the pores at 1C, V.
+    ohmic_v: f64,
 }
 
 /// What a point says of an electrode, whatever the time.
@@ -97,6 +101,7 @@ impl Half {
             thermal_voltage: 2.0 * GAS_CONSTANT * temperature / FARADAY,
             warmth: temperature - cell.reference_temperature_k,
             relaxation: relaxation(cell),
+            ohmic_v: ohmic_v(cell, positive),
             electrode: electrode.clone(),
         }
     }
@@ -161,11 +166,33 @@ impl Half {
     /// `c_rate`, and the logarithms of the lithium and of the room there.
     pub(crate) fn under(&self, frame: &Frame<f64>, surface: f64, c_rate: f64) -> (f64, [f64; 2]) {
         let (held, room) = (positive_part(surface), positive_part(1.0 - surface));
-        let x = if surface < 0.5 { held } else { 1.0 - room };
+        let inside = if surface < 0.5 { held } else { 1.0 - room };
+        // the overpotential is infinite at empty and full
+        let x = inside.clamp(CLOSEST, 1.0 - CLOSEST);
         let beyond = positive_part(-surface) - positive_part(surface - 1.0);
         let potential = self.potential(x, c_rate * frame.reaction, frame.exchange);
         let seen = |part: f64| (part + CLOSEST_SEEN).ln();
         (potential + CLIFF * beyond, [seen(held), seen(room)])
+    }
+
+    /// How the front of the electrode runs ahead of its back: pace in s-1 at which the difference of their
+    /// stoichiometries decays, and its push in s-1, for a state and C-rate.
+    ///
+    /// Both ends have the same potential but for the ohmic fall between them: the slope of the open-circuit
+    /// potential evens them out against the resistance of charge transfer and of diffusion.
+    pub(crate) fn unevenness(&self, frame: &Frame<f64>, mean: f64, c_rate: f64) -> (f64, f64) {
+        let x = mean.clamp(LEAST_SLOPE_AT, 1.0 - LEAST_SLOPE_AT);
+        let e = &self.electrode;
+        let slope = e.open_circuit_potential.value_and_derivative(x).1.abs();
+        let shape = match &e.exchange_current.shape {
+            None => (x * (1.0 - x)).sqrt(),
+            Some(shape) => shape.value(x),
+        };
+        let transfer =
+            self.thermal_voltage / (2.0 * frame.exchange * shape).hypot(c_rate * frame.reaction);
+        let flux = FARADAY * e.particle_radius_m * e.maximum_concentration_mol_m3;
+        let pace = 3.0 / (flux * (transfer + 0.2 * slope / (flux * frame.rate)));
+        (pace * slope, pace * self.ohmic_v * c_rate)
     }
 
     /// Stoichiometry at the start.
@@ -219,4 +246,20 @@ fn relaxation(cell: &Cell) -> f64 {
         * e.diffusivity.activation(cell.initial.temperature_k);
     let wave = std::f64::consts::PI / length;
     wave * wave * d * length / resistance * length / held
+}
+
+/// Fall of the potential in V between the faces of an electrode at 1C, were all of it in the pores of its
+/// half.
+fn ohmic_v(cell: &Cell, positive: bool) -> f64 {
+    let Some(porous) = &cell.porous else { return 0.0 };
+    let (thickness, pores) = if positive {
+        (cell.positive.thickness_m, porous.pores_p)
+    } else {
+        (cell.negative.thickness_m, porous.pores_n)
+    };
+    let e = &porous.electrolyte;
+    let conductivity = e.conductivity.function.value(e.concentration_mol_m3)
+        * e.conductivity.activation(cell.initial.temperature_k)
+        * pores.transport_efficiency;
+    0.5 * cell.nominal_capacity_a_h / cell.area_m2 * thickness / conductivity
 }

@@ -1,21 +1,27 @@
 //! Neural surrogates of lithium-ion cells.
 #![doc = include_str!("../README.md")]
 
+mod aim;
 mod drive;
 mod error;
 mod fields;
 mod half;
+mod judge;
+mod lesson;
 mod network;
 mod particle;
 mod problem;
+mod profile;
 mod regression;
 mod sample;
 mod surrogate;
 mod training;
 
-pub use drive::{DriveSurrogate, Profile};
+pub use drive::{CutOff, DriveSurrogate, Driven};
 pub use error::CellsError;
 pub use fields::{Field, FieldsAt};
+pub use judge::{DriveError, Judged};
 pub use problem::{Axis, CellProblem, Quantity};
+pub use profile::Profile;
 pub use surrogate::{Buffers, CellSurrogate};
 pub use training::{Array, Progress, Settings, Stage, Training};

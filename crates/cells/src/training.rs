@@ -1,15 +1,18 @@
 //! Training in slices: solver runs, then one network after the other.
 
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
+use surrogate_battery::solve::Model;
 use surrogate_engine::optimize::{Optimizer, SsBroyden, Step};
 
 use crate::CellsError;
 use crate::drive::DriveSurrogate;
 use crate::fields::{self, FieldNetwork, Nodes};
 use crate::half::Half;
+use crate::lesson::{self, DriveNetwork, Lesson};
 use crate::network::{self, HalfNetwork};
 use crate::problem::CellProblem;
 use crate::regression::{Points, Regression};
@@ -24,12 +27,6 @@ const PROBE: usize = 4;
 const FIELD_VECTORS: usize = 8000;
 /// Runs of which the fields are kept.
 const FIELD_RUNS: usize = 1000;
-/// Candidates for each aimed run.
-const CANDIDATES: usize = 16;
-/// Misses that are averaged at a candidate.
-const NEIGHBOURS: usize = 6;
-/// Part of the mean miss that every place counts at least.
-const LEAST_MISS: f64 = 0.1;
 
 /// How training is done.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,15 +81,17 @@ pub enum Stage {
     Positive,
     /// The network of the fields, where the model has them.
     Fields,
-    /// Solver runs under random currents and the networks that learn them, all in one slice.
+    /// Solver runs under random currents.
     Profiles,
+    /// The networks that learn them, and the constant discharges as well.
+    Drive,
     /// Nothing is left.
     Done,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Spread,
         Self::Probe,
         Self::Aimed,
@@ -100,6 +99,7 @@ impl Stage {
         Self::Positive,
         Self::Fields,
         Self::Profiles,
+        Self::Drive,
         Self::Done,
     ];
 
@@ -112,14 +112,15 @@ impl Stage {
             Self::Negative => "negative electrode",
             Self::Positive => "positive electrode",
             Self::Fields => "fields",
-            Self::Profiles => "any current",
+            Self::Profiles => "solver runs under random currents",
+            Self::Drive => "any current",
             Self::Done => "done",
         }
     }
 
     /// Whether it runs the solver.
     pub fn solves(self) -> bool {
-        matches!(self, Self::Spread | Self::Aimed)
+        matches!(self, Self::Spread | Self::Aimed | Self::Profiles)
     }
 }
 
@@ -141,30 +142,45 @@ pub struct Progress {
 
 /// Training of a surrogate.
 pub struct Training {
-    problem: CellProblem,
-    settings: Settings,
+    pub(crate) problem: CellProblem,
+    pub(crate) settings: Settings,
     halves: [Half; 2],
     nodes: Option<Nodes>,
     stage: Stage,
-    curves: Vec<Curve>,
+    pub(crate) curves: Vec<Curve>,
     failures: usize,
     /// What the solver said when it failed first since the start of this process.
     first_failure: Option<String>,
     /// Points of the stage in hand that are still to be solved, last first.
     ahead: Vec<Vec<f64>>,
     /// Networks of the stage in hand that are done.
-    networks: Vec<HalfNetwork>,
+    pub(crate) networks: Vec<HalfNetwork>,
     /// The network in work.
     current: Option<Work>,
     /// Networks of the fields that are done.
     fields: Vec<FieldNetwork>,
-    drive: Option<DriveSurrogate>,
+    /// Profiles that were solved, and how many could not be.
+    lessons: Vec<Lesson>,
+    unsolved: usize,
+    /// Networks for any current that are done.
+    drive: Vec<DriveNetwork>,
 }
 
 /// What is being trained.
 enum Subject {
     Half(HalfNetwork),
     Fields(FieldNetwork),
+    Drive(DriveNetwork),
+}
+
+impl Subject {
+    fn weights(&mut self) -> &mut Vec<f64> {
+        match self {
+            Self::Half(network) => &mut network.weights,
+            Self::Fields(network) => &mut network.weights,
+            Self::Drive(network) => &mut network.weights,
+        }
+    }
 }
 
 struct Work {
@@ -199,7 +215,9 @@ impl Training {
             networks: vec![],
             current: None,
             fields: vec![],
-            drive: None,
+            lessons: vec![],
+            unsolved: 0,
+            drive: vec![],
         })
     }
 
@@ -217,12 +235,14 @@ impl Training {
             Stage::Probe => (self.networks.len() * of + iterations, 2 * of),
             Stage::Negative | Stage::Positive => (iterations, of),
             Stage::Fields => (self.fields.len() * of + iterations, fields::NETWORKS * of),
-            Stage::Profiles => (0, 1),
+            Stage::Profiles => (self.lessons.len() + self.unsolved, self.settings.profiles),
+            Stage::Drive => (self.drive.len() * of + iterations, 2 * of),
             Stage::Done => (0, 0),
         };
         let misfit_v = self.current.as_ref().map(|w| {
             let scale = match &w.subject {
                 Subject::Half(network) => network.scale,
+                Subject::Drive(network) => network.scale,
                 Subject::Fields(_) => 1.0,
             };
             scale * w.optimizer.value().max(0.0).sqrt()
@@ -235,7 +255,10 @@ impl Training {
         let (runs, iterations) = (spread_runs(&self.settings), self.settings.iterations);
         let aimed = self.settings.solves - runs;
         let fields = if self.nodes.is_some() { fields::NETWORKS * iterations } else { 0 };
-        let most = [runs, 2 * (iterations / PROBE), aimed, iterations, iterations, fields, 1];
+        let profiles = if self.exact() { 0 } else { self.settings.profiles };
+        let drive = if profiles > 0 { 2 * iterations } else { 0 };
+        let probe = 2 * (iterations / PROBE);
+        let most = [runs, probe, aimed, iterations, iterations, fields, profiles, drive];
         Stage::ALL.into_iter().zip(most).collect()
     }
 
@@ -251,12 +274,10 @@ impl Training {
     pub fn slice(&mut self, amount: usize) -> Result<Progress, CellsError> {
         match self.stage {
             Stage::Spread | Stage::Aimed => self.solve(amount)?,
-            Stage::Probe | Stage::Negative | Stage::Positive | Stage::Fields => self.learn(amount),
-            Stage::Profiles => {
-                let (problem, runs) = (self.problem.clone(), self.settings.profiles);
-                self.drive = Some(DriveSurrogate::train(problem, runs, self.settings.seed)?);
-                self.stage = Stage::Done;
+            Stage::Probe | Stage::Negative | Stage::Positive | Stage::Fields | Stage::Drive => {
+                self.learn(amount)
             }
+            Stage::Profiles => self.solve_profiles(amount)?,
             Stage::Done => {}
         }
         Ok(self.progress())
@@ -301,10 +322,47 @@ impl Training {
         Ok(())
     }
 
+    fn solve_profiles(&mut self, amount: usize) -> Result<(), CellsError> {
+        let done = self.lessons.len() + self.unsolved;
+        let numbers = done..self.settings.profiles.min(done + amount);
+        let (drive, seed) = (self.single_particles(), self.settings.seed);
+        let solved: Vec<Result<Lesson, CellsError>> =
+            numbers.into_par_iter().map(|k| drive.lesson(seed, k as u64)).collect();
+        for lesson in solved {
+            match lesson {
+                Ok(lesson) => self.lessons.push(lesson),
+                Err(error) => {
+                    self.unsolved += 1;
+                    self.first_failure.get_or_insert(error.to_string());
+                }
+            }
+        }
+        let (failed, asked) = (self.unsolved, self.settings.profiles);
+        if failed + self.lessons.len() < asked {
+            return Ok(());
+        }
+        if 2 * failed > asked {
+            let first = self.first_failure.clone().unwrap_or_default();
+            return Err(CellsError::Unsolvable { failed, asked, first });
+        }
+        self.stage = Stage::Drive;
+        Ok(())
+    }
+
+    fn single_particles(&self) -> DriveSurrogate {
+        DriveSurrogate::single_particles(self.problem.clone())
+    }
+
+    /// Whether nothing is left to learn of any current.
+    fn exact(&self) -> bool {
+        self.problem.model == Model::Spm && self.halves.iter().all(Half::constant)
+    }
+
     fn learn(&mut self, amount: usize) {
         let mut work = match self.current.take() {
             Some(work) => work,
             None if self.stage == Stage::Fields => self.begin_fields(),
+            None if self.stage == Stage::Drive => self.begin_drive(),
             None => self.begin(),
         };
         let most = self.iterations();
@@ -316,10 +374,7 @@ impl Training {
             }
             work.iterations += 1;
         }
-        match &mut work.subject {
-            Subject::Half(network) => network.weights = work.optimizer.x().to_vec(),
-            Subject::Fields(network) => network.weights = work.optimizer.x().to_vec(),
-        }
+        *work.subject.weights() = work.optimizer.x().to_vec();
         if !over && work.iterations < most {
             self.current = Some(work);
             return;
@@ -327,13 +382,17 @@ impl Training {
         match work.subject {
             Subject::Half(network) => self.networks.push(network),
             Subject::Fields(network) => self.fields.push(network),
+            Subject::Drive(network) => self.drive.push(network),
         }
         self.stage = match self.stage {
             Stage::Negative => Stage::Positive,
             Stage::Positive if self.curves.iter().any(|c| !c.fields.is_empty()) => Stage::Fields,
             Stage::Fields if self.fields.len() < fields::NETWORKS => Stage::Fields,
-            Stage::Positive | Stage::Fields if self.settings.profiles > 0 => Stage::Profiles,
-            Stage::Positive | Stage::Fields => Stage::Done,
+            Stage::Positive | Stage::Fields if self.settings.profiles > 0 && !self.exact() => {
+                Stage::Profiles
+            }
+            Stage::Drive if self.drive.len() < 2 => Stage::Drive,
+            Stage::Positive | Stage::Fields | Stage::Drive => Stage::Done,
             Stage::Probe if self.networks.len() == 2 => {
                 self.ahead = self.aim();
                 self.networks.clear();
@@ -350,7 +409,7 @@ impl Training {
     }
 
     /// Data of an electrode at random times of curves.
-    fn data(
+    pub(crate) fn data(
         &self,
         electrode: usize,
         curves: &[&Curve],
@@ -371,7 +430,7 @@ impl Training {
         network::data(&self.problem, half, electrode, curves, &chosen, spread, directions)
     }
 
-    fn random(&self, stream: u64) -> ChaCha8Rng {
+    pub(crate) fn random(&self, stream: u64) -> ChaCha8Rng {
         let mut random = ChaCha8Rng::seed_from_u64(self.settings.seed);
         random.set_stream(stream);
         random
@@ -414,44 +473,14 @@ impl Training {
         Work { subject: Subject::Fields(network), loss, optimizer, iterations: 0 }
     }
 
-    /// Points for more runs, more of them where the probe misses curves that it has not seen.
-    fn aim(&self) -> Vec<Vec<f64>> {
-        let unseen: Vec<&Curve> = self.curves.iter().skip(1).step_by(2).collect();
-        let misses: Vec<(Vec<f64>, f64)> = unseen
-            .iter()
-            .map(|curve| (self.problem.places(&curve.point), self.miss(curve)))
-            .collect();
-        let mean = misses.iter().map(|(_, m)| m).sum::<f64>() / misses.len().max(1) as f64;
-        let first = spread_runs(&self.settings);
-        let wanted = self.settings.solves - first;
-        let candidates =
-            sample::points(&self.problem, first, CANDIDATES * wanted, self.settings.seed as u32);
-        let mut random = self.random(4);
-        // drawn without replacement, with chances in proportion to what is missed nearby
-        // (Efraimidis and Spirakis 2006, Information Processing Letters 97, 181)
-        let mut keyed: Vec<(f64, Vec<f64>)> = candidates
-            .into_iter()
-            .map(|point| {
-                let u: f64 = random.random();
-                let near = nearby(&misses, &self.problem.places(&point));
-                (-(1.0 - u).ln() / (near + LEAST_MISS * mean), point)
-            })
-            .collect();
-        keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
-        keyed.truncate(wanted);
-        keyed.into_iter().rev().map(|(_, point)| point).collect()
-    }
-
-    /// Root mean square by which the probe misses a curve, V.
-    fn miss(&self, curve: &Curve) -> f64 {
-        let mut sum = 0.0;
-        for (electrode, network) in self.networks.iter().enumerate() {
-            let spread = (network.shift, network.scale);
-            let points = self.data(electrode, &[curve], spread, false);
-            let misfit = Regression::new(&network.mlp, 0, &points, 0.0).misfit(&network.weights);
-            sum += misfit * network.scale * network.scale;
-        }
-        sum.sqrt()
+    fn begin_drive(&self) -> Work {
+        let (e, seed) = (self.drive.len(), self.settings.seed);
+        let curves: Vec<&Curve> = self.curves.iter().collect();
+        let drive = self.single_particles();
+        let (network, points) = DriveNetwork::data(e, &drive, seed, &self.lessons, &curves);
+        let mut loss = Regression::new(&network.mlp, 0, &points, self.settings.decay);
+        let optimizer = SsBroyden::new(network.weights.clone(), &mut loss);
+        Work { subject: Subject::Drive(network), loss, optimizer, iterations: 0 }
     }
 
     /// Runs of the solver so far, and how many of them failed.
@@ -471,7 +500,12 @@ impl Training {
         for (k, network) in self.networks.iter().enumerate() {
             out.extend(network.arrays(&format!("network {k}")));
         }
-        out.extend(self.drive.iter().flat_map(DriveSurrogate::arrays));
+        let mut lessons = vec![self.unsolved as f64];
+        self.lessons.iter().for_each(|lesson| lesson.write(&mut lessons));
+        out.push(("profiles".to_string(), lessons));
+        for (e, network) in self.drive.iter().enumerate() {
+            out.extend(network.arrays(&format!("drive {e}")));
+        }
         for fields in &self.fields {
             out.extend(fields.arrays());
         }
@@ -479,6 +513,9 @@ impl Training {
             match &work.subject {
                 Subject::Half(network) => out.extend(network.arrays("current")),
                 Subject::Fields(network) => out.extend(network.arrays()),
+                Subject::Drive(network) => {
+                    out.extend(network.arrays(&format!("drive {}", self.drive.len())));
+                }
             }
             out.push(("iterations".to_string(), vec![work.iterations as f64]));
             let optimizer = work.optimizer.state().into_iter();
@@ -514,17 +551,28 @@ impl Training {
             parts.map_while(|k| FieldNetwork::read(k, nodes, axes, state)).collect()
         };
         training.fields = training.nodes.as_ref().map_or(vec![], read);
+        let (unsolved, lessons) =
+            get("profiles")?.split_first().ok_or_else(|| wrong("profiles"))?;
+        training.unsolved = *unsolved as usize;
+        training.lessons = Lesson::read(lessons).ok_or_else(|| wrong("profiles"))?;
+        let places = lesson::places_count(&training.problem);
+        let read = |e: usize| DriveNetwork::read(places, &format!("drive {e}"), state);
+        training.drive = (0..2).map_while(read).collect();
         if let Some([iterations]) = find("iterations") {
-            let mut work = if training.stage == Stage::Fields {
-                let current = training.fields.pop().ok_or_else(|| wrong("fields weights"))?;
-                let mut work = training.begin_fields();
-                work.subject = Subject::Fields(current);
-                work
-            } else {
-                let mut work = training.begin();
-                let network = HalfNetwork::read(axes, "current", state);
-                work.subject = Subject::Half(network.ok_or_else(|| wrong("current weights"))?);
-                work
+            let mut work = match training.stage {
+                Stage::Fields => {
+                    let current = training.fields.pop().ok_or_else(|| wrong("fields weights"))?;
+                    Work { subject: Subject::Fields(current), ..training.begin_fields() }
+                }
+                Stage::Drive => {
+                    let current = training.drive.pop().ok_or_else(|| wrong("drive weights"))?;
+                    Work { subject: Subject::Drive(current), ..training.begin_drive() }
+                }
+                _ => {
+                    let current = HalfNetwork::read(axes, "current", state);
+                    let current = current.ok_or_else(|| wrong("current weights"))?;
+                    Work { subject: Subject::Half(current), ..training.begin() }
+                }
             };
             work.iterations = *iterations as usize;
             let named = |(name, values): &Array| {
@@ -534,7 +582,6 @@ impl Training {
             work.optimizer.restore(&saved).map_err(|name| wrong(&name))?;
             training.current = Some(work);
         }
-        training.drive = DriveSurrogate::from_arrays(training.problem.clone(), state);
         Ok(training)
     }
 
@@ -545,10 +592,12 @@ impl Training {
         match self.current.as_ref().map(|work| &work.subject) {
             Some(Subject::Half(network)) => networks.push(network.clone()),
             Some(Subject::Fields(network)) => fields.push(network.clone()),
-            None => {}
+            Some(Subject::Drive(_)) | None => {}
         }
         let networks: [HalfNetwork; 2] = networks.try_into().ok()?;
-        let drive = self.drive.clone();
+        let drive: Result<[DriveNetwork; 2], _> = self.drive.clone().try_into();
+        let drive =
+            drive.ok().map(|both| DriveSurrogate::with_networks(self.problem.clone(), both));
         Some(CellSurrogate::new(self.problem.clone(), networks, fields, drive))
     }
 }
@@ -559,22 +608,6 @@ fn field_times(settings: &Settings) -> usize {
 }
 
 /// Runs that are spread evenly.
-fn spread_runs(settings: &Settings) -> usize {
+pub(crate) fn spread_runs(settings: &Settings) -> usize {
     settings.solves.div_ceil(2)
-}
-
-/// Mean miss of the nearest neighbours of a place, the nearer the heavier.
-fn nearby(misses: &[(Vec<f64>, f64)], place: &[f64]) -> f64 {
-    let apart = |other: &[f64]| {
-        other.iter().zip(place).map(|(a, b)| (a - b).powi(2)).sum::<f64>().max(1e-12)
-    };
-    let mut near: Vec<(f64, f64)> = misses.iter().map(|(p, m)| (apart(p), *m)).collect();
-    let count = NEIGHBOURS.min(near.len());
-    if count == 0 {
-        return 0.0;
-    }
-    near.select_nth_unstable_by(count - 1, |a, b| a.0.total_cmp(&b.0));
-    near.truncate(count);
-    let weight: f64 = near.iter().map(|(d, _)| 1.0 / d).sum();
-    near.iter().map(|(d, m)| m / d).sum::<f64>() / weight
 }

@@ -122,7 +122,7 @@ fn drive() -> Profile {
         let time = f64::from(t);
         let waves = 4.0 * (0.8 + 0.9 * (time / 37.0).sin() * (time / 211.0).sin());
         let rest = t / 60 % 7 == 3;
-        let charge = if t > 600 && t / 45 % 9 == 4 { -5.0 } else { 0.0 };
+        let charge = if t > 1800 && t / 45 % 9 == 4 { -5.0 } else { 0.0 };
         profile.time_s.push(time);
         profile.current_a.push(if rest { 0.0 } else { waves + charge });
     }
@@ -132,11 +132,11 @@ fn drive() -> Profile {
 /// Mean size of the error against the solver, V.
 fn mean_error(surrogate: &DriveSurrogate, point: &[f64]) -> f64 {
     let profile = drive();
-    let solution = surrogate.solve(point, &profile, 1.0).unwrap();
+    let solution = surrogate.solve(point, &profile, surrogate.initial()).unwrap();
     let times: Vec<f64> =
         profile.time_s.iter().copied().filter(|t| *t <= solution.end_time_s()).collect();
     assert!(times.len() > 3000, "the profile empties the cell after {} s", times.len());
-    let voltages = surrogate.voltages(point, &profile, 1.0, &times);
+    let voltages = surrogate.voltages(point, &profile, surrogate.initial(), &times).voltage_v;
     let apart = times.iter().zip(&voltages).map(|(t, v)| (v - solution.voltage_at(*t)).abs());
     apart.sum::<f64>() / times.len() as f64
 }
@@ -152,15 +152,57 @@ fn any_current_is_exact_for_single_particles() {
 
 #[test]
 fn any_current_of_the_full_model_is_learned_from_few_runs() {
+    let settings = Settings { profiles: 24, iterations: 300, ..settings() };
+    let mut training = Training::new(problem(Model::P2d), settings.clone()).unwrap();
+    let mut straight = Training::new(problem(Model::P2d), settings.clone()).unwrap();
+    while straight.slice(60).unwrap().stage != Stage::Done {}
+    while training.slice(60).unwrap().stage != Stage::Done {
+        let state = training.state();
+        training = Training::restore(problem(Model::P2d), settings.clone(), &state).unwrap();
+    }
+    let learned = training.surrogate().unwrap();
+    assert_eq!(straight.surrogate().unwrap().arrays(), learned.arrays());
+
+    let surrogate = learned.drive().unwrap();
     let without = DriveSurrogate::single_particles(problem(Model::P2d));
-    let surrogate = DriveSurrogate::train(problem(Model::P2d), 24, 3).unwrap();
     let point = [1.0, 0.8, 1.5];
-    let (error, bare) = (mean_error(&surrogate, &point), mean_error(&without, &point));
-    assert!(error < 5e-3 && bare > 2.0 * error, "{error:e} V; particles alone {bare:e} V");
+    let (error, bare) = (mean_error(surrogate, &point), mean_error(&without, &point));
+    assert!(error < 3e-3 && bare > 2.0 * error, "{error:e} V; particles alone {bare:e} V");
+    // sustained currents too, to their end
+    for c_rate in [0.4, 1.4] {
+        let profile = Profile::constant(5.0 * c_rate, 4000.0 / c_rate);
+        let found = surrogate.error(&point, &profile, surrogate.initial()).unwrap();
+        assert!(found.mean_v < 3e-3, "{c_rate}C: {found:?}");
+        assert!(found.end.unwrap().abs() < 2e-3, "{c_rate}C: {found:?}");
+    }
     let again = DriveSurrogate::from_arrays(problem(Model::P2d), &surrogate.arrays()).unwrap();
-    let profile = drive();
-    let at = |s: &DriveSurrogate| s.voltages(&point, &profile, 0.9, &[1.0, 700.0, 2000.0]);
-    assert_eq!(at(&surrogate), at(&again));
+    let (profile, start) = (drive(), surrogate.at_state_of_charge(0.9));
+    let at = |s: &DriveSurrogate| s.voltages(&point, &profile, start, &[1.0, 700.0, 2000.0]);
+    assert_eq!(at(surrogate), at(&again));
+}
+
+#[test]
+fn a_charge_ends_at_the_upper_cut_off_and_a_full_cell_may_rest() {
+    let surrogate = DriveSurrogate::single_particles(problem(Model::Spm));
+    let (point, full) = ([1.0; 3], surrogate.initial());
+    // a rest, a discharge, and a charge that goes on for too long
+    let profile = Profile {
+        time_s: vec![0.0, 600.0, 600.0, 1200.0, 1200.0, 9000.0],
+        current_a: vec![0.0, 0.0, 5.0, 5.0, -5.0, -5.0],
+    };
+    let times = [0.0, 600.0, 600.0, 1200.0, 1200.0, 1300.0, 8000.0];
+    let driven = surrogate.voltages(&point, &profile, full, &times);
+    let end = driven.end.unwrap();
+    let solution = surrogate.solve(&point, &profile, full).unwrap();
+    assert!(end.upper && (end.time_s / solution.end_time_s() - 1.0).abs() < 1e-5, "{end:?}");
+    assert!(driven.voltage_v[6].is_nan() && driven.voltage_v[5].is_finite());
+    // the two sides of each jump
+    assert!(driven.voltage_v[2] < driven.voltage_v[1] - 0.01);
+    assert!(driven.voltage_v[4] > driven.voltage_v[3] + 0.01);
+    for (k, time) in [(1, 599.999), (3, 1199.999)] {
+        let apart = (driven.voltage_v[k] - solution.voltage_at(time)).abs();
+        assert!(apart < 1e-3, "{time} s: {apart:e} V");
+    }
 }
 
 #[test]
@@ -198,6 +240,18 @@ fn fields_keep_what_is_known_exactly() {
         let held: f64 = layers.iter().zip(pores).map(|(l, p)| l * p).sum();
         let rest = porous.electrolyte.concentration_mol_m3;
         assert!((lithium / (held * rest) - 1.0).abs() < 1e-4, "{lithium:e} mol m-2");
+        // the first moment is known: the electrolyte at rest, the particles all alike
+        let rests = surrogate.fields(&point, &[0.0], &mut surrogate.buffers()).unwrap();
+        let begins = |x: f64| {
+            let start = if x < 0.5 * total {
+                cell.initial.stoichiometry_n
+            } else {
+                cell.initial.stoichiometry_p
+            };
+            (rests[0].at(Field::Electrolyte, x) / rest - 1.0).abs() < 1e-12
+                && (rests[0].at(Field::Surface, x) - start).abs() < 1e-12
+        };
+        assert!(begins(0.3 * layers[0]) && begins(total - 0.3 * layers[2]));
         // the collectors differ by the voltage, up to what is learned of the solid
         let across =
             fields.at(Field::SolidPotential, total) - fields.at(Field::SolidPotential, 0.0);

@@ -149,7 +149,7 @@ pub struct Solve {
     /// Where.
     #[command(flatten)]
     pub places: Places,
-    /// CSV of a current over time (columns such as time_s, current_A; positive on discharge), for a
+    /// CSV of a current over time (columns such as t_s, current_A; positive on discharge), for a
     /// problem with [cell]: the voltage at its times. c_rate has no effect then.
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["points", "times", "noise"])]
     pub profile: Option<PathBuf>,
@@ -172,7 +172,7 @@ pub struct Predict {
     /// Where.
     #[command(flatten)]
     pub places: Places,
-    /// CSV of a current over time (columns such as time_s, current_A; positive on discharge), for the
+    /// CSV of a current over time (columns such as t_s, current_A; positive on discharge), for the
     /// surrogate of a cell: the voltage at its times. c_rate has no effect then.
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["points", "times"])]
     pub profile: Option<PathBuf>,

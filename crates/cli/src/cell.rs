@@ -1,5 +1,6 @@
 //! Cells: BPX files, the table `[cell]` of a problem file, and their reference solver.
 
+mod currents;
 mod ends;
 mod physics;
 pub mod profile;
@@ -7,8 +8,9 @@ mod solver;
 mod summary;
 mod surrogate;
 
+pub use currents::Currents;
 pub use ends::Ends;
 pub use physics::{cell_problem, physics};
 pub use solver::CellSolver;
-pub use summary::{Checked, check_bpx};
+pub use summary::{Checked, cell_summary, check_bpx};
 pub use surrogate::{CellCurves, CellNetworks, CellValues};

@@ -59,7 +59,7 @@ pub fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Measured, Failure> {
     let Some(header) = next_line(&mut lines)? else {
         return Err(Failure::helped(
             format!("{shown} is empty"),
-            "it needs a header line, such as time_s,current_A,voltage_V",
+            "it needs a header line, such as t_s,current_A,voltage_V",
         ));
     };
     let text = header.1.trim_start_matches('\u{feff}').to_string();

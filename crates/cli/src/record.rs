@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use surrogate_problem::Problem;
 use surrogate_problem::model::Role;
-use surrogate_run::schema::{Axis, Evaluation, FieldErrors, OutputErrors, Point, Reference, Worst};
+use surrogate_run::schema::{
+    Axis, Detail, Evaluation, FieldErrors, OutputErrors, Point, Reference, Worst,
+};
 use surrogate_run::{
     Column, Dataset, ErrorEntry, Goal, Group, Manifest, ParameterRange, Results, RunDirectory,
     Table, header, reference_header,
@@ -169,10 +171,10 @@ pub fn write(
     problem: &Problem,
     truth: &Truth,
     errors: &[Errors],
-    held_out: Option<f64>,
+    (held_out, details): (Option<f64>, Vec<Detail>),
     manifest: &mut Manifest,
 ) -> Result<(), Failure> {
-    let evaluation = evaluation(problem, truth, errors, held_out);
+    let evaluation = Evaluation { details, ..evaluation(problem, truth, errors, held_out) };
     surrogate_run::write_json(&run.file("evaluation.json"), &evaluation)?;
     manifest.errors = error_entries(truth, errors);
     manifest.goals = goals(problem, truth, errors);

@@ -50,6 +50,8 @@ fn check_says_what_a_bpx_file_holds() {
         "SPM, SPMe, P2D",
         "state of charge 1.0000",
         "P2D model of the LG M50 cell",
+        "5 A h nominal, 5.1532 A h between empty and full",
+        "2.5 .. 4.2 V",
     ] {
         assert!(said.stdout.contains(words), "`{words}`:\n{}", said.stdout);
     }
@@ -97,7 +99,8 @@ fn a_cell_that_cannot_be_is_told_at_its_place() {
     refused(&cell("set = \"Pinnstripes\"\nmodel = \"P2D\"", ""), &["p.toml:4", "model = \"SPM\""]);
     refused(&cell("set = \"Chen2020\"\nmodel = \"P2d\"", ""), &["did you mean `P2D`"]);
     refused(&cell("model = \"P2D\"", ""), &["names no cell", "set = \"Chen2020\""]);
-    refused(&cell("set = \"Chen2020\"", ""), &["[cell] needs `model`"]);
+    refused(&cell("set = \"Chen2020\"", ""), &["names no model", "SPMe"]);
+    refused(&cell("set = \"Chen2020\"\nmodel = \"DFN\"", ""), &["model = \"P2D\""]);
     refused(&cell("set = \"Chen2020\"\nbpx = \"cell.json\"\nmodel = \"P2D\"", ""), &["both"]);
     refused(&cell("bpx = \"none.json\"\nmodel = \"P2D\"", ""), &["none.json", "no such file"]);
     refused(&cell("bpx = \"p.toml\"\nmodel = \"P2D\"", ""), &["not JSON", "p.toml:3"]);
@@ -106,11 +109,16 @@ fn a_cell_that_cannot_be_is_told_at_its_place() {
     refused(&with("state_of_charge = \"full\""), &["a number between 0 and 1"]);
     refused(&with("temperature = \"-300 degC\""), &["temperature", "p.toml:5"]);
     refused(&with("temperature = \"3 V\""), &["temperature"]);
+    refused(&with("temperature = 25"), &["has no unit", "25 degC"]);
+    refused(&with("temperature = \"2000 degC\""), &["200 to 400 K"]);
+    refused(&with("state_of_charge = \"80 %\""), &["state_of_charge = 0.8"]);
     refused(&with("model_ = 1"), &["unknown key `model_`"]);
     let more = |more: &str| cell(p2d, more);
     refused(&more("[parameters]\nc_rat = \"1 .. 2\""), &["did you mean `c_rate`", "p.toml:6"]);
     refused(&more("[parameters]\nD_n = \"0 .. 2\""), &["`D_n` must be positive"]);
     refused(&more("[parameters]\nD_n = \"1 m .. 2 m\""), &["`D_n` is in m", "no unit"]);
+    let several = "[parameters]\nD_n = \"-1 .. 2\"\nD_q = \"1 .. 2\"\neps_n = \"1 .. 3\"";
+    refused(&more(several), &["`D_n` must be positive", "`D_q`", "`eps_n` is at most"]);
     refused(&more("[fields.u]\n"), &["no [fields]", "leave this table out"]);
     refused(&more("[[equations]]\nequation = \"u = 0\""), &["no [equations]"]);
     refused(&more("[coordinates]\nx = \"0 .. 1\""), &["no coordinate `x`"]);
@@ -237,10 +245,10 @@ fn the_resolved_file_of_a_cell_resolves_to_itself() {
 }
 
 /// A P2D problem that trains in seconds.
-fn small(folder: &Path) -> String {
+fn small(folder: &Path, profiles: usize) -> String {
     let p2d = problem("p2d.toml");
     let text = format!(
-        "extends = \"{p2d}\"\n[parameters]\nD_n = \"0.5 .. 2\"\n[data]\nsolves = 40\n\
+        "extends = \"{p2d}\"\n[parameters]\nD_n = \"0.5 .. 2\"\n[data]\nsolves = 40\nprofiles = {profiles}\n\
          [train]\nstages = [{{ optimizer = \"ssbroyden\", iterations = 120 }}]\n\
          [goal]\nvoltage = {{ rms = \"20 mV\", max = \"400 mV\" }}\n"
     );
@@ -251,9 +259,10 @@ fn small(folder: &Path) -> String {
 #[test]
 fn a_cell_is_trained_predicted_evaluated_and_reported() {
     let folder = tempdir().unwrap();
-    let file = small(folder.path());
+    let file = small(folder.path(), 12);
     let said = surrogate(folder.path(), &["--json", "train", &file, "--name", "cell"]);
     said.expect(0, &["goal voltage rms 2.00e-2 V: reached", "error c_e", "error phi_s"]);
+    said.expect(0, &["end of discharge", "any current: 16 constant discharges", "random profiles"]);
     assert_eq!(said.json()["verdict"], "good");
     assert!(!said.stderr.contains("residual"), "a cell has no residual:\n{}", said.stderr);
     let run = folder.path().join("runs/cell");
@@ -292,12 +301,63 @@ fn a_cell_is_trained_predicted_evaluated_and_reported() {
     assert!(object["errors"]["voltage"]["rmse"].as_f64().unwrap() < 0.02, "{object}");
     assert!(object["fields"]["j"]["relative_l2"].as_f64().unwrap() < 0.5, "{object}");
     assert!(object["discharge"]["end_of_discharge"]["relative_median"].as_f64().unwrap() < 0.02);
+    said.expect(0, &["goal voltage rms 2.00e-2 V: reached"]);
+    assert!(object["any_current"]["constant_discharges"]["mean_V"].as_f64().unwrap() < 0.02);
+    let report = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(report.contains("end of discharge, relative: median"));
+    any_current(folder.path(), &file);
+}
+
+/// The trained cell under currents that change.
+fn any_current(folder: &Path, file: &str) {
+    // times of a logger that did not begin at 0, a jump, and a charge that goes on for too long
+    let text = "t_s,current_A\n100,0\n700,0\n700,5\n1300,5\n1300,-5\n1310,-5\n9000,-5\n";
+    fs::write(folder.join("current.csv"), text).unwrap();
+    let at = ["--profile", "current.csv"];
+    let table = |head: &[&str]| {
+        let said = surrogate(folder, &[head, &at].concat());
+        said.expect(0, &["the upper cut-off of 4.2 V", "the first row, at 100 s"]);
+        columns(&said)
+    };
+    let (names, predicted) = table(&["predict", "cell"]);
+    let (same, solved) = table(&["solve", file]);
+    assert_eq!(
+        (&names, &names[..]),
+        (&same, &["t_s", "current_A", "voltage_V"].map(String::from)[..])
+    );
+    for (p, s) in predicted.iter().zip(&solved) {
+        assert!((p[0], p[1]) == (s[0], s[1]) && p[2].is_nan() == s[2].is_nan(), "{p:?}, {s:?}");
+        assert!((p[2] - s[2]).abs() < 0.05 || p[2].is_nan(), "{p:?} beside {s:?}");
+    }
+    assert!(predicted[2][2] < predicted[1][2] - 0.02 && predicted[6][2].is_nan());
+    let said = surrogate(
+        folder,
+        &["--json", "predict", "cell", "--profile", "current.csv", "--out", "v.csv"],
+    );
+    let object = said.json();
+    assert_eq!(object["columns"], json!(["t_s", "current_A", "voltage_V"]));
+    assert_eq!(object["cut_off"], "upper");
+    // far beyond what was trained
+    fs::write(folder.join("current.csv"), "t_s,current_A\n0,5\n60,5\n60,20\n65,20\n").unwrap();
+    let said = surrogate(folder, &["predict", "cell", "--profile", "current.csv"]);
+    said.expect(0, &["20 A at 60 s lies outside the trained currents", "extrapolated"]);
+    let (names, rows) = columns(&said);
+    assert_eq!(names[3], "extrapolated");
+    assert_eq!(rows.iter().map(|r| r[3]).collect::<Vec<_>>(), [0.0, 0.0, 1.0, 1.0]);
+    for (text, words) in [
+        ("0,5\n10,5\n5,5\n", "the time falls"),
+        ("0,5\n10,5\n10,6\n10,7\n", "three rows at one time"),
+        ("0,-5\n3600,-5\n", "beyond the upper cut-off of 4.2 V at once"),
+    ] {
+        fs::write(folder.join("current.csv"), format!("t_s,current_A\n{text}")).unwrap();
+        surrogate(folder, &["predict", "cell", "--profile", "current.csv"]).expect(1, &[words]);
+    }
 }
 
 #[test]
 fn a_killed_training_of_a_cell_comes_back_to_the_same_bits() {
     let folder = tempdir().unwrap();
-    let file = small(folder.path());
+    let file = small(folder.path(), 0);
     let train = |name: &str| ["train".to_string(), file.clone(), "--name".into(), name.into()];
     let whole = train("whole");
     surrogate(folder.path(), &whole.each_ref().map(String::as_str)).expect(0, &[]);

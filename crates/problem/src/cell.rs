@@ -189,21 +189,10 @@ impl Session {
         let known = ["set", "bpx", "model", "state_of_charge", "temperature", "other"];
         section.check(&mut self.reporter, &known);
         let source = self.cell_source(section, read_file);
-        section.needed(&mut self.reporter, "model");
-        let model = section.choice(&mut self.reporter, "model", &CELL_MODELS);
-        let state_of_charge = section.get("state_of_charge").and_then(|value| {
-            let number = value.as_number();
-            if number.is_none() {
-                let wanted = "a number between 0 and 1";
-                wrong_type(&mut self.reporter, value, "state_of_charge", wanted);
-            }
-            number
-        });
-        let kelvin = crate::units::parse_unit("K").ok();
-        let temperature_k = match (section.get("temperature"), kelvin) {
-            (Some(value), Some(unit)) => self.amount_in(value, "temperature", &unit),
-            _ => None,
-        };
+        let model = self.cell_model(section);
+        let state_of_charge =
+            section.get("state_of_charge").and_then(|value| self.state_of_charge(value));
+        let temperature_k = section.get("temperature").and_then(|value| self.temperature(value));
         let other = section.get("other").and_then(|value| self.other_solver(value));
         let source = source?;
         Some(CellTable {
@@ -215,6 +204,60 @@ impl Session {
             profiles: None,
             other,
         })
+    }
+
+    fn cell_model(&mut self, section: &Section<'_>) -> Option<CellModel> {
+        let Some(value) = section.get("model") else {
+            let mistake = Mistake::new(ErrorKind::MissingKey, "[cell] names no model")
+                .at(section.span, "`model` is missing")
+                .help("model = \"P2D\" (Doyle-Fuller-Newman), \"SPMe\" or \"SPM\"");
+            self.report(mistake);
+            return None;
+        };
+        let dfn = value.as_text().filter(|text| text.string.eq_ignore_ascii_case("DFN"));
+        if let Some(text) = dfn {
+            let mistake = Mistake::new(ErrorKind::UnknownChoice, "unknown model `DFN`")
+                .at(text.span, "")
+                .help("the Doyle-Fuller-Newman model is called P2D here: model = \"P2D\"");
+            self.report(mistake);
+            return None;
+        }
+        section.choice(&mut self.reporter, "model", &CELL_MODELS)
+    }
+
+    fn state_of_charge(&mut self, value: &tree::Value) -> Option<f64> {
+        if let Some(number) = value.as_number() {
+            return Some(number);
+        }
+        let percent = value.as_text().and_then(|text| text.string.strip_suffix('%'));
+        match percent.and_then(|number| number.trim().parse::<f64>().ok()) {
+            Some(percent) => {
+                let message = "`state_of_charge` is a number between 0 and 1, not a percentage";
+                let mistake = Mistake::new(ErrorKind::WrongType, message)
+                    .at(value.span, "")
+                    .help(format!("state_of_charge = {}", percent / 100.0));
+                self.report(mistake);
+            }
+            None => {
+                let wanted = "a number between 0 and 1";
+                wrong_type(&mut self.reporter, value, "state_of_charge", wanted);
+            }
+        }
+        None
+    }
+
+    /// A temperature in K. A number without a unit could be either of two.
+    fn temperature(&mut self, value: &tree::Value) -> Option<f64> {
+        if let Some(number) = value.as_number() {
+            let message = format!("`temperature` = {number} has no unit");
+            let mistake = Mistake::new(ErrorKind::Units, message)
+                .at(value.span, "degC or K?")
+                .help("temperature = \"25 degC\", or \"298.15 K\"");
+            self.report(mistake);
+            return None;
+        }
+        let kelvin = crate::units::parse_unit("K").ok()?;
+        self.amount_in(value, "temperature", &kelvin)
     }
 
     fn cell_source(
@@ -322,6 +365,27 @@ impl Session {
         let kind = ErrorKind::Cell;
         self.report(Mistake::new(kind, found.message).at(span, "").maybe_help(found.help));
     }
+}
+
+/// Takes out of a base file what belongs to its cell, where the file on top of it names another: the cell
+/// itself, the solver that it is compared with, and the current that makes one C.
+pub(crate) fn forget_other_cell(base: &mut Table, over: &Table) {
+    let source = |table: &Table| {
+        let cell = table.get("cell")?.as_table()?;
+        let name = |key: &str| Some((key.to_string(), cell.get(key)?.as_text()?.string.clone()));
+        name("set").or_else(|| name("bpx"))
+    };
+    let (Some(own), Some(other)) = (source(over), source(base)) else { return };
+    if own == other {
+        return;
+    }
+    let mut forget = |table: &str, keys: &[&str]| {
+        if let Some(Kind::Table(table)) = base.get_mut(table).map(|value| &mut value.kind) {
+            keys.iter().for_each(|key| drop(table.remove(key)));
+        }
+    };
+    forget("cell", &["set", "bpx", "other"]);
+    forget("calibrate", &["current"]);
 }
 
 /// A name that is none of those known, as a mistake.

@@ -93,8 +93,9 @@ fn read_layer(
     let next = reporter.sources.len() as u32 - 1;
     let folder = Path::new(&path).parent().map(|p| p.to_string_lossy().into_owned());
     chain.push(path);
-    let below = read_layer(reporter, next, &folder.unwrap_or_default(), chain, read_file)?;
+    let mut below = read_layer(reporter, next, &folder.unwrap_or_default(), chain, read_file)?;
     chain.pop();
+    crate::cell::forget_other_cell(&mut below, &table);
     Some(tree::merge(below, table, true))
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use minijinja::{Environment, Value, context};
-use surrogate_run::schema::Evaluation;
+use surrogate_run::schema::{Detail, Evaluation};
 use surrogate_run::{Manifest, Status, write_atomic};
 
 use crate::calibration;
@@ -305,6 +305,7 @@ fn result_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
         let reference = if how.is_empty() { kind.clone() } else { format!("{kind}, {how}") };
         section.notes.push(format!("Reference: {reference}."));
         section.tables.push(error_table(evaluation, &inputs.manifest));
+        section.tables.extend(detail_table(evaluation));
         let worst = evaluation.worst.as_ref();
         if let Some((worst, point)) = worst.and_then(|w| Some((w, evaluation.points.get(w.point)?)))
         {
@@ -360,6 +361,21 @@ fn error_table(evaluation: &Evaluation, manifest: &Manifest) -> TableView {
     });
     let headers = ["Output", "Rms error", "Greatest error", "Relative L2", "Goal"];
     TableView { headers: headers.map(str::to_owned).to_vec(), rows: rows.collect() }
+}
+
+/// Further measures of the errors, where the problem has some.
+fn detail_table(evaluation: &Evaluation) -> Option<TableView> {
+    let row = |d: &Detail| {
+        let value = match d.unit.as_str() {
+            "" => number(d.value, 2),
+            unit => quantity(d.value, unit, 3),
+        };
+        vec![d.long_name.clone(), value]
+    };
+    (!evaluation.details.is_empty()).then(|| TableView {
+        headers: ["Error", "Value"].map(str::to_owned).to_vec(),
+        rows: evaluation.details.iter().map(row).collect(),
+    })
 }
 
 fn training_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {

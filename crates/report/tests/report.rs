@@ -59,6 +59,7 @@ fn the_fixture_gives_every_figure_and_a_page_without_remote_parts() {
     }
     assert!(page.contains("prefers-color-scheme: dark") && page.contains("size: A4"));
     assert!(page.contains("goal reached") && page.contains("the training is repaid after"));
+    assert!(page.contains("end of the curve, median") && page.contains("2.5 × 10⁻⁶"));
 }
 
 #[test]

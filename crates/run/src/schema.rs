@@ -411,8 +411,23 @@ pub struct Evaluation {
     pub points: Vec<Point>,
     /// The worst of them.
     pub worst: Option<Worst>,
+    /// Further measures of the errors, in the order in which they are shown.
+    pub details: Vec<Detail>,
     /// Root mean square of the scaled residuals at points that training never saw.
     pub held_out: Option<f64>,
+}
+
+/// A measure of the errors that only some problems have.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Detail {
+    /// What it is, in words.
+    pub long_name: String,
+    /// Its value.
+    #[serde(deserialize_with = "number")]
+    pub value: f64,
+    /// Its unit; empty for a ratio.
+    pub unit: String,
 }
 
 impl Evaluation {

@@ -113,6 +113,12 @@ impl Table {
         Self { columns }
     }
 
+    /// Headers of the columns, in order.
+    #[must_use]
+    pub fn headers(&self) -> Vec<&str> {
+        self.columns.iter().map(|column| column.header.as_str()).collect()
+    }
+
     /// Number of rows: that of the longest column.
     #[must_use]
     pub fn rows(&self) -> usize {

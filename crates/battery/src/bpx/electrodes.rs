@@ -1,7 +1,7 @@
 //! Electrodes of a BPX file, and what its functions must satisfy.
 
-use super::error::BpxError;
-use super::section::{ANY, EFFICIENCY, FRACTION, Findings, NOT_NEGATIVE, POSITIVE, Section, UNIT};
+use super::error::{BpxError, BpxWarning};
+use super::section::{ANY, EFFICIENCY, Findings, NOT_NEGATIVE, POROSITY, POSITIVE, Section, UNIT};
 use crate::Function;
 use crate::cell::{Electrode, ExchangeCurrent, FARADAY, Pores, Property};
 
@@ -23,7 +23,10 @@ pub(super) fn electrode(
     reference_k: f64,
     found: &mut Findings,
 ) -> ReadElectrode {
-    refuse_variants(&mut section, found);
+    if refuse_variants(&mut section, found) {
+        // nothing else of a blend stands where it is looked for
+        return ReadElectrode { electrode: None, porous: None };
+    }
     let s = &mut section;
     let thickness = s.needed("Thickness [m]", POSITIVE, found);
     let lowest = s.needed("Minimum stoichiometry", UNIT, found);
@@ -76,12 +79,13 @@ pub(super) fn electrode(
     ReadElectrode { electrode, porous }
 }
 
-/// Blends and hysteresis, which the standard allows, are refused by name.
-fn refuse_variants(section: &mut Section, found: &mut Findings) {
+/// Blends and hysteresis, which the standard allows, are refused by name; whether it is a blend.
+fn refuse_variants(section: &mut Section, found: &mut Findings) -> bool {
     let mut refuse = |path: String, what, way_out| {
         found.errors.push(BpxError::Unsupported { path, what, way_out });
     };
-    if section.take("Particle").is_some() {
+    let blended = section.take("Particle").is_some();
+    if blended {
         let way_out = "; describe the electrode by one effective material";
         refuse(section.at("Particle"), "a blended electrode", way_out);
     }
@@ -92,22 +96,31 @@ fn refuse_variants(section: &mut Section, found: &mut Findings) {
             refuse(section.at(name), "hysteresis of the open-circuit potential", way_out);
         }
     }
+    blended
 }
 
 /// Pores of an electrode or separator; missing fields are mistakes where the layer is `needed`.
 pub(super) fn pores(section: &mut Section, needed: bool, found: &mut Findings) -> Option<Pores> {
     let (porosity, efficiency) = if needed {
         (
-            section.needed("Porosity", FRACTION, found),
+            section.needed("Porosity", POROSITY, found),
             section.needed("Transport efficiency", EFFICIENCY, found),
         )
     } else {
         (
-            section.number("Porosity", FRACTION, found),
+            section.number("Porosity", POROSITY, found),
             section.number("Transport efficiency", EFFICIENCY, found),
         )
     };
-    Some(Pores { porosity: porosity?, transport_efficiency: efficiency? })
+    let pores = Pores { porosity: porosity?, transport_efficiency: efficiency? };
+    if pores.transport_efficiency > pores.porosity {
+        found.warnings.push(BpxWarning::ShorterThanStraight {
+            path: section.at("Transport efficiency"),
+            efficiency: pores.transport_efficiency,
+            porosity: pores.porosity,
+        });
+    }
+    Some(pores)
 }
 
 fn pores_and_conductivity(

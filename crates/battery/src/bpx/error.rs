@@ -137,6 +137,26 @@ pub enum BpxWarning {
         /// Path of the field.
         path: String,
     },
+    /// Pores that would be shorter than straight ones.
+    ShorterThanStraight {
+        /// Path of the transport efficiency.
+        path: String,
+        /// Transport efficiency.
+        efficiency: f64,
+        /// Porosity.
+        porosity: f64,
+    },
+    /// The capacities of a file do not fit each other.
+    Capacity {
+        /// Path of the stated capacity.
+        path: String,
+        /// As stated, A h.
+        stated_a_h: f64,
+        /// Between the stoichiometries of the negative electrode, A h.
+        negative_a_h: f64,
+        /// Between those of the positive electrode, A h.
+        positive_a_h: f64,
+    },
     /// The open-circuit voltage at an end of the window lies beyond the cut-off by over 1 mV.
     VoltageBeyondCutoff {
         /// Path of the cut-off.
@@ -152,6 +172,16 @@ impl fmt::Display for BpxWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Assumed { path, value } => write!(f, "{path} is not given; {value} is assumed"),
+            Self::ShorterThanStraight { path, efficiency, porosity } => write!(
+                f,
+                "{path} is {efficiency}, more than the porosity {porosity}, which only pores shorter than \
+                 straight ones would have"
+            ),
+            Self::Capacity { path, stated_a_h, negative_a_h, positive_a_h } => write!(
+                f,
+                "{path} is {stated_a_h}, but the stoichiometries span {negative_a_h:.4} A h in the negative \
+                 and {positive_a_h:.4} A h in the positive electrode"
+            ),
             Self::Unused { path } => write!(f, "{path} is no field of BPX and was not used"),
             Self::VoltageBeyondCutoff { path, open_circuit_v, cutoff_v } => write!(
                 f,

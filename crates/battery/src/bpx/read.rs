@@ -6,13 +6,21 @@ use serde_json::Value;
 
 use super::electrodes::{self, ReadElectrode};
 use super::error::{BpxError, BpxErrors, BpxWarning};
-use super::section::{ANY, Findings, NOT_NEGATIVE, POSITIVE, Section, UNIT, function, numbers};
+use super::section::{
+    ANY, Findings, NOT_NEGATIVE, POSITIVE, Range, Section, TEMPERATURE, UNIT, function, numbers,
+};
 use super::{Bpx, BpxModel, UserDefined, Validation};
 use crate::Cell;
-use crate::cell::{Electrolyte, InitialState, Pores, Porous, Thermal};
+use crate::cell::{Electrode, Electrolyte, InitialState, Pores, Porous, Thermal};
 
 /// Difference in V between cut-off and open-circuit voltage that is worth a word.
 const VOLTAGE_TOLERANCE_V: f64 = 1e-3;
+
+/// Factors between the stated capacity and those of the electrodes that are refused, and doubtful.
+const IMPOSSIBLE: f64 = 2.0;
+const DOUBTFUL: f64 = 1.15;
+/// Factor between the capacities of both electrodes that is doubtful.
+const UNEVEN: f64 = 1.02;
 
 /// Reads a whole file.
 pub(super) fn file(value: Value) -> Result<Bpx, BpxErrors> {
@@ -111,7 +119,7 @@ fn state(section: Option<Section>, found: &mut Findings) -> State {
     if let Some(mut initial) = section.inner("Initial conditions", found) {
         let s = &mut initial;
         state.state_of_charge = s.number("Initial state-of-charge", UNIT, found);
-        state.initial_temperature_k = s.number("Initial temperature [K]", POSITIVE, found);
+        state.initial_temperature_k = s.number("Initial temperature [K]", TEMPERATURE, found);
         state.electrolyte_concentration =
             s.number("Initial electrolyte concentration [mol.m-3]", POSITIVE, found);
         for name in [
@@ -124,7 +132,7 @@ fn state(section: Option<Section>, found: &mut Findings) -> State {
     }
     if let Some(mut thermal) = section.inner("Thermal environment", found) {
         let s = &mut thermal;
-        state.ambient_temperature_k = s.number("Ambient temperature [K]", POSITIVE, found);
+        state.ambient_temperature_k = s.number("Ambient temperature [K]", TEMPERATURE, found);
         state.heat_transfer =
             s.number("Heat transfer coefficient [W.m-2.K-1]", NOT_NEGATIVE, found);
         thermal.close(found);
@@ -174,12 +182,22 @@ fn cell_fields(mut s: Section, state: &mut State, found: &mut Findings) -> CellF
     let volume = s.number("Volume [m3]", POSITIVE, found);
     let density = s.number("Density [kg.m-3]", POSITIVE, found);
     let specific_heat = s.number("Specific heat capacity [J.K-1.kg-1]", POSITIVE, found);
-    let reference = s.number("Reference temperature [K]", POSITIVE, found);
+    let reference = s.number("Reference temperature [K]", TEMPERATURE, found);
     if found.major == 0 {
         // a lumped cell has no use for it
         s.take("Thermal conductivity [W.m-1.K-1]");
-        moved(&mut s, "Ambient temperature [K]", &mut state.ambient_temperature_k, found);
-        moved(&mut s, "Initial temperature [K]", &mut state.initial_temperature_k, found);
+        moved(
+            &mut s,
+            ("Ambient temperature [K]", TEMPERATURE),
+            &mut state.ambient_temperature_k,
+            found,
+        );
+        moved(
+            &mut s,
+            ("Initial temperature [K]", TEMPERATURE),
+            &mut state.initial_temperature_k,
+            found,
+        );
     } else {
         refuse_moved(
             &mut s,
@@ -214,8 +232,13 @@ fn cell_fields(mut s: Section, state: &mut State, found: &mut Findings) -> CellF
 }
 
 /// A field that version 0 keeps here and version 1 in `State`.
-fn moved(section: &mut Section, name: &'static str, slot: &mut Option<f64>, found: &mut Findings) {
-    let Some(value) = section.number(name, POSITIVE, found) else { return };
+fn moved(
+    section: &mut Section,
+    (name, range): (&'static str, Range),
+    slot: &mut Option<f64>,
+    found: &mut Findings,
+) {
+    let Some(value) = section.number(name, range, found) else { return };
     if slot.is_some_and(|other| other != value) {
         found.errors.push(BpxError::Contradictory {
             path: section.at(name),
@@ -245,7 +268,7 @@ fn electrolyte(
     const OLD: &str = "Initial concentration [mol.m-3]";
     const NEW: &str = "State/Initial conditions/Initial electrolyte concentration [mol.m-3]";
     if found.major == 0 {
-        moved(&mut s, OLD, &mut state.electrolyte_concentration, found);
+        moved(&mut s, (OLD, POSITIVE), &mut state.electrolyte_concentration, found);
         if state.electrolyte_concentration.is_none() {
             found.errors.push(BpxError::Missing { path: s.at(OLD), why: String::new() });
         }
@@ -344,6 +367,7 @@ fn cell(mut s: Section, header: &Header, mut state: State, found: &mut Findings)
         },
     };
     compare_with_cutoffs(&cell, found);
+    compare_capacities(&cell, found);
     // the range was checked on reading
     cell.at_state_of_charge(state.state_of_charge.unwrap_or(1.0)).ok()
 }
@@ -404,6 +428,35 @@ fn compare_with_cutoffs(cell: &Cell, found: &mut Findings) {
             let path = format!("Parameterisation/Cell/{name}");
             found.warnings.push(BpxWarning::VoltageBeyondCutoff { path, open_circuit_v, cutoff_v });
         }
+    }
+}
+
+/// The capacity as stated, and those of the windows of both electrodes, are of one cell.
+fn compare_capacities(cell: &Cell, found: &mut Findings) {
+    let path = "Parameterisation/Cell/Nominal cell capacity [A.h]";
+    let of = |e: &Electrode| {
+        let swing = (e.stoichiometry_full - e.stoichiometry_empty).abs();
+        swing * e.capacity_c_m2() * cell.area_m2 / 3600.0
+    };
+    let (stated, n, p) = (cell.nominal_capacity_a_h, of(&cell.negative), of(&cell.positive));
+    let apart = |a: f64, b: f64| (a / b).max(b / a);
+    let worst = apart(stated, n).max(apart(stated, p));
+    if worst > IMPOSSIBLE {
+        found.errors.push(BpxError::Contradictory {
+            path: path.into(),
+            reason: format!(
+                "{stated} A h are stated, but the stoichiometries of the negative electrode span {n:.4} A h \
+                 and those of the positive one {p:.4} A h; check the area, the number of electrode pairs \
+                 and the maximum concentrations"
+            ),
+        });
+    } else if worst > DOUBTFUL || apart(n, p) > UNEVEN {
+        found.warnings.push(BpxWarning::Capacity {
+            path: path.into(),
+            stated_a_h: stated,
+            negative_a_h: n,
+            positive_a_h: p,
+        });
     }
 }
 

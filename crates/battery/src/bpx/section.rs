@@ -26,8 +26,13 @@ pub(super) const ANY: Range = Range { words: "a finite number", allows: f64::is_
 pub(super) const POSITIVE: Range = Range { words: "above 0", allows: |v| v > 0.0 && v.is_finite() };
 pub(super) const NOT_NEGATIVE: Range =
     Range { words: "0 or above", allows: |v| v >= 0.0 && v.is_finite() };
-pub(super) const FRACTION: Range =
-    Range { words: "between 0 and 1", allows: |v| v > 0.0 && v < 1.0 };
+pub(super) const POROSITY: Range =
+    Range { words: "from 0.02 to 0.98", allows: |v| (0.02..=0.98).contains(&v) };
+/// Of cells that hold a liquid electrolyte.
+pub(super) const TEMPERATURE: Range = Range {
+    words: "from 200 to 400 K (-73 to 127 degC)",
+    allows: |v| (200.0..=400.0).contains(&v),
+};
 pub(super) const UNIT: Range = Range { words: "from 0 to 1", allows: |v| (0.0..=1.0).contains(&v) };
 pub(super) const EFFICIENCY: Range =
     Range { words: "above 0 and at most 1", allows: |v| v > 0.0 && v <= 1.0 };

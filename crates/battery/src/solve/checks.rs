@@ -25,7 +25,11 @@ pub(super) fn check(
         return Err(SolveError::Protocol { step: 1, reason: "there is none".into() });
     }
     for (number, step) in protocol.iter().enumerate() {
-        self::step(step).map_err(|reason| SolveError::Protocol { step: number + 1, reason })?;
+        let wrong = |reason: String| match &step.control {
+            Control::Profile { .. } => SolveError::Profile { reason },
+            _ => SolveError::Protocol { step: number + 1, reason },
+        };
+        self::step(step).map_err(wrong)?;
     }
     Ok(())
 }
@@ -130,8 +134,11 @@ fn profile(time_s: &[f64], current_a: &[f64]) -> Result<(), String> {
     if let Some(value) = current_a.iter().chain(time_s).find(|value| !value.is_finite()) {
         return Err(format!("a number of the profile is {value}"));
     }
-    if time_s[0] != 0.0 || time_s.windows(2).any(|pair| pair[0] >= pair[1]) {
-        return Err("the times of a profile must start at 0 s and increase".into());
+    if time_s[0] != 0.0 || time_s.windows(2).any(|pair| pair[0] > pair[1]) {
+        return Err("the times of a profile must start at 0 s and never fall".into());
+    }
+    if time_s.last() == time_s.first() {
+        return Err("a profile must last for some time".into());
     }
     Ok(())
 }

@@ -42,6 +42,12 @@ pub enum SolveError {
         /// What is wrong.
         reason: String,
     },
+    /// A profile of the current that makes no sense.
+    #[error("the current over time: {reason}")]
+    Profile {
+        /// What is wrong.
+        reason: String,
+    },
     /// The voltage is beyond its limit as soon as the current flows.
     #[error(
         "at {current_a} A the voltage is {voltage_v:.4} V at once, beyond the limit of {limit_v} V: \
@@ -57,8 +63,8 @@ pub enum SolveError {
     },
     /// No currents and potentials obey the control at the start of a step.
     #[error(
-        "no state obeys step {step} of the protocol at its start, {time_s} s: the power or the \
-         voltage asked for is out of reach"
+        "no state of the cell gives what is asked for from {time_s} s on (step {step} of the \
+         protocol): current, power or voltage are out of reach"
     )]
     NoConsistentStart {
         /// Number of the step, from 1.

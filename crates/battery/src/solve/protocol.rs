@@ -14,7 +14,7 @@ pub enum Control {
     Voltage(f64),
     /// Current in A at times in s from the start of the step, with straight lines between them.
     Profile {
-        /// Times in s, increasing from 0.
+        /// Times in s from 0 on, never falling; a time that stands twice is a jump.
         time_s: Vec<f64>,
         /// Currents in A.
         current_a: Vec<f64>,
@@ -28,9 +28,9 @@ pub struct ProtocolStep {
     pub control: Control,
     /// Longest duration in s; needed where nothing else ends the step.
     pub duration_s: Option<f64>,
-    /// Ends when the voltage falls to this, V.
+    /// Ends when the voltage falls to this on discharge, V.
     pub lower_v: Option<f64>,
-    /// Ends when the voltage rises to this, V.
+    /// Ends when the voltage rises to this on charge, V.
     pub upper_v: Option<f64>,
     /// Ends when the size of the current falls to this, A.
     pub current_below_a: Option<f64>,
@@ -98,20 +98,35 @@ impl Drive {
 }
 
 impl Control {
-    /// What is held `time` seconds after the start of the step.
+    /// What is held `time` seconds after the start of the step; at a jump what was held before it.
     pub(super) fn drive(&self, time: f64) -> Drive {
         match self {
             Self::Current(held) => Drive::Current(*held),
             Self::Power(held) => Drive::Power(*held),
             Self::Voltage(held) => Drive::Voltage(*held),
             Self::Profile { time_s, current_a } => {
-                let last = time_s.len() - 1;
-                let right = time_s.partition_point(|t| *t <= time).clamp(1, last);
-                let (t0, t1) = (time_s[right - 1], time_s[right]);
-                let (i0, i1) = (current_a[right - 1], current_a[right]);
+                let right = time_s.partition_point(|t| *t < time).min(time_s.len() - 1);
+                let Some(left) = right.checked_sub(1) else { return Drive::Current(current_a[0]) };
+                let (t0, t1) = (time_s[left], time_s[right]);
                 let part = ((time - t0) / (t1 - t0)).clamp(0.0, 1.0);
-                Drive::Current(i0 + part * (i1 - i0))
+                Drive::Current(current_a[left] + part * (current_a[right] - current_a[left]))
             }
+        }
+    }
+
+    /// What is held after a jump that lies within `slack` seconds before or after `time`, if there is one.
+    pub(super) fn jump(&self, time: f64, slack: f64) -> Option<Drive> {
+        let Self::Profile { time_s, current_a } = self else { return None };
+        let first = time_s.partition_point(|t| *t < time - slack);
+        let last = time_s.partition_point(|t| *t <= time + slack).checked_sub(1)?;
+        (last > first && time_s[last] == time_s[last - 1]).then(|| Drive::Current(current_a[last]))
+    }
+
+    /// Straight pieces of a profile; none of what is held.
+    pub(super) fn pieces(&self) -> usize {
+        match self {
+            Self::Profile { time_s, .. } => time_s.len() - 1,
+            _ => 0,
         }
     }
 

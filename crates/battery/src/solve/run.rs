@@ -26,6 +26,10 @@ const DEPLETED: f64 = 2e-2;
 const CREEPING: (f64, usize) = (1e-5, 50);
 /// Tolerance of temperature over that of voltage: cells change by about a millivolt per kelvin.
 const KELVIN_PER_VOLT: f64 = 100.0;
+/// Distance in V of a limit from which the current leads away.
+const AWAY_V: f64 = 1.0;
+/// Steps that each piece of a profile allows beyond [`Options::max_steps`].
+const STEPS_A_PIECE: usize = 50;
 /// Closeness of a surface to stoichiometry 0 or 1 that explains why no step is possible.
 const SATURATED: f64 = 1e-2;
 
@@ -96,8 +100,10 @@ impl Limit {
     /// Positive before the end, negative after it.
     fn distance(self, layout: &Layout, z: &[f64]) -> f64 {
         match self {
-            Self::LowerVoltage(limit) => z[layout.voltage()] - limit,
-            Self::UpperVoltage(limit) => limit - z[layout.voltage()],
+            Self::LowerVoltage(limit) if z[layout.current()] > 0.0 => z[layout.voltage()] - limit,
+            Self::UpperVoltage(limit) if z[layout.current()] < 0.0 => limit - z[layout.voltage()],
+            // a full cell at rest is at its upper limit, and leaves it on discharge
+            Self::LowerVoltage(_) | Self::UpperVoltage(_) => AWAY_V,
             Self::Current(limit) => z[layout.current()].abs() - limit,
         }
     }
@@ -152,18 +158,19 @@ impl<'a> Run<'a> {
     /// One step of the protocol.
     fn step(&mut self, number: usize, step: &ProtocolStep) -> Result<(), SolveError> {
         let start = self.now();
-        self.begin(number, step.control.drive(0.0))?;
+        let drive = step.control.jump(0.0, 0.0).unwrap_or_else(|| step.control.drive(0.0));
+        self.begin(number, drive)?;
         let limits = limits(step);
         let ended = match self.over(&limits) {
             Some(limit) if start == 0.0 => return Err(self.nothing_to_put_out(limit)),
             Some(limit) => self.named(limit),
-            None => self.follow(step, start, &limits)?,
+            None => self.follow(number, step, start, &limits)?,
         };
         self.solution.ended.push(ended);
         Ok(())
     }
 
-    /// Finds currents and potentials that obey a control that sets in.
+    /// Finds currents and potentials that obey a control that sets in, or jumps.
     fn begin(&mut self, number: usize, drive: Drive) -> Result<(), SolveError> {
         let newest = self.state.newest().clone();
         let layout = &self.frame.layout;
@@ -191,12 +198,14 @@ impl<'a> Run<'a> {
     /// Steps of controlled error until the protocol step ends.
     fn follow(
         &mut self,
+        number: usize,
         step: &ProtocolStep,
         start: f64,
         limits: &[Limit],
     ) -> Result<Ended, SolveError> {
         let duration = step.duration_s.or_else(|| step.control.length());
         let end = duration.map(|duration| start + duration);
+        let most = self.options.max_steps + STEPS_A_PIECE * step.control.pieces();
         let (mut dt, mut creeping) = (FIRST_STEP_S, 0);
         loop {
             if creeping > CREEPING.1 {
@@ -205,12 +214,13 @@ impl<'a> Run<'a> {
             if end.is_some_and(|end| end - self.now() < self.smallest()) {
                 return Ok(Ended::Duration);
             }
-            if self.solution.work.steps >= self.options.max_steps {
+            if self.solution.work.steps >= most {
                 let (steps, time_s) = (self.solution.work.steps, self.now());
                 return Err(SolveError::TooManySteps { steps, time_s });
             }
             let taken = self.limited(dt, start, end, &step.control);
-            let drive = step.control.drive(self.now() + taken - start);
+            // rounding must not take a step that ends at a jump to its other side
+            let drive = step.control.drive(self.now() + taken - start - self.smallest());
             let guess = self.state.extrapolated(taken, |point| point.z.clone());
             let predicted = guess.clone();
             let trial = self.solve(drive, taken, guess);
@@ -229,6 +239,13 @@ impl<'a> Run<'a> {
                     let next = taken * growth.min(GROWTH);
                     // a step that a border shortened says nothing against the longer one
                     dt = if taken < dt && growth >= 1.0 { next.max(dt) } else { next };
+                    if let Some(drive) = step.control.jump(self.now() - start, self.smallest()) {
+                        self.begin(number, drive)?;
+                        if let Some(limit) = self.over(limits) {
+                            return Ok(self.named(limit));
+                        }
+                        dt = FIRST_STEP_S;
+                    }
                 }
                 refused => {
                     self.solution.work.rejected += 1;

@@ -68,8 +68,8 @@ pub struct Sensitivities {
     pub end_time_s: Option<[f64; PARAMETERS]>,
 }
 
-/// A simulation. Lists have one entry for each accepted time; where a new protocol step sets in, the
-/// same time stands twice, before and after.
+/// A simulation. Lists have one entry for each accepted time; where a new protocol step sets in, or a
+/// profile jumps, the same time stands twice, before and after.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Solution {
     /// Times in s.
@@ -87,7 +87,8 @@ pub struct Solution {
     pub mean_stoichiometry: Vec<[f64; 2]>,
     /// Lithium in the electrolyte over that at the start, where it is resolved.
     pub electrolyte_lithium: Vec<f64>,
-    /// First entry of each protocol step.
+    /// First entry of each part without a jump: each protocol step, and each jump of a profile, begins
+    /// one.
     pub step_starts: Vec<usize>,
     /// Why each protocol step ended.
     pub ended: Vec<Ended>,

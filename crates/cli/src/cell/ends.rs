@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use surrogate_problem::Problem;
+use surrogate_run::schema::Detail;
 
 use super::CellNetworks;
 use crate::compare::{Errors, Target, Truth};
@@ -65,6 +66,21 @@ impl Ends {
              {:.1e}, 99 % below {:.1e} relative",
             self.rms_v, self.worst_v, self.end_median, self.end_most
         )
+    }
+
+    /// For the report.
+    pub fn details(&self) -> Vec<Detail> {
+        let detail = |long_name: &str, value: f64, unit: &str| Detail {
+            long_name: long_name.to_string(),
+            value,
+            unit: unit.to_string(),
+        };
+        vec![
+            detail("voltage over the first 95 % of each discharge: rms", self.rms_v, "V"),
+            detail("the same, of the worst curve", self.worst_v, "V"),
+            detail("end of discharge, relative: median", self.end_median, ""),
+            detail("end of discharge, relative: 99 of 100 below", self.end_most, ""),
+        ]
     }
 
     /// For programs.

@@ -22,6 +22,12 @@ const BEYOND: f64 = 0.01;
 /// Time at which the fastest discharge of the box must still be under way, s.
 const UNDER_WAY_S: f64 = 1e-3;
 
+/// Active material and pores together that a box may reach: published sets have 1, and a few percent more
+/// are what calibration needs.
+const FULLEST: f64 = 1.1;
+/// Temperatures in K of cells that hold a liquid electrolyte.
+const TEMPERATURES_K: std::ops::RangeInclusive<f64> = 200.0..=400.0;
+
 type Mistakes = Vec<CellMistake>;
 
 /// What a field of a cell is.
@@ -151,8 +157,12 @@ pub fn cell(table: &CellTable) -> Result<(Cell, Vec<String>), Mistakes> {
         None => cell,
     };
     if let Some(kelvin) = table.temperature_k {
-        if kelvin <= 0.0 {
-            let message = format!("the temperature is {kelvin} K, but must be above 0");
+        if !TEMPERATURES_K.contains(&kelvin) {
+            let (low, high) = (TEMPERATURES_K.start(), TEMPERATURES_K.end());
+            let message = format!(
+                "the temperature is {kelvin} K ({:.2} degC), but must be from {low} to {high} K",
+                kelvin - 273.15
+            );
             return Err(vec![mistake("temperature", message, "temperature = \"25 degC\"")]);
         }
         cell = cell.at_temperature(kelvin);
@@ -173,7 +183,8 @@ pub fn physics(table: &CellTable, ranges: &[CellRange]) -> Result<CellPhysics, M
         let help = format!("model = \"{}\", or another cell", model_names(&cell));
         return Err(vec![mistake("model", message, &help)]);
     }
-    let mistakes: Mistakes = ranges.iter().filter_map(|range| wrong(range, model)).collect();
+    let mut mistakes: Mistakes = ranges.iter().filter_map(|range| wrong(range, model)).collect();
+    mistakes.extend(ranges.iter().filter_map(|range| too_full(range, &cell)));
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
@@ -202,6 +213,30 @@ fn wrong((name, lower, _): &CellRange, model: Model) -> Option<CellMistake> {
         place,
         message: format!("`{name}` must be positive"),
         help: Some("it multiplies what the cell has".to_string()),
+    })
+}
+
+/// Refuses active material that is far more than there is room for beside the pores.
+fn too_full((name, _, upper): &CellRange, cell: &Cell) -> Option<CellMistake> {
+    let porous = cell.porous.as_ref()?;
+    let (side, electrode, pores) = match AxisQuantity::named(name)? {
+        AxisQuantity::Factor(Parameter::ActiveFractionN) => {
+            ("negative", &cell.negative, porous.pores_n)
+        }
+        AxisQuantity::Factor(Parameter::ActiveFractionP) => {
+            ("positive", &cell.positive, porous.pores_p)
+        }
+        _ => return None,
+    };
+    let most = (FULLEST - pores.porosity) / electrode.active_fraction;
+    (*upper > most).then(|| CellMistake {
+        place: CellPlace::Parameter(name.clone()),
+        message: format!(
+            "at {upper} times its {} the active material of the {side} electrode and its pores ({}) fill \
+             far more than all of it",
+            electrode.active_fraction, pores.porosity
+        ),
+        help: Some(format!("`{name}` is at most {most:.4}")),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
+use surrogate_battery::solve::Ended;
 use surrogate_cells::{DriveSurrogate, Profile};
 use surrogate_problem::Problem;
 use surrogate_problem::units::parse_unit;
@@ -19,7 +20,19 @@ use crate::terminal::Terminal;
 use crate::trained::Trained;
 
 /// What a file of a current looks like.
-const LOOKS: &str = "a header such as time_s,current_A, and times that increase";
+const LOOKS: &str = "a header such as t_s,current_A, and times that never fall";
+/// How long before a jump the voltage before it is taken, s and relative.
+const BEFORE: f64 = 1e-9;
+/// C-rates beyond the trained ones by this part of them are none of rounding.
+const SLACK: f64 = 1e-6;
+
+/// A current over time as a file has it.
+struct Measured {
+    /// With times counted from the first.
+    profile: Profile,
+    /// First time of the file, s.
+    first_s: f64,
+}
 
 /// `surrogate predict RUN --profile FILE`
 ///
@@ -41,13 +54,51 @@ pub fn predict(
             "[data] profiles = 200 in the problem file, or surrogate train --set data.profiles=200",
         )
     })?;
-    let (profile, point) = (read(path)?, one_point(&trained.problem, places)?);
-    let far = outside(&trained.problem, &point);
-    if far {
-        terminal.warn("the parameters lie outside the trained box");
+    let (measured, point) = (read(path)?, one_point(&trained.problem, places)?);
+    let profile = &measured.profile;
+    let outside_box = outside(&trained.problem, &point);
+    if outside_box {
+        terminal.warn("the parameters lie outside the trained box; rows are marked `extrapolated`");
     }
-    let voltages = drive.voltages(&point, &profile, 1.0, &profile.time_s);
-    finish(&trained.problem, profile, voltages, places, terminal)
+    let far = beyond(drive, profile);
+    if let Some(row) = far {
+        let (low, high) = drive.c_rates();
+        let one = drive.nominal_a();
+        terminal.warn(format!(
+            "{} A at {} s lies outside the trained currents, {:.4} to {:.4} A (charge below 0); rows from \
+             there on are marked `extrapolated`",
+            profile.current_a[row],
+            measured.first_s + profile.time_s[row],
+            low * one,
+            high * one
+        ));
+    }
+    let driven = drive.voltages(&point, profile, drive.initial(), &profile.time_s);
+    let end = driven.end.map(|end| (end.time_s, end.upper));
+    if let Some((0.0, upper)) = end {
+        let (word, limit) = cut_off(&drive.cut_offs_v(), upper);
+        return Err(Failure::helped(
+            format!(
+                "at {} A the voltage is beyond the {word} cut-off of {limit} V at once",
+                profile.current_a[0]
+            ),
+            "start with a smaller current, or at another state of charge",
+        ));
+    }
+    let extrapolated = (outside_box || far.is_some())
+        .then(|| (0..profile.time_s.len()).map(|k| outside_box || far.is_some_and(|f| k >= f)));
+    let extrapolated = extrapolated.map(|flags| flags.map(f64::from).collect());
+    let answer =
+        Answer { voltages: driven.voltage_v, end, cut_offs: drive.cut_offs_v(), extrapolated };
+    finish(measured, answer, places, terminal)
+}
+
+/// First row with a current outside the trained range.
+fn beyond(drive: &DriveSurrogate, profile: &Profile) -> Option<usize> {
+    let (low, high) = drive.c_rates();
+    let slack = SLACK * (high - low);
+    let rate = |current: &f64| current / drive.nominal_a();
+    profile.current_a.iter().map(rate).position(|c| c < low - slack || c > high + slack)
 }
 
 /// `surrogate solve PROBLEM --profile FILE`
@@ -61,12 +112,29 @@ pub fn solve(
     terminal: &Terminal,
 ) -> Result<u8, Failure> {
     let cell = cell_problem(problem)?.ok_or_else(no_cell)?;
-    let (profile, point) = (read(path)?, one_point(problem, places)?);
-    let solution = DriveSurrogate::single_particles(cell).solve(&point, &profile, 1.0)?;
-    let end = solution.end_time_s();
-    let at = |t: &f64| if *t <= end { solution.voltage_at(*t) } else { f64::NAN };
-    let voltages = profile.time_s.iter().map(at).collect();
-    finish(problem, profile, voltages, places, terminal)
+    let (measured, point) = (read(path)?, one_point(problem, places)?);
+    let drive = DriveSurrogate::single_particles(cell);
+    let solution = drive.solve(&point, &measured.profile, drive.initial())?;
+    let times = &measured.profile.time_s;
+    let last = solution.end_time_s();
+    let at = |k: usize| {
+        let jumps = times.get(k + 1) == Some(&times[k]);
+        let time = if jumps { times[k] - BEFORE * times[k].max(1.0) } else { times[k] };
+        if time <= last { solution.voltage_at(time) } else { f64::NAN }
+    };
+    let end = match solution.ended.last() {
+        Some(Ended::UpperVoltage(_)) => Some((last, true)),
+        Some(Ended::LowerVoltage(_) | Ended::Saturated(_)) => Some((last, false)),
+        _ => None,
+    };
+    let voltages = (0..times.len()).map(at).collect();
+    let answer = Answer { voltages, end, cut_offs: drive.cut_offs_v(), extrapolated: None };
+    finish(measured, answer, places, terminal)
+}
+
+/// Word and voltage of a cut-off, of the lower and the upper one.
+fn cut_off(both: &[f64; 2], upper: bool) -> (&'static str, f64) {
+    (if upper { "upper" } else { "lower" }, both[usize::from(upper)])
 }
 
 fn no_cell() -> Failure {
@@ -81,8 +149,8 @@ fn one_point(problem: &Problem, places: &Places) -> Result<Vec<f64>, Failure> {
     Ok(points.remove(0))
 }
 
-/// A current over time. Times are counted from the first.
-fn read(path: &Path) -> Result<Profile, Failure> {
+/// A current over time.
+fn read(path: &Path) -> Result<Measured, Failure> {
     let unit = |text: &str| parse_unit(text).map_err(|e| Failure::Internal(format!("{e:?}")));
     let (seconds, amperes) = (unit("s")?, unit("A")?);
     let names = |list: &[&str]| list.iter().map(|n| (*n).to_string()).collect();
@@ -106,42 +174,69 @@ fn read(path: &Path) -> Result<Profile, Failure> {
         if !(time_s[k].is_finite() && current_a[k].is_finite()) {
             return Err(wrong(format!("line {line} lacks a number")));
         }
-        if k > 0 && time_s[k] <= time_s[k - 1] {
-            return Err(wrong(format!("line {line}: the time does not increase")));
+        if k > 0 && time_s[k] < time_s[k - 1] {
+            return Err(wrong(format!("line {line}: the time falls")));
+        }
+        if k > 1 && time_s[k] <= time_s[k - 2] {
+            let message = format!("line {line}: three rows at one time; a jump has two");
+            return Err(wrong(message));
         }
     }
-    if time_s.len() < 2 {
-        return Err(wrong("one line is no profile".to_string()));
+    let first_s = time_s[0];
+    if time_s.last() == Some(&first_s) {
+        return Err(wrong("one time is no profile".to_string()));
     }
-    let first = time_s[0];
-    time_s.iter_mut().for_each(|t| *t -= first);
-    Ok(Profile { time_s, current_a })
+    time_s.iter_mut().for_each(|t| *t -= first_s);
+    Ok(Measured { profile: Profile { time_s, current_a }, first_s })
 }
 
-/// Writes the table; there are no voltages after the cut-off.
+/// Voltages under a profile.
+struct Answer {
+    /// Row by row, V; not a number after the end.
+    voltages: Vec<f64>,
+    /// Time in s of the cut-off that ends it, and whether that is the upper one.
+    end: Option<(f64, bool)>,
+    /// Lower and upper cut-off, V.
+    cut_offs: [f64; 2],
+    /// 1 for rows outside what was trained, where there are any.
+    extrapolated: Option<Vec<f64>>,
+}
+
+/// Writes the table; there are no voltages after the cut-off. Times are those of the file.
 fn finish(
-    problem: &Problem,
-    profile: Profile,
-    mut voltages: Vec<f64>,
+    measured: Measured,
+    answer: Answer,
     places: &Places,
     terminal: &Terminal,
 ) -> Result<u8, Failure> {
-    let limits = problem.outputs.first().map(|o| o.limits).unwrap_or_default();
-    let over = |v: &f64| v.is_nan() || limits.passed(*v);
-    if let Some(end) = voltages.iter().position(over) {
-        voltages[end..].fill(f64::NAN);
+    let (profile, first_s) = (measured.profile, measured.first_s);
+    if first_s != 0.0 {
+        terminal.say(format!("the first row, at {first_s} s, is the initial state of the cell"));
+    }
+    let end_s = answer.end.map(|(time, _)| first_s + time);
+    if let Some((time, upper)) = answer.end {
+        let (word, limit) = cut_off(&answer.cut_offs, upper);
+        let empty = profile.time_s.iter().filter(|t| **t > time).count();
         terminal.say(format!(
-            "the voltage reaches the cut-off before {} s; {} rows after it are empty",
-            profile.time_s[end],
-            voltages.len() - end
+            "the {word} cut-off of {limit} V is reached at {:.3} s; {empty} rows after it are empty",
+            first_s + time
         ));
     }
-    let table = Table::new(vec![
-        Column::numbers("t", "s", profile.time_s),
+    let times = profile.time_s.iter().map(|t| first_s + t).collect();
+    let mut columns = vec![
+        Column::numbers("t", "s", times),
         Column::numbers("current", "A", profile.current_a),
-        Column::numbers("voltage", "V", voltages),
-    ]);
+        Column::numbers("voltage", "V", answer.voltages),
+    ];
+    columns.extend(answer.extrapolated.map(|flags| Column::numbers("extrapolated", "", flags)));
+    let table = Table::new(columns);
     write_table(&table, places, terminal)?;
-    terminal.json(&json!({ "rows": table.rows(), "file": places.out }));
+    terminal.json(&json!({
+        "rows": table.rows(),
+        "columns": table.headers(),
+        "file": places.out,
+        "cut_off_s": end_s,
+        "cut_off": answer.end.map(|(_, upper)| cut_off(&answer.cut_offs, upper).0),
+    }));
     Ok(0)
 }

@@ -1,11 +1,14 @@
-//! A BPX file in a few lines, for `surrogate check`.
+//! A cell in a few lines, for `surrogate check`.
 
 use std::path::Path;
 
 use surrogate_battery::Cell;
 use surrogate_battery::bpx::{self, Bpx, BpxModel};
 use surrogate_battery::solve::Model;
+use surrogate_cells::CellProblem;
+use surrogate_problem::Problem;
 
+use super::cell_problem;
 use crate::failure::Failure;
 
 /// What is said of a file without mistakes.
@@ -48,11 +51,39 @@ fn summary(bpx: &Bpx) -> String {
         BpxModel::Dfn => "DFN (P2D)",
         BpxModel::Partial => "whatever its parameters suffice for",
     };
+    let mut lines = vec![("format", format!("BPX {}, meant for {meant}", bpx.version))];
+    lines.extend(about(cell));
+    for curve in &bpx.validation {
+        let end = curve.time_s.last().copied().unwrap_or(0.0);
+        let points = curve.time_s.len();
+        lines.push(("measured", format!("{}: {points} points, {end} s", curve.name)));
+    }
+    format!("{}\n\n{}", bpx.title.as_deref().unwrap_or(&cell.name), section(lines))
+}
+
+/// The cell of a problem file, for `surrogate check`.
+///
+/// # Errors
+/// What loading the file would have told.
+pub fn cell_summary(problem: &Problem) -> Result<String, Failure> {
+    let Some(CellProblem { cell, .. }) = cell_problem(problem)? else { return Ok(String::new()) };
+    let mut lines = vec![("name", cell.name.clone())];
+    lines.extend(about(&cell));
+    Ok(format!("\n{}", section(lines)))
+}
+
+/// A section of a summary.
+fn section(lines: Vec<(&str, String)>) -> String {
+    let line = |(name, value): (&str, String)| format!("  {name:12}  {value}\n");
+    format!("cell\n{}", lines.into_iter().map(line).collect::<String>())
+}
+
+/// What is worth knowing of a cell.
+fn about(cell: &Cell) -> Vec<(&'static str, String)> {
     let (n, p) = (&cell.negative, &cell.positive);
     let charge = (cell.initial.stoichiometry_n - n.stoichiometry_empty)
         / (n.stoichiometry_full - n.stoichiometry_empty);
-    let mut lines = vec![
-        ("format", format!("BPX {}, meant for {meant}", bpx.version)),
+    vec![
         (
             "capacity",
             format!(
@@ -75,17 +106,7 @@ fn summary(bpx: &Bpx) -> String {
         ("start", format!("state of charge {charge:.4}, {:.2} K", cell.initial.temperature_k)),
         ("models", model_names(cell)),
         ("thermal", if cell.thermal.is_some() { "yes" } else { "no" }.to_string()),
-    ];
-    for curve in &bpx.validation {
-        let end = curve.time_s.last().copied().unwrap_or(0.0);
-        let points = curve.time_s.len();
-        lines.push(("measured", format!("{}: {points} points, {end} s", curve.name)));
-    }
-    let mut out = format!("{}\n\ncell\n", bpx.title.as_deref().unwrap_or(&cell.name));
-    for (name, value) in lines {
-        out.push_str(&format!("  {name:12}  {value}\n"));
-    }
-    out
+    ]
 }
 
 /// `stoichiometry 0.03 empty, 0.91 full`

@@ -130,8 +130,22 @@ impl CellNetworks {
     }
 }
 
-/// Values of a quantity along times, and places for fields; not a number where there is none.
+/// Values of a quantity along times, and places for fields; not a number where there is none, as before
+/// the start.
 fn along(
+    surrogate: &CellSurrogate,
+    quantity: Quantity,
+    point: &[f64],
+    (times, places): (&[f64], &[f64]),
+    buffers: &mut Buffers,
+    out: &mut [f64],
+) {
+    from_start(surrogate, quantity, point, (times, places), buffers, out);
+    let early = out.iter_mut().zip(times).filter(|(_, time)| **time < 0.0);
+    early.for_each(|(out, _)| *out = f64::NAN);
+}
+
+fn from_start(
     surrogate: &CellSurrogate,
     quantity: Quantity,
     point: &[f64],

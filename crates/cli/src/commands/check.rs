@@ -6,7 +6,7 @@ use surrogate_engine::Model;
 
 use super::{calibrate, train};
 use crate::args::Check;
-use crate::cell::{Checked, check_bpx};
+use crate::cell::{Checked, cell_summary, check_bpx};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::trained::{load, read_input};
@@ -59,7 +59,7 @@ fn check(path: &Path, arguments: &Check) -> Result<Checked, Failure> {
     calibrate::plan::check(&problem)?;
     let mut warnings = problem.warnings.clone();
     let understood = if problem.cell.is_some() || problem.crystal.is_some() {
-        train::prepare(&problem)?.summary(&problem)
+        train::prepare(&problem)?.summary(&problem) + &cell_summary(&problem)?
     } else {
         let model = Model::new(&problem)?;
         warnings.extend(surrogate_engine::undetermined(&problem));

@@ -9,9 +9,9 @@ use surrogate_meter::Meter;
 use surrogate_problem::Problem;
 
 use super::payback::curve_words;
-use super::train::errors_json;
+use super::train::{errors_json, goal_words};
 use crate::args::Evaluate;
-use crate::cell::Ends;
+use crate::cell::{Currents, Ends};
 use crate::compare;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
@@ -71,8 +71,13 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
             u = t.unit.text
         ));
     }
-    let ends = ends(&trained, &truth, &found);
+    let ends = ends(&trained.problem, &trained.surrogate, &truth, &found);
     ends.iter().for_each(|ends| terminal.say(ends.words()));
+    let stage = meter.stage("solve");
+    let currents = currents(&trained.problem, &trained.surrogate, arguments.seed);
+    drop(stage);
+    currents.iter().flat_map(Currents::words).for_each(|line| terminal.say(line));
+    judged.goals.iter().for_each(|goal| terminal.say(goal_words(goal)));
     terminal.say(format!("reference: {} ({})", truth.kind, truth.how));
     say_cost(&trained, truth.parameters.len(), meter, &electricity, terminal)?;
     let own: Map<String, Value> = truth
@@ -94,6 +99,8 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
         "fields": pick(false),
         "worst": worst(&trained.problem, &truth, &found),
         "discharge": ends.map(|ends| ends.json()),
+        "any_current": currents.map(|currents| currents.json()),
+        "goals": judged.goals,
         "points": truth.parameters.len(),
         "reference": { "kind": truth.kind, "how": truth.how, "own_error": own },
     }));
@@ -101,10 +108,23 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
 }
 
 /// How the curves of a cell end, and what they are before it.
-fn ends(trained: &Trained, truth: &compare::Truth, found: &[compare::Errors]) -> Option<Ends> {
-    match (&trained.surrogate, truth.targets.iter().zip(found).find(|(t, _)| t.output)) {
-        (Surrogate::Cell(cell), Some(voltage)) => Ends::new(&trained.problem, cell, truth, voltage),
+pub fn ends(
+    problem: &Problem,
+    surrogate: &Surrogate,
+    truth: &compare::Truth,
+    found: &[compare::Errors],
+) -> Option<Ends> {
+    match (surrogate, truth.targets.iter().zip(found).find(|(t, _)| t.output)) {
+        (Surrogate::Cell(cell), Some(voltage)) => Ends::new(problem, cell, truth, voltage),
         _ => None,
+    }
+}
+
+/// How a cell follows currents that were held out, where it was trained for any.
+pub fn currents(problem: &Problem, surrogate: &Surrogate, seed: u64) -> Option<Currents> {
+    match surrogate {
+        Surrogate::Cell(cell) => Currents::new(problem, cell, seed),
+        Surrogate::Networks(_) => None,
     }
 }
 

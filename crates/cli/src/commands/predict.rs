@@ -63,6 +63,7 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     write_table(&table, &arguments.places, terminal)?;
     let mut object = json!({
         "rows": table.rows(),
+        "columns": table.headers(),
         "file": arguments.places.out,
         "extrapolated": far + beyond > 0,
     });

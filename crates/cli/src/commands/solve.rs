@@ -46,7 +46,11 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     solver.note().iter().for_each(|note| terminal.warn(note));
     grid.say_ended(ended, terminal);
     write_table(&table, &arguments.places, terminal)?;
-    terminal.json(&json!({ "rows": table.rows(), "file": arguments.places.out }));
+    terminal.json(&json!({
+        "rows": table.rows(),
+        "columns": table.headers(),
+        "file": arguments.places.out,
+    }));
     Ok(0)
 }
 

@@ -34,7 +34,7 @@ use crate::terminal::Terminal;
 use crate::trained::{self, Loaded};
 
 use accounts::Accounts;
-pub use closing::errors_json;
+pub use closing::{errors_json, goal_words};
 use opening::Resumed;
 pub use session::Prepared;
 use session::Session;

@@ -92,3 +92,39 @@ fn without_a_knower_a_cell_is_refused() {
     let told = crate::load_text("p.toml", &file(""), &[], &nothing).err().unwrap();
     assert!(told.to_string().contains("knows no cells"), "{told}");
 }
+
+#[test]
+fn another_cell_takes_nothing_of_the_cell_of_its_base() {
+    let base = "title = \"b\"\n[cell]\nset = \"Known\"\nmodel = \"SPM\"\n\
+                other = { name = \"o\", solves = 3 }\n[parameters]\na = \"1 .. 2\"\n\
+                [calibrate]\nnoise = \"2 mV\"\n[calibrate.current]\na = \"5 A\"\n";
+    let read = |name: &str| match name {
+        "base.toml" => Ok(base.to_string()),
+        "cell.json" => Ok("{}".to_string()),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    };
+    let load = |cell: &str| {
+        let text = format!("title = \"t\"\nextends = \"base.toml\"\n[cell]\n{cell}\n");
+        load_with_cells("p.toml", &text, &[], &read, &knower).unwrap()
+    };
+    let other = load("bpx = \"cell.json\"");
+    let cell = other.cell.unwrap();
+    assert!(matches!(cell.source, CellSource::Bpx { .. }) && cell.other.is_none());
+    assert!(!other.resolved.contains("5 A") && other.resolved.contains("2 mV"));
+    let same = load("set = \"Known\"");
+    assert!(same.cell.unwrap().other.is_some() && same.resolved.contains("5 A"));
+}
+
+#[test]
+fn what_a_table_leaves_open_is_told_with_a_way_out() {
+    let told = |text: &str| load(text, &[]).err().unwrap().to_string();
+    let help = |text: &str| {
+        let found = load(text, &[]).err().unwrap();
+        found.errors[0].help.clone().unwrap_or_default()
+    };
+    assert!(told(&file("temperature = 25\n")).contains("has no unit"));
+    assert!(help(&file("temperature = 25\n")).contains("25 degC"));
+    assert!(help(&file("state_of_charge = \"80 %\"\n")).contains("state_of_charge = 0.8"));
+    assert!(help(&file("").replace("P2D", "DFN")).contains("P2D"));
+    assert!(help(&file("").replace("model = \"P2D\"\n", "")).contains("SPMe"));
+}

@@ -11,7 +11,7 @@ use crate::figure::text::{pretty_unit, scaled_unit};
 use crate::figure::{Axis, Dash, Figure, Mark, Panel, Shape, Side};
 
 /// Most parameters of the pairs.
-const MOST_PARAMETERS: usize = 4;
+const MOST_PARAMETERS: usize = 6;
 
 /// The figure, if there are parameters and errors.
 pub(crate) fn draw(evaluation: &Evaluation) -> Option<Drawn> {
@@ -228,7 +228,8 @@ fn draw_pairs(
 ) {
     let count = parameters.len().min(MOST_PARAMETERS);
     figure.columns = count - 1;
-    figure.rows = vec![if count == 3 { 210.0 } else { 160.0 }; count - 1];
+    let heights = [210.0, 160.0, 130.0, 110.0];
+    figure.rows = vec![heights[count - 3]; count - 1];
     figure.colour_bar = Some(colour_axis(label, unit, errors));
     for row in 1..count {
         for column in 0..row {

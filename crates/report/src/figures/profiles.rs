@@ -12,6 +12,11 @@ use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Swatch, sampled
 /// Most times of one figure.
 const MOST_TIMES: usize = 5;
 
+/// Distance of neighbours over those beside it that is a gap.
+const GAP: f64 = 2.0;
+/// Part of the last time below which a time is the start.
+const START: f64 = 1e-6;
+
 struct Profile {
     time: f64,
     surrogate: Vec<(f64, f64)>,
@@ -39,6 +44,7 @@ fn draw_field(
     let profiles = chosen_times(profiles_of(table, &rows)?);
     let has_reference = profiles.iter().any(|profile| !profile.reference.is_empty());
 
+    let last = profiles.last().map_or(0.0, |profile| profile.time);
     let unit = &field.errors.unit;
     let shown_name = shown(&field.errors.long_name, name);
     let places = || profiles.iter().flat_map(|p| p.surrogate.iter().map(|q| q.0));
@@ -60,9 +66,11 @@ fn draw_field(
     for (k, profile) in profiles.iter().enumerate() {
         let colour = time_colour(k, profiles.len());
         let line = if has_reference { &profile.reference } else { &profile.surrogate };
-        let points = thinned(&stretched(line), 600);
         let (width, dash) = (1.6, Dash::Solid);
-        upper.marks.push(Mark::Line { points, colour: colour.clone(), width, dash });
+        for part in parts(&stretched(line)) {
+            let points = thinned(part, 600);
+            upper.marks.push(Mark::Line { points, colour: colour.clone(), width, dash });
+        }
         if has_reference {
             let shift = (k as f64 + 0.5) / profiles.len() as f64;
             let points = sampled(&stretched(&profile.surrogate), 14, shift);
@@ -70,7 +78,9 @@ fn draw_field(
             upper.marks.push(Mark::Dots { points, colour: colour.clone(), radius, shape });
         }
         if profile.time.is_finite() {
-            let time = format!("t = {}", time_text(profile.time, &evaluation.axis.unit));
+            // fractions of the first moment of a long curve tell nothing
+            let time = if profile.time < START * last { 0.0 } else { profile.time };
+            let time = format!("t = {}", time_text(time, &evaluation.axis.unit));
             legend.push(Key::new(Swatch::Fill, &colour, time));
         }
     }
@@ -96,8 +106,31 @@ fn draw_field(
     let at = parameter_text(&evaluation.parameters, &values);
     let caption = caption(field, &shown_name, &place_unit, &at, has_reference);
     let table = shown_table(&profiles, field, name);
-    let title = format!("{shown_name}, profiles");
+    // what comes after a comma explains
+    let short = shown_name.split([',', ';']).next().unwrap_or(&shown_name);
+    let title = format!("{short}, profiles");
     Some(Drawn { figure, table, title: capital(&title), caption })
+}
+
+/// Parts of a profile between gaps: places that lie much farther apart than those on both sides, as of a
+/// quantity that a layer in the middle does not have.
+fn parts(points: &[(f64, f64)]) -> Vec<&[(f64, f64)]> {
+    let apart: Vec<f64> = points.windows(2).map(|pair| (pair[1].0 - pair[0].0).abs()).collect();
+    let gap = |k: &usize| {
+        let next = |other: Option<usize>| other.and_then(|k| apart.get(k)).copied();
+        match (next(k.checked_sub(1)), next(Some(k + 1))) {
+            (Some(before), Some(after)) => apart[*k] > GAP * before.max(after),
+            _ => false,
+        }
+    };
+    let mut all = Vec::new();
+    let mut start = 0;
+    for k in (0..apart.len()).filter(gap) {
+        all.push(&points[start..=k]);
+        start = k + 1;
+    }
+    all.push(&points[start..]);
+    all
 }
 
 fn time_text(time: f64, unit: &str) -> String {
@@ -171,9 +204,10 @@ fn difference_panel(profiles: &[Profile], x: Axis, stretch: f64, unit: &str) -> 
     panel.marks.push(Mark::Line { points, colour, width: 1.0, dash });
     for (k, profile) in profiles.iter().enumerate() {
         let scaled: Vec<_> = differences(profile).map(|(x, d)| (x * stretch, d * factor)).collect();
-        let colour = time_colour(k, profiles.len());
-        let points = thinned(&scaled, 600);
-        panel.marks.push(Mark::Line { points, colour, width: 1.4, dash });
+        for part in parts(&scaled) {
+            let (points, colour) = (thinned(part, 600), time_colour(k, profiles.len()));
+            panel.marks.push(Mark::Line { points, colour, width: 1.4, dash });
+        }
     }
     panel
 }
@@ -217,4 +251,22 @@ fn shown_table(profiles: &[Profile], field: &FieldErrors, name: &str) -> Table {
         columns.push(Column::reference(name, unit, reference));
     }
     Table::new(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_without_values_is_not_drawn_through() {
+        let line = |places: &[f64]| places.iter().map(|x| (*x, 0.0)).collect::<Vec<_>>();
+        let electrodes =
+            line(&[0.0, 4.0, 20.0, 60.0, 81.0, 85.0, 97.0, 101.0, 130.0, 168.0, 172.0]);
+        let lengths =
+            |points: &[(f64, f64)]| parts(points).iter().map(|p| p.len()).collect::<Vec<_>>();
+        assert_eq!(lengths(&electrodes), [6, 5]);
+        // elements that share a node, and even places, have no gap
+        assert_eq!(lengths(&line(&[0.0, 4.0, 20.0, 60.0, 81.0, 85.0, 91.0, 97.0, 101.0])), [9]);
+        assert_eq!(lengths(&line(&[0.0, 1.0, 2.0, 3.0])), [4]);
+    }
 }

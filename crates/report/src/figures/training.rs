@@ -13,10 +13,12 @@ use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch, t
 /// Most terms of the loss that get a line of their own.
 const MOST_TERMS: usize = 6;
 
-/// Components in the order in which they were trained; one empty name for a single one.
+/// Components in the order in which they were trained; one empty name for a single one. Lines that have
+/// no loss, as while a solver runs, make none.
 fn components(metrics: &[MetricsLine]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for line in metrics {
+    let trained = |line: &&MetricsLine| line.loss.is_finite() || line.held_out.is_some();
+    for line in metrics.iter().filter(trained) {
         let name = line.field.clone().unwrap_or_default();
         if !names.contains(&name) {
             names.push(name);
@@ -27,10 +29,10 @@ fn components(metrics: &[MetricsLine]) -> Vec<String> {
 
 /// Loss by term and held-out residual, one panel a component.
 pub(crate) fn loss(metrics: &[MetricsLine]) -> Option<Drawn> {
-    if metrics.is_empty() {
+    let components = components(metrics);
+    if components.is_empty() {
         return None;
     }
-    let components = components(metrics);
     let terms: BTreeSet<String> =
         metrics.iter().flat_map(|line| line.terms.keys().cloned()).collect();
     let terms: Vec<String> = terms.into_iter().take(MOST_TERMS).collect();
@@ -50,6 +52,7 @@ pub(crate) fn loss(metrics: &[MetricsLine]) -> Option<Drawn> {
         let lines: Vec<&MetricsLine> = metrics
             .iter()
             .filter(|line| line.field.as_deref().unwrap_or_default() == component)
+            .filter(|line| line.loss.is_finite() || line.held_out.is_some())
             .collect();
         let mut panel = loss_panel(row, &lines, &terms);
         panel.title.clone_from(component);

@@ -15,8 +15,8 @@ use crate::compare::{self, Truth};
 use crate::failure::Failure;
 use crate::surrogate::Surrogate;
 
-/// Solver runs between two looks at the clock.
-const RUNS: usize = 16;
+/// Solver runs between two looks at the clock; one of a depleted electrolyte takes seconds.
+const RUNS: usize = 4;
 /// Iterations between two looks at the clock.
 const ITERATIONS: usize = 10;
 /// Solver runs where the file names no number.
@@ -99,7 +99,12 @@ impl<'a> CellTrainer<'a> {
         Event {
             component: 0,
             fields: vec![
-                if progress.stage < Stage::Fields { "voltage" } else { "fields" }.to_string(),
+                match progress.stage {
+                    Stage::Fields => "fields",
+                    Stage::Profiles | Stage::Drive => "any current",
+                    _ => "voltage",
+                }
+                .to_string(),
             ],
             stage: match progress.stage {
                 Stage::Spread | Stage::Aimed => "solve",
@@ -107,7 +112,8 @@ impl<'a> CellTrainer<'a> {
                 Stage::Negative => "negative",
                 Stage::Positive => "positive",
                 Stage::Fields => "fields",
-                Stage::Profiles | Stage::Done => "profiles",
+                Stage::Profiles => "profiles",
+                Stage::Drive | Stage::Done => "currents",
             },
             stage_index,
             iteration: before + progress.done,

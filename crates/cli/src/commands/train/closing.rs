@@ -3,8 +3,8 @@
 use serde_json::json;
 use surrogate_meter::EnergyReport;
 use surrogate_problem::Problem;
-use surrogate_run::schema::{Energy, Payback, PowerLine};
-use surrogate_run::{Manifest, RunDirectory, RunError, Status};
+use surrogate_run::schema::{Detail, Energy, Payback, PowerLine};
+use surrogate_run::{Goal, Manifest, RunDirectory, RunError, Status};
 
 use super::CHECK_SEED;
 use super::found::{account, with_found};
@@ -12,6 +12,8 @@ use super::green::Green;
 use super::session::{Learned, Outcome, Session};
 use super::verdict::{relative, verdict};
 use crate::args::Train;
+use crate::cell::{Currents, Ends};
+use crate::commands::evaluate;
 use crate::commands::payback::payback;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
@@ -23,6 +25,8 @@ use crate::{compare, energy, interrupts, inverse, record};
 
 /// Parameter points of the comparison after training.
 const CHECK_POINTS: usize = 32;
+/// The same of a cell, whose reference takes milliseconds: rare points decide whether goals hold.
+const CELL_POINTS: usize = 256;
 
 impl Session<'_> {
     /// Evaluation, report, manifest, last words.
@@ -108,6 +112,7 @@ impl Session<'_> {
         }));
         let missed = self.manifest.goal_reached == Some(false);
         Ok(match outcome.status {
+            Status::Interrupted if outcome.too_short => 1,
             Status::Interrupted => interrupts::INTERRUPTED,
             _ if arguments.strict && missed => 3,
             _ => 0,
@@ -196,7 +201,8 @@ impl Session<'_> {
         }
         let mut truth = {
             let _stage = self.meter.stage("solve");
-            match compare::truth(problem, CHECK_POINTS, CHECK_SEED, true) {
+            let points = if problem.cell.is_some() { CELL_POINTS } else { CHECK_POINTS };
+            match compare::truth(problem, points, CHECK_SEED, true) {
                 Ok(truth) => truth,
                 Err(failure) => {
                     let reason = format!("the reference solver failed: {failure}");
@@ -211,8 +217,18 @@ impl Session<'_> {
             let _stage = self.meter.stage("evaluate");
             compare::errors(problem, surrogate, &truth)?
         };
+        let ends = evaluate::ends(problem, surrogate, &truth, &found);
+        let currents = {
+            let _stage = self.meter.stage("solve");
+            evaluate::currents(problem, surrogate, CHECK_SEED)
+        };
+        let mut details: Vec<Detail> = ends.iter().flat_map(Ends::details).collect();
+        details.extend(currents.iter().flat_map(Currents::details));
+        outcome.remarks.extend(ends.iter().map(Ends::words));
+        outcome.remarks.extend(currents.iter().flat_map(Currents::words));
         let tables = self.meter.stage("tables");
-        record::write(&self.run, problem, &truth, &found, held_out, &mut self.manifest)?;
+        let more = (held_out, details);
+        record::write(&self.run, problem, &truth, &found, more, &mut self.manifest)?;
         drop(tables);
         errors.extend(errors_json(&truth, &found));
         outcome.payback = payback(&self.run, problem, surrogate, &self.meter)?;
@@ -247,6 +263,16 @@ pub fn errors_json(
         (t.name.clone(), value)
     };
     truth.targets.iter().zip(found).map(entry).collect()
+}
+
+/// Whether a goal is reached, for people.
+pub fn goal_words(goal: &Goal) -> String {
+    let word = match goal.reached() {
+        Some(true) => "reached",
+        Some(false) => "MISSED",
+        None => "not checked",
+    };
+    format!("goal      {} {} {:.2e} {}: {word}", goal.output, goal.measure, goal.limit, goal.unit)
 }
 
 fn done(terminal: &Terminal, manifest: &Manifest, outcome: &Outcome) {
@@ -290,7 +316,10 @@ fn last_words(
             ));
         }
     }
-    if manifest.errors.is_empty() {
+    outcome.remarks.iter().for_each(|words| terminal.say(format!("          {words}")));
+    if outcome.status != Status::Finished {
+        terminal.say("error     not measured yet: training has not come to its end");
+    } else if manifest.errors.is_empty() {
         let why = outcome.no_reference.as_deref().map_or(String::new(), |w| format!(": {w}"));
         terminal.say(format!("error     not known, there is no reference{why}"));
     }
@@ -302,22 +331,14 @@ fn last_words(
     if let Some(payback) = &outcome.payback {
         terminal.say(repaid(payback));
     }
-    for g in &manifest.goals {
-        let word = match g.reached() {
-            Some(true) => "reached",
-            Some(false) => "MISSED",
-            None => "not checked",
-        };
-        terminal.say(format!(
-            "goal      {} {} {:.2e} {}: {word}",
-            g.output, g.measure, g.limit, g.unit
-        ));
-    }
+    manifest.goals.iter().for_each(|goal| terminal.say(goal_words(goal)));
     if !outcome.unchecked.is_empty() && !manifest.errors.is_empty() {
         terminal.say(format!("unchecked {}: no reference", outcome.unchecked.join(", ")));
     }
     outcome.doubts.iter().for_each(|d| terminal.warn(d));
     match verdict(manifest, held_out, &outcome.unchecked, &outcome.doubts) {
+        // nothing was measured yet
+        _ if outcome.status != Status::Finished => {}
         "poor" => terminal.warn("this surrogate is a poor fit; do not rely on it"),
         "unverified" if outcome.undetermined => terminal.warn(
             "verdict unverified: only the residual speaks for it, and the conditions of the file \

@@ -87,6 +87,10 @@ pub struct Outcome {
     pub payback: Option<Payback>,
     /// Training could go on from its last checkpoint.
     pub resumable: bool,
+    /// A limit ended it before there was anything to predict with.
+    pub too_short: bool,
+    /// What else is known of the errors, in words.
+    pub remarks: Vec<String>,
 }
 
 /// How the slices ended.
@@ -101,6 +105,7 @@ struct Ended {
 impl Ended {
     /// A run that learned nothing to predict with is interrupted, whatever stopped it.
     fn outcome(self, problem: &Problem, learned: Option<Learned>) -> Outcome {
+        let too_short = learned.is_none() && self.status == Status::Finished;
         let (status, reason) = match learned {
             Some(_) => (self.status, self.reason),
             None => (Status::Interrupted, format!("{}, nothing to predict with yet", self.reason)),
@@ -117,6 +122,8 @@ impl Ended {
             no_reference: None,
             payback: None,
             resumable: self.resumable,
+            too_short,
+            remarks: Vec::new(),
         }
     }
 }

@@ -1,0 +1,90 @@
+//! Where the second half of the solver runs goes: to what a short training misses.
+
+use rand::RngExt;
+
+use crate::regression::Regression;
+use crate::sample::{self, Curve};
+use crate::training::{Training, spread_runs};
+
+/// Candidates for each aimed run.
+const CANDIDATES: usize = 16;
+/// Misses that are averaged at a candidate.
+const NEIGHBOURS: usize = 6;
+/// Miss of an end, relative, from which it says no more.
+const LARGE_END: f64 = 0.05;
+/// Part of the mean miss that every place counts at least.
+const LEAST_MISS: f64 = 0.1;
+
+impl Training {
+    /// Points for more runs, more of them where the probe misses curves that it has not seen.
+    pub(crate) fn aim(&self) -> Vec<Vec<f64>> {
+        let unseen: Vec<&Curve> = self.curves.iter().skip(1).step_by(2).collect();
+        let curves = over_mean(unseen.iter().map(|curve| self.miss(curve)).collect());
+        let ends = over_mean(self.ends_missed(&unseen));
+        let misses: Vec<(Vec<f64>, f64)> = (unseen.iter().zip(curves.iter().zip(&ends)))
+            .map(|(curve, (miss, end))| (self.problem.places(&curve.point), 0.5 * (miss + end)))
+            .collect();
+        let first = spread_runs(&self.settings);
+        let wanted = self.settings.solves - first;
+        let candidates =
+            sample::points(&self.problem, first, CANDIDATES * wanted, self.settings.seed as u32);
+        let mut random = self.random(4);
+        // drawn without replacement, with chances in proportion to what is missed nearby
+        // (Efraimidis and Spirakis 2006, Information Processing Letters 97, 181)
+        let mut keyed: Vec<(f64, Vec<f64>)> = candidates
+            .into_iter()
+            .map(|point| {
+                let u: f64 = random.random();
+                let near = nearby(&misses, &self.problem.places(&point));
+                (-(1.0 - u).ln() / (near + LEAST_MISS), point)
+            })
+            .collect();
+        keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
+        keyed.truncate(wanted);
+        keyed.into_iter().rev().map(|(_, point)| point).collect()
+    }
+
+    /// Relative sizes by which the probe misses the ends of curves, none above [`LARGE_END`].
+    fn ends_missed(&self, curves: &[&Curve]) -> Vec<f64> {
+        let Some(probe) = self.surrogate() else { return vec![0.0; curves.len()] };
+        let mut buffers = probe.buffers();
+        let miss = |curve: &&Curve| {
+            (probe.end_time_s(&curve.point, &mut buffers) / curve.end - 1.0).abs().min(LARGE_END)
+        };
+        curves.iter().map(miss).collect()
+    }
+
+    /// Root mean square by which the probe misses a curve, V.
+    fn miss(&self, curve: &Curve) -> f64 {
+        let mut sum = 0.0;
+        for (electrode, network) in self.networks.iter().enumerate() {
+            let spread = (network.shift, network.scale);
+            let points = self.data(electrode, &[curve], spread, false);
+            let misfit = Regression::new(&network.mlp, 0, &points, 0.0).misfit(&network.weights);
+            sum += misfit * network.scale * network.scale;
+        }
+        sum.sqrt()
+    }
+}
+
+/// Misses over their mean.
+fn over_mean(misses: Vec<f64>) -> Vec<f64> {
+    let mean = misses.iter().sum::<f64>() / misses.len().max(1) as f64;
+    misses.into_iter().map(|miss| miss / mean.max(f64::MIN_POSITIVE)).collect()
+}
+
+/// Mean miss of the nearest neighbours of a place, the nearer the heavier.
+fn nearby(misses: &[(Vec<f64>, f64)], place: &[f64]) -> f64 {
+    let apart = |other: &[f64]| {
+        other.iter().zip(place).map(|(a, b)| (a - b).powi(2)).sum::<f64>().max(1e-12)
+    };
+    let mut near: Vec<(f64, f64)> = misses.iter().map(|(p, m)| (apart(p), *m)).collect();
+    let count = NEIGHBOURS.min(near.len());
+    if count == 0 {
+        return 0.0;
+    }
+    near.select_nth_unstable_by(count - 1, |a, b| a.0.total_cmp(&b.0));
+    near.truncate(count);
+    let weight: f64 = near.iter().map(|(d, _)| 1.0 / d).sum();
+    near.iter().map(|(d, m)| m / d).sum::<f64>() / weight
+}
