@@ -1,5 +1,7 @@
 //! A trained generator of crystals: its file, its proposals, its scores.
 
+use std::path::Path;
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
@@ -24,6 +26,9 @@ use crate::trained;
 const JUDGED: usize = 100;
 /// Crystals drawn for each.
 const DRAWN: usize = 64;
+
+/// The weights that come with the program; models/README.md says what they were trained on.
+const SHIPPED: &[u8] = include_bytes!("../../../models/generator/checkpoints/best.ckpt");
 
 /// A generator of crystals.
 pub struct Generator {
@@ -109,6 +114,18 @@ impl Generator {
         trained::check_fields(&checkpoint, &fingerprint())?;
         let model = Model::restore(&checkpoint.blobs).map_err(|e| other(e.to_string()))?;
         Ok(Self::new(run.name().to_string(), model, Vec::new()))
+    }
+
+    /// The generator that comes with the program.
+    ///
+    /// # Errors
+    /// A fault of the build.
+    pub fn shipped() -> Result<Self, Failure> {
+        let wrong = |why: String| Failure::Internal(format!("the shipped generator: {why}"));
+        let checkpoint = Checkpoint::from_bytes(SHIPPED, Path::new("best.ckpt")).map_err(|e| wrong(e.to_string()))?;
+        trained::check_fields(&checkpoint, &fingerprint())?;
+        let model = Model::restore(&checkpoint.blobs).map_err(|e| wrong(e.to_string()))?;
+        Ok(Self::new("shipped".to_string(), model, Vec::new()))
     }
 
     /// What `generate` needs, as a checkpoint.

@@ -16,7 +16,7 @@ pub struct Generate {
     /// Library of prototypes, made by `surrogate data import` [default: the shipped one].
     #[arg(long, value_name = "FILE")]
     pub library: Option<PathBuf>,
-    /// Run of a trained generator, by path or name.
+    /// Run of a trained generator, by path or name [default: the shipped one].
     #[arg(long, value_name = "RUN")]
     pub model: Option<String>,
     /// Structures that the generator draws for each number of formula units.
