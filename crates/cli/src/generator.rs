@@ -122,7 +122,8 @@ impl Generator {
     /// A fault of the build.
     pub fn shipped() -> Result<Self, Failure> {
         let wrong = |why: String| Failure::Internal(format!("the shipped generator: {why}"));
-        let checkpoint = Checkpoint::from_bytes(SHIPPED, Path::new("best.ckpt")).map_err(|e| wrong(e.to_string()))?;
+        let checkpoint = Checkpoint::from_bytes(SHIPPED, Path::new("best.ckpt"))
+            .map_err(|e| wrong(e.to_string()))?;
         trained::check_fields(&checkpoint, &fingerprint())?;
         let model = Model::restore(&checkpoint.blobs).map_err(|e| wrong(e.to_string()))?;
         Ok(Self::new("shipped".to_string(), model, Vec::new()))

@@ -340,3 +340,59 @@ fn the_shipped_library_finds_a_salt_from_its_pattern_and_formula() {
     let draws = fs::read_to_string(at.join("found/posterior.csv")).unwrap();
     assert!(draws.contains("\na,angstrom,6."), "{draws}");
 }
+
+#[test]
+fn a_generator_is_trained_goes_on_and_finds_what_it_was_trained_on() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    prepared(at);
+    let problem = "title = \"Minerals\"\n[crystal]\nlibrary = \"library.txt\"\nheld_out = 0\n\
+                   batch = 16\n[network]\nwidth = 32\nlayers = 1\nheads = 2\n[train]\n\
+                   stages = [{ optimizer = \"adam\", iterations = 120, learning_rate = 5e-3 }]\n";
+    fs::write(at.join("minerals.toml"), problem).unwrap();
+    surrogate(at, &["check", "minerals.toml"]).expect(0, &["crystals to learn from", "width 32"]);
+    let train = ["train", "minerals.toml", "--out", ".", "--threads", "1", "--name"];
+    surrogate(at, &[&train[..], &["whole"]].concat()).expect(0, &["found", "surrogate generate"]);
+    surrogate(at, &[&train[..], &["cut", "--max-time", "1ms"]].concat()).expect(0, &["--resume"]);
+    let resume = ["train", "--resume", "cut", "--max-time", "1h"];
+    surrogate(at, &resume).expect(0, &["all steps done"]);
+    let weights = |run: &str| fs::read(at.join(run).join("checkpoints/best.ckpt")).unwrap();
+    // the last bytes are a hash of header and weights; the header holds no times
+    assert_eq!(weights("whole"), weights("cut"));
+    let draws = ["--proposer", "generator", "--model", "whole", "--samples", "200"];
+    let said = generate(at, &[], &draws).expect(0, &["written to found"]);
+    let table = fs::read_to_string(at.join("found/candidates.csv")).unwrap();
+    assert!(table.contains("sample "), "{table}");
+    drop(said);
+    let both = ["--proposer", "both", "--model", "whole", "--samples", "20"];
+    generate(at, &[("--out", "both")], &both).expect(0, &["written to both"]);
+    surrogate(at, &["predict", "whole"]).expect(1, &["generator of crystals"]);
+    surrogate(at, &["solve", "minerals.toml"]).expect(1, &["generator of crystals"]);
+    let scores = ["evaluate", "whole", "--structures", &minerals(), "--library", "library.txt"];
+    surrogate(at, &scores).expect(0, &["generator, refined", "both, refined"]);
+}
+
+#[test]
+fn what_no_generator_can_learn_from_is_refused() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    prepared(at);
+    let refused = |table: &str, words: &[&str]| {
+        fs::write(at.join("p.toml"), format!("title = \"P\"\n{table}")).unwrap();
+        surrogate(at, &["check", "p.toml"]).expect(1, words);
+    };
+    refused("[crystal]\nlibrary = \"none.txt\"\n", &["none.txt", "no such file"]);
+    refused("[crystal]\nlibrary = \"salt.cif\"\n", &["salt.cif", "library of prototypes"]);
+    refused("[crystal]\nmax_atoms = 0\n", &["max_atoms", "at least 1"]);
+    refused("[crystal]\ndisturbed = 1.5\n", &["disturbed", "between 0 and 1"]);
+    refused("[crystal]\nlibary = \"x\"\n", &["libary", "library"]);
+    let network = "[crystal]\nlibrary = \"library.txt\"\n[network]\nwidth = 30\nheads = 4\n";
+    refused(network, &["multiple"]);
+    refused("[crystal]\n[fields.u]\nof = []\n", &["[fields]", "leave this table out"]);
+    let stages = "[crystal]\nlibrary = \"library.txt\"\n[train]\n\
+                  stages = [{ optimizer = \"lbfgs\", iterations = 3 }]\n";
+    refused(stages, &["one stage by adam"]);
+    surrogate(at, &["train", "p.toml", "--resume", "nothing"]).expect(1, &["nothing"]);
+    let draws = ["--proposer", "generator", "--model", "nothing"];
+    generate(at, &[], &draws).expect(1, &["nothing"]);
+}

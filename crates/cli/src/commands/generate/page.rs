@@ -39,15 +39,20 @@ pub fn write(
     atoms(&first.solution.structure)?.write_csv(&folder.join("atoms.csv"))?;
     let crystal = &first.solution.structure;
     let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
-    let facts = [
+    let mut facts = vec![
         ("pattern", name(&arguments.pxrd).unwrap_or_default()),
         ("formula", arguments.formula.clone()),
         ("most atoms", arguments.max_atoms.to_string()),
         ("seed", arguments.seed.to_string()),
         ("version", env!("CARGO_PKG_VERSION").to_string()),
-        ("library, origin", givens.source.origin.clone()),
-        ("library, licence", givens.source.licence.clone()),
     ];
+    if let Some(source) = &givens.source {
+        facts.push(("library, origin", source.origin.clone()));
+        facts.push(("library, licence", source.licence.clone()));
+    }
+    if let Some(generator) = &givens.generator {
+        facts.push(("generator", generator.name.clone()));
+    }
     let object = json!({
         "format": FORMAT,
         "formula": arguments.formula,
