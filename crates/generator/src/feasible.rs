@@ -56,10 +56,9 @@ impl Places {
         let singles = |own: bool| -> Vec<usize> {
             let mut free = vec![0; self.sizes.len()];
             for (p, &used) in self.positions.iter().zip(used) {
-                if !p.2 && !used && (!own || open(p)) {
-                    if let Some(k) = self.sizes.iter().position(|&s| s == p.0) {
-                        free[k] += 1;
-                    }
+                let usable = !p.2 && !used && (!own || open(p));
+                if let Some(k) = self.sizes.iter().position(|&s| usable && s == p.0) {
+                    free[k] += 1;
                 }
             }
             free
