@@ -65,9 +65,12 @@ pub struct Scores {
 
 impl Scores {
     /// For people.
-    pub fn words(&self) -> Vec<String> {
+    pub fn words(&self) -> String {
+        if self.crystals == 0 {
+            return "found     not known, no crystals were held out to judge by".to_string();
+        }
         let share = |x: f64| format!("{:.0} %", 100.0 * x);
-        vec![format!(
+        format!(
             "found     {} of {} crystals never trained on, from pattern and composition, strict match \
              first ({} among 20; group and positions drawn: {}; R_wp below 0.01: {})",
             share(self.strict_first),
@@ -75,7 +78,7 @@ impl Scores {
             share(self.strict_among_20),
             share(self.skeleton_drawn),
             share(self.reproduced)
-        )]
+        )
     }
 }
 

@@ -129,12 +129,16 @@ impl Session<'_> {
         let (report, account) = self.account(outcome)?;
         done(self.terminal, &self.manifest, outcome);
         footprint::say(self.terminal, &report, &account);
-        for line in scores.words() {
-            self.terminal.say(line);
-        }
+        self.terminal.say(scores.words());
         let path = self.run.path().display();
+        let further = if outcome.resumable {
+            format!(", or train on: surrogate train --resume {path}")
+        } else {
+            String::new()
+        };
         self.terminal.say(format!(
-            "next      surrogate generate --proposer both --model {path} --pxrd FILE --formula FORMULA"
+            "next      surrogate generate --proposer both --model {path} --pxrd FILE --formula \
+             FORMULA{further}"
         ));
         self.terminal.json(&json!({
             "run": self.run.path(),
