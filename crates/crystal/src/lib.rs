@@ -3,6 +3,7 @@
 
 pub mod cif;
 pub mod diffraction;
+pub mod direct;
 mod element;
 mod formula;
 mod lattice;

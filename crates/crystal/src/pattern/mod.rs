@@ -1,10 +1,12 @@
 //! Measured powder patterns: reading, units, background.
 
 mod background;
+mod maxima;
 mod read;
 mod xrdml;
 
 pub use background::{background, without_background};
+pub use maxima::{Maximum, PeakFinder, maxima};
 pub use read::{Axis, PatternError, read};
 pub use xrdml::read_xrdml;
 

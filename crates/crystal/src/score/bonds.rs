@@ -33,7 +33,7 @@ fn row(element: Element) -> Option<&'static Row> {
 }
 
 /// Sum of the radii of two elements; none where the table has no value.
-fn expected(a: Element, b: Element) -> Option<f64> {
+pub(crate) fn expected(a: Element, b: Element) -> Option<f64> {
     let (mut a, mut b) = (row(a)?, row(b)?);
     if a.2 > b.2 {
         std::mem::swap(&mut a, &mut b);

@@ -25,5 +25,6 @@ pub use paired::Paired;
 pub use share::Share;
 pub use summary::{PROMISED_R_WP, SLICES, Slice, Summary};
 pub use validity::Validity;
+pub(crate) use bonds::expected as expected_distance;
 pub(crate) use validity::apart;
 pub use wasserstein::wasserstein;

@@ -50,7 +50,7 @@ impl SymmetricStructure {
     }
 
     /// Free ones among six cell parameters.
-    pub(super) fn free_cell(system: CrystalSystem, cell: &CellParameters) -> Vec<f64> {
+    pub(crate) fn free_cell(system: CrystalSystem, cell: &CellParameters) -> Vec<f64> {
         let ([a, b, c], [alpha, beta, gamma]) = (cell.lengths, cell.angles_deg);
         match system {
             CrystalSystem::Triclinic => vec![a, b, c, alpha, beta, gamma],

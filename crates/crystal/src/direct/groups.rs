@@ -1,0 +1,160 @@
+//! Space groups of a cell, in every setting.
+
+use std::f64::consts::TAU;
+
+use nalgebra::{Matrix3, Vector3};
+
+use super::index::{COMPARED, Cell, likelihood};
+use super::lattices::Centring;
+use crate::pattern::Maximum;
+use crate::symmetry::{CrystalSystem, SpaceGroup, SymmetricStructure};
+use crate::{CellParameters, Lattice};
+
+/// A space group with a cell.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub group: &'static SpaceGroup,
+    /// Free cell parameters.
+    pub cell: Vec<f64>,
+    /// Logarithm of how much likelier the peaks are by its reflections than by chance.
+    pub score: f64,
+}
+
+/// Space groups of cells in every setting, best first.
+pub(super) fn frames(cells: &[Cell], peaks: &[Maximum]) -> Vec<Frame> {
+    let mut found: Vec<Frame> = Vec::new();
+    for cell in cells {
+        let Some(metric) = cell.reciprocal.try_inverse().map(|m| m * TAU * TAU) else { continue };
+        let groups = (3..=230).filter_map(SpaceGroup::get);
+        for group in groups.filter(|g| g.system() == cell.lattice.system) {
+            let centring = centring_of(group);
+            let mut known: Vec<[i64; 6]> = Vec::new();
+            for axes in settings(cell.lattice.system) {
+                if moved(cell.lattice.centring, &axes) != Some(centring) {
+                    continue;
+                }
+                let metric = axes.transpose() * metric * axes;
+                let Some(parameters) = parameters(&metric) else { continue };
+                let rounded: Vec<i64> = parameters
+                    .lengths
+                    .iter()
+                    .chain(&parameters.angles_deg)
+                    .map(|v| (v * 100.0).round() as i64)
+                    .collect();
+                let Ok(rounded) = <[i64; 6]>::try_from(rounded) else { continue };
+                if known.contains(&rounded) {
+                    continue;
+                }
+                known.push(rounded);
+                let free = SymmetricStructure::free_cell(group.system(), &parameters);
+                let score = explained(group, &parameters, peaks);
+                found.push(Frame { group, cell: free, score });
+            }
+        }
+    }
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found
+}
+
+/// How well the reflections of a group explain peaks.
+fn explained(group: &SpaceGroup, cell: &CellParameters, peaks: &[Maximum]) -> f64 {
+    let Ok(lattice) = Lattice::from_parameters(*cell) else { return f64::NEG_INFINITY };
+    let Some(last) = peaks.get(peaks.len().min(COMPARED) - 1) else { return 0.0 };
+    let reciprocal = lattice.reciprocal() * TAU;
+    let q_max = last.q + 0.01;
+    let metric = reciprocal.transpose() * reciprocal;
+    let limit = cell.lengths.map(|a| (q_max * a / TAU).ceil() as i32);
+    let mut lines = Vec::new();
+    for h in -limit[0]..=limit[0] {
+        for k in -limit[1]..=limit[1] {
+            for l in 0..=limit[2] {
+                let v = Vector3::new(f64::from(h), f64::from(k), f64::from(l));
+                let q = v.dot(&(metric * v)).sqrt();
+                if q > 0.1 && q < q_max && !absent(group, [h, k, l]) {
+                    lines.push(q);
+                }
+            }
+        }
+    }
+    lines.sort_by(f64::total_cmp);
+    lines.dedup_by(|a, b| (*a - *b).abs() < 1e-6);
+    likelihood(peaks, &lines)
+}
+
+/// Whether the operations of a group forbid a reflection.
+fn absent(group: &SpaceGroup, hkl: [i32; 3]) -> bool {
+    let h = Vector3::from(hkl);
+    group.operations.iter().any(|o| {
+        if o.rotation.transpose() * h != h {
+            return false;
+        }
+        let phase: f64 = (0..3).map(|k| f64::from(hkl[k]) * o.translation[k]).sum();
+        (phase - phase.round()).abs() > 0.01
+    })
+}
+
+/// Centring of a group's setting.
+fn centring_of(group: &SpaceGroup) -> Centring {
+    match group.centring.len() {
+        1 => Centring::Primitive,
+        2 => {
+            let v = &group.centring[1];
+            Centring::Half([v.x > 0.25, v.y > 0.25, v.z > 0.25])
+        }
+        3 => Centring::Rhombohedral,
+        _ => Centring::Faces,
+    }
+}
+
+/// The centring in other axes, given as columns; none where these are no longer conventional.
+fn moved(centring: Centring, axes: &Matrix3<f64>) -> Option<Centring> {
+    let Centring::Half(half) = centring else { return Some(centring) };
+    let v = Vector3::from(half.map(|h| if h { 0.5 } else { 0.0 }));
+    let v = axes.try_inverse()? * v;
+    Some(Centring::Half([0, 1, 2].map(|k| (v[k] - v[k].round()).abs() > 0.25)))
+}
+
+/// Axes as columns in units of those in which cells are looked for.
+fn settings(system: CrystalSystem) -> Vec<Matrix3<f64>> {
+    let columns = |rows: [[i32; 3]; 3]| Matrix3::from_fn(|r, c| f64::from(rows[c][r]));
+    let unit = |k: usize| {
+        let mut v = [0; 3];
+        v[k] = 1;
+        v
+    };
+    match system {
+        CrystalSystem::Orthorhombic => {
+            let orders = [[0, 1, 2], [1, 2, 0], [2, 0, 1], [1, 0, 2], [0, 2, 1], [2, 1, 0]];
+            orders.iter().map(|o| columns(o.map(unit))).collect()
+        }
+        CrystalSystem::Monoclinic => {
+            // a and c that differ by what they are modulo 2
+            let pairs = [
+                [[1, 0, 0], [0, 0, 1]],
+                [[0, 0, 1], [1, 0, 0]],
+                [[1, 0, 0], [1, 0, 1]],
+                [[1, 0, 1], [1, 0, 0]],
+                [[0, 0, 1], [1, 0, 1]],
+                [[1, 0, 1], [0, 0, 1]],
+            ];
+            pairs.iter().map(|[a, c]| columns([*a, [0, 1, 0], *c])).collect()
+        }
+        _ => vec![Matrix3::identity()],
+    }
+}
+
+/// Cell parameters of a metric.
+fn parameters(metric: &Matrix3<f64>) -> Option<CellParameters> {
+    let length = |k: usize| metric[(k, k)].sqrt();
+    let angle = |i: usize, j: usize| {
+        let cosine = metric[(i, j)] / (length(i) * length(j));
+        cosine.clamp(-1.0, 1.0).acos().to_degrees()
+    };
+    let mut angles = [angle(1, 2), angle(0, 2), angle(0, 1)];
+    // the obtuse one of the two angles that directions of an axis leave
+    if (angles[0] - 90.0).abs() < 1e-6 && (angles[2] - 90.0).abs() < 1e-6 && angles[1] < 90.0 {
+        angles[1] = 180.0 - angles[1];
+    }
+    let lengths = [length(0), length(1), length(2)];
+    lengths.iter().all(|l| l.is_finite() && *l > 0.0).then_some(CellParameters { lengths, angles_deg: angles })
+}
