@@ -4,8 +4,21 @@ fn main() {
     let a: Vec<String> = std::env::args().collect();
     let library = read_library(&std::fs::read_to_string(&a[1]).unwrap()).unwrap().0;
     let ids = std::fs::read_to_string(&a[2]).unwrap();
-    let ids: Vec<&str> = ids.split_whitespace().collect();
-    let all = read_structures(std::fs::File::open("/work/shared/data/crystals/mp20_biternary_test.csv.zst").unwrap()).unwrap();
+    let mut ids: Vec<&str> = ids.split_whitespace().collect();
+    let table = if ids.is_empty() { "val" } else { "test" };
+    let all = read_structures(std::fs::File::open(format!("/work/shared/data/crystals/mp20_biternary_{table}.csv.zst")).unwrap()).unwrap();
+    let mut rare = Vec::new();
+    if ids.is_empty() {
+        let mut kinds: std::collections::HashMap<Kind, usize> = Default::default();
+        for p in library.prototypes() { *kinds.entry(p.kind()).or_default() += p.members; }
+        for e in all.iter().step_by(5) {
+            let Ok(s) = surrogate_crystal::symmetry::analyse(&e.structure, 0.01) else { continue };
+            let Some(k) = Kind::of(&s.canonical()) else { continue };
+            if kinds.get(&k) == Some(&1) && s.group.number > 15 { rare.push(e.id.clone()); }
+            if rare.len() == 60 { break; }
+        }
+        ids.extend(rare.iter().map(String::as_str));
+    }
     let indexing = a.len() > 3 && a[3] == "index";
     let choices: usize = a.get(4).map_or(1500, |s| s.parse().unwrap());
     let (mut good, mut n) = (0, 0);
@@ -31,11 +44,11 @@ fn main() {
             continue;
         }
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        let options = direct::DirectOptions { choices, ..Default::default() };
-        let found = direct::solve(&case.query, v, options, &mut rng).unwrap();
+        let options = SearchOptions { coarse: 0, attempts: 0, direct: Some(direct::DirectOptions { choices, ..Default::default() }), ..Default::default() };
+        let found = search(&[&library], &case.query, options, &mut rng).unwrap();
         let truth = Reduced::primitive(&e.structure).unwrap();
         let m = found.iter().position(|s| s.structure.primitive().ok().and_then(|p| Reduced::primitive(&p).ok()).is_some_and(|r| StructureMatcher::STRICT.fits(&truth, &r)));
-        println!("{id} {} sg {} dof {} found {} misfit {:.4} group {:?} match {:?} {:.2}s", case.atoms, sym.group.number, sym.degrees_of_freedom(), found.len(), found.first().map_or(9.0, |f| f.misfit), found.first().map(|f| f.structure.group.number), m, t.elapsed().as_secs_f64());
+        println!("{id} {} sg {} dof {} found {} misfit {:.4} rwp {:.4} group {:?} match {:?} {:.2}s", case.atoms, sym.group.number, sym.degrees_of_freedom(), found.len(), found.first().map_or(9.0, |f| f.misfit), found.first().and_then(|f| f.r_wp).unwrap_or(9.0), found.first().map(|f| f.structure.group.number), m, t.elapsed().as_secs_f64());
         n += 1; good += usize::from(m.is_some());
     }
     println!("{good} of {n}");

@@ -28,25 +28,22 @@ pub(super) fn frames(cells: &[Cell], peaks: &[Maximum]) -> Vec<Frame> {
         let groups = (3..=230).filter_map(SpaceGroup::get);
         for group in groups.filter(|g| g.system() == cell.lattice.system) {
             let centring = centring_of(group);
-            let mut known: Vec<[i64; 6]> = Vec::new();
+            let mut known: Vec<Vec<i64>> = Vec::new();
             for axes in settings(cell.lattice.system) {
                 if moved(cell.lattice.centring, &axes) != Some(centring) {
                     continue;
                 }
                 let metric = axes.transpose() * metric * axes;
                 let Some(parameters) = parameters(&metric) else { continue };
-                let rounded: Vec<i64> = parameters
-                    .lengths
-                    .iter()
-                    .chain(&parameters.angles_deg)
-                    .map(|v| (v * 100.0).round() as i64)
-                    .collect();
-                let Ok(rounded) = <[i64; 6]>::try_from(rounded) else { continue };
-                if known.contains(&rounded) {
-                    continue;
-                }
-                known.push(rounded);
                 let free = SymmetricStructure::free_cell(group.system(), &parameters);
+                let frame = SymmetricStructure { group, cell: free.clone(), orbits: Vec::new() };
+                let steps = |cell: &Vec<f64>| -> Vec<i64> {
+                    cell.iter().map(|v| (v * 100.0).round() as i64).collect()
+                };
+                // axes that the group does not tell apart
+                let key = frame.cells_of_descriptions().iter().map(steps).min();
+                let Some(key) = key.filter(|key| !known.contains(key)) else { continue };
+                known.push(key);
                 let score = explained(group, &parameters, peaks);
                 found.push(Frame { group, cell: free, score });
             }

@@ -38,10 +38,10 @@ pub(super) const COMPARED: usize = 30;
 const NEAR: f64 = 0.006;
 
 /// Longest and shortest axis of a conventional cell in angstrom.
-const AXES: [f64; 2] = [2.2, 30.0];
+const AXES: [f64; 2] = [2.2, 45.0];
 
 /// Boxes that are looked at for each lattice.
-const BOXES: usize = 1_000_000;
+const BOXES: usize = 400_000;
 
 /// Cells kept of each lattice.
 const KEPT: usize = 4;

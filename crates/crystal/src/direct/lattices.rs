@@ -56,7 +56,7 @@ const BASE: Centring = Centring::Half([true, true, false]);
 
 /// Every lattice but the triclinic, the most symmetric first. Monoclinic cells are those with the shortest a and c,
 /// whose centring may be of the base or of the body.
-pub const LATTICES: [Bravais; 14] = {
+pub(super) const LATTICES: [Bravais; 14] = {
     use CrystalSystem::{Cubic, Hexagonal, Monoclinic, Orthorhombic, Tetragonal};
     const fn of(system: CrystalSystem, centring: Centring) -> Bravais {
         Bravais { system, centring }
@@ -80,7 +80,7 @@ pub const LATTICES: [Bravais; 14] = {
 };
 
 /// Most numbers of a reciprocal metric.
-pub const MOST: usize = 4;
+pub(super) const MOST: usize = 4;
 
 impl Bravais {
     /// Numbers of its reciprocal metric: Q^2 of a reflection is their sum with [`Self::coefficients`].

@@ -6,7 +6,9 @@
 //! 2. Space groups in every setting of these cells, weighed by how well their reflections, without those that are
 //!    systematically absent, explain the peaks.
 //! 3. Choices of Wyckoff positions for the atoms of the formula.
-//! 4. [`solve`]: atoms at random places, none too near to another, refined against the pattern.
+//! 4. Atoms at random places, none too near to another, refined against the pattern.
+//!
+//! [`crate::retrieve::search`] does this where no example reproduces a pattern.
 
 mod groups;
 mod index;
@@ -15,4 +17,5 @@ mod placing;
 mod solve;
 
 pub use index::{Cell, index};
-pub use solve::{DirectOptions, Solved, solve};
+pub use solve::DirectOptions;
+pub(crate) use solve::solve;

@@ -19,10 +19,11 @@ pub(super) struct Choice {
 const LOOKED_AT: usize = 20_000;
 
 /// Every way to put atoms of a primitive cell on positions of a group with at most `most_free` coordinates,
-/// those with the fewest first, at most `most`.
+/// those with the fewest first, at most `most`. Of choices that one of the exchanges of positions `same` makes equal, one.
 pub(super) fn choices(
     group: &SpaceGroup,
     atoms: &[(Element, usize)],
+    same: &[&[usize]],
     most_free: usize,
     most: usize,
 ) -> Vec<Choice> {
@@ -34,6 +35,14 @@ pub(super) fn choices(
     if let Some(&(_, count)) = atoms.first() {
         listing.place(0, count, 0, 0, &mut used, &mut Vec::new());
     }
+    listing.found.retain(|choice| {
+        same.iter().all(|places| {
+            let mut moved: Vec<(Element, usize)> =
+                choice.orbits.iter().map(|&(e, k)| (e, places[k])).collect();
+            moved.sort_unstable();
+            moved >= choice.orbits
+        })
+    });
     listing.found.sort_by_key(|c| c.free);
     listing.found.truncate(most);
     listing.found

@@ -1,5 +1,7 @@
 //! Structures on choices of positions in space groups with cells, tried in the order of what speaks for them.
 
+use std::collections::BTreeMap;
+
 use rand::Rng;
 
 use super::groups::{Frame, frames};
@@ -9,7 +11,7 @@ use crate::Element;
 use crate::diffraction::{PowderModel, QGrid};
 use crate::pattern::PeakFinder;
 use crate::refine::{Free, Limits, RefineError, Refiner, Stage};
-use crate::retrieve::Query;
+use crate::retrieve::{Candidate, Library, Query, finished};
 use crate::symmetry::SymmetricStructure;
 
 /// How far a search goes.
@@ -19,7 +21,7 @@ pub struct DirectOptions {
     pub choices: usize,
     /// Most free coordinates of a choice.
     pub most_free: usize,
-    /// Misfit of coarse patterns at which a structure counts as found.
+    /// `R_wp` at which the search ends.
     pub enough: f64,
     /// Structures that are kept.
     pub kept: usize,
@@ -27,17 +29,8 @@ pub struct DirectOptions {
 
 impl Default for DirectOptions {
     fn default() -> Self {
-        Self { choices: 1500, most_free: 12, enough: 0.03, kept: 20 }
+        Self { choices: 4000, most_free: 12, enough: 0.005, kept: 20 }
     }
-}
-
-/// A structure whose coarse pattern is like the one that was given.
-#[derive(Debug, Clone)]
-pub struct Solved {
-    /// The crystal.
-    pub structure: SymmetricStructure,
-    /// Distance of the coarse patterns at the best scale, from 0 to 1.
-    pub misfit: f64,
 }
 
 /// Width of drawn peaks in 1/angstrom, the least height of one, and how many are looked at.
@@ -46,13 +39,13 @@ const LEAST_HEIGHT: f64 = 2e-3;
 const PEAKS: usize = 40;
 
 /// Factors by which the volume of a cell may differ from what its elements say.
-const VOLUMES: [f64; 2] = [0.75, 1.4];
+const VOLUMES: [f64; 2] = [0.6, 1.7];
 
 /// What a free coordinate and an orbit count against a choice, in units of the logarithm of its likelihood.
-const FREE_WEIGHT: f64 = 1.2;
-const ORBIT_WEIGHT: f64 = 0.4;
-/// Share of the score of cell and group that counts: its peaks are not independent.
-const TRUST: f64 = 0.5;
+const FREE_WEIGHT: f64 = 0.6;
+const ORBIT_WEIGHT: f64 = 1.0;
+/// What the share of a group in a library counts for it.
+const SHARE_WEIGHT: f64 = 1.5;
 
 /// Choices of positions in one group.
 const OF_GROUP: usize = 400;
@@ -60,6 +53,12 @@ const OF_GROUP: usize = 400;
 /// Throws for each free coordinate and one more; of these the best are refined.
 const THROWS: usize = 16;
 const REFINED: usize = 3;
+
+/// Misfit of coarse patterns below which a structure is refined to the end.
+const PROMISING: f64 = 0.1;
+
+/// Relative difference of misfits of structures that are taken for one.
+const SAME_MISFIT: f64 = 1e-4;
 
 /// Where throws are compared.
 const ROUGH: QGrid = QGrid { q_min: 0.5, q_max: 4.0, step: 0.06, fwhm: 0.3, eta: 0.5 };
@@ -72,39 +71,48 @@ const STAGES: [Stage; 2] =
     [stage(0.25, 4.0, Free::Structure, 8), stage(0.2, 5.0, Free::Structure, 8)];
 const LIMITS: Limits = Limits { cell: 0.02, coordinate: 0.3 };
 
-/// Structures of a composition, whose primitive cell takes about `volume` cubic angstrom, that
-/// reproduce a pattern, best first. Nothing is known but the query.
+/// A choice with what speaks for it.
+struct Task<'a> {
+    weight: f64,
+    frame: &'a Frame,
+    choice: Choice,
+}
+
+/// Structures that reproduce a pattern, best first. What the library says is only how large atoms are and how
+/// frequent groups.
 ///
 /// # Errors
 ///
 /// A pattern without intensity, elements without form factors.
-pub fn solve(
+pub(crate) fn solve(
+    refiner: &mut Refiner,
     query: &Query,
-    volume: f64,
+    library: &Library,
     options: DirectOptions,
     rng: &mut impl Rng,
-) -> Result<Vec<Solved>, RefineError> {
+) -> Result<Vec<Candidate>, RefineError> {
     let peaks = PeakFinder::new(WIDTH)?.peaks(&query.peaks, query.q_range, LEAST_HEIGHT, PEAKS);
+    let (elements, counts): (Vec<Element>, Vec<usize>) = query.composition.iter().map(|(e, n)| (*e, *n)).unzip();
+    let volume = library.volume(&elements, &counts);
     let cells = index(&peaks, VOLUMES.map(|f| f * volume));
     let frames = frames(&cells, &peaks);
     let atoms: Vec<(Element, usize)> = query.composition.iter().map(|(e, n)| (*e, *n)).collect();
-    let mut tasks: Vec<(f64, &Frame, Choice)> = Vec::new();
-    for frame in &frames {
-        for choice in choices(frame.group, &atoms, options.most_free, OF_GROUP) {
-            let weight = TRUST * frame.score
-                - FREE_WEIGHT * choice.free as f64
-                - ORBIT_WEIGHT * choice.orbits.len() as f64;
-            tasks.push((weight, frame, choice));
-        }
-    }
-    tasks.sort_by(|a, b| b.0.total_cmp(&a.0));
-    tasks.truncate(options.choices);
-    let mut refiner = Refiner::new(query.peaks.clone(), query.q_range);
-    let mut solved: Vec<Solved> = Vec::new();
-    for (_, frame, choice) in &tasks {
-        let Some(best) = attempt(&mut refiner, query, frame, choice, rng)? else { continue };
-        let enough = best.misfit < options.enough;
+    let tasks = tasks(&frames, &atoms, library, options);
+    let mut solved: Vec<Candidate> = Vec::new();
+    for task in &tasks {
+        let Some(mut best) = attempt(refiner, query, task, rng)? else { continue };
+        let known = |s: &Candidate| (s.misfit / best.misfit - 1.0).abs() < SAME_MISFIT;
         let place = solved.partition_point(|s| s.misfit <= best.misfit);
+        if place == options.kept || solved.iter().any(known) {
+            continue;
+        }
+        let mut enough = false;
+        if best.misfit < PROMISING
+            && let Some((structure, r_wp)) = finished(refiner, query, &best.structure)?
+        {
+            enough = r_wp < options.enough;
+            best = Candidate { structure, r_wp: Some(r_wp), ..best };
+        }
         solved.insert(place, best);
         solved.truncate(options.kept);
         if enough {
@@ -114,14 +122,41 @@ pub fn solve(
     Ok(solved)
 }
 
+/// Choices of positions in every frame, those first for which most speaks.
+fn tasks<'a>(
+    frames: &'a [Frame],
+    atoms: &[(Element, usize)],
+    library: &Library,
+    options: DirectOptions,
+) -> Vec<Task<'a>> {
+    let mut tasks = Vec::new();
+    let mut shares = BTreeMap::new();
+    for frame in frames {
+        let empty =
+            SymmetricStructure { group: frame.group, cell: frame.cell.clone(), orbits: Vec::new() };
+        let same = empty.same_positions();
+        let number = frame.group.number;
+        let share = *shares.entry(number).or_insert_with(|| library.group_share(number).ln());
+        for choice in choices(frame.group, atoms, &same, options.most_free, OF_GROUP) {
+            let weight = frame.score + SHARE_WEIGHT * share
+                - FREE_WEIGHT * choice.free as f64
+                - ORBIT_WEIGHT * choice.orbits.len() as f64;
+            tasks.push(Task { weight, frame, choice });
+        }
+    }
+    tasks.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    tasks.truncate(options.choices);
+    tasks
+}
+
 /// The best structure of a choice from random throws.
 fn attempt(
     refiner: &mut Refiner,
     query: &Query,
-    frame: &Frame,
-    choice: &Choice,
+    task: &Task<'_>,
     rng: &mut impl Rng,
-) -> Result<Option<Solved>, RefineError> {
+) -> Result<Option<Candidate>, RefineError> {
+    let Task { frame, choice, .. } = task;
     let Some(mut thrower) = Thrower::new(frame.group, &frame.cell, choice) else { return Ok(None) };
     let reach = STAGES.iter().map(|s| s.q_max + 2.0 * s.fwhm).fold(0.0, f64::max);
     let mut model = PowderModel::new(&thrower.structure, query.wavelength, reach, LIMITS.cell)?;
@@ -138,12 +173,12 @@ fn attempt(
         thrown.push((misfit, parameters));
     }
     thrown.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut best: Option<Solved> = None;
+    let mut best: Option<Candidate> = None;
     for (_, parameters) in thrown.iter().take(REFINED) {
         let Ok(found) = refiner.refine(&mut model, parameters, &STAGES, LIMITS) else { continue };
         if best.as_ref().is_none_or(|b| found.misfit < b.misfit) {
             let structure = model.structure(&found.parameters);
-            best = Some(Solved { structure, misfit: found.misfit });
+            best = Some(Candidate { origin: None, structure, misfit: found.misfit, r_wp: None });
         }
     }
     Ok(best)

@@ -189,6 +189,13 @@ impl Library {
         places.map(|&k| (k, &self.prototypes[k]))
     }
 
+    /// Share of a space group among its prototypes, each group with half a prototype more.
+    #[must_use]
+    pub fn group_share(&self, number: u16) -> f64 {
+        let own = self.prototypes.iter().filter(|p| p.structure.group.number == number).count();
+        (own as f64 + 0.5) / (self.prototypes.len() as f64 + 115.0)
+    }
+
     /// Volumes of atoms in cubic angstrom by atomic number.
     #[must_use]
     pub fn volumes(&self) -> &[f64] {

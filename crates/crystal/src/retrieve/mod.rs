@@ -15,4 +15,5 @@ pub use file::{LibraryError, Source, compressed, open_library, read_library, wri
 pub(crate) use library::orders;
 pub use library::{Kind, Library, Prototype, element_volumes};
 pub use scan::{Proposal, Query};
-pub use search::{Candidate, SearchOptions, search};
+pub(crate) use search::finished;
+pub use search::{Candidate, Origin, SearchOptions, search};

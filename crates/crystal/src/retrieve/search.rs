@@ -5,6 +5,7 @@ use rand::{Rng, RngExt};
 use super::library::Library;
 use super::scan::{Proposal, Query};
 use crate::diffraction::{PowderModel, QGrid};
+use crate::direct::{DirectOptions, solve};
 use crate::refine::{Free, Limits, RefineError, Refiner, Stage};
 use crate::symmetry::SymmetricStructure;
 
@@ -15,25 +16,34 @@ pub struct SearchOptions {
     pub coarse: usize,
     /// Of these, the best that are refined finely.
     pub fine: usize,
-    /// Attempts from random cells and coordinates where no candidate reproduces the pattern.
+    /// Attempts for each library, from random cells and coordinates, where no candidate reproduces the pattern.
     pub attempts: usize,
     /// `R_wp` at which a pattern counts as reproduced.
     pub enough: f64,
+    /// Where nothing reproduces the pattern, the search without examples that follows, if any.
+    pub direct: Option<DirectOptions>,
 }
 
 impl Default for SearchOptions {
     fn default() -> Self {
-        Self { coarse: 20, fine: 4, attempts: 120, enough: 0.02 }
+        Self { coarse: 20, fine: 4, attempts: 120, enough: 0.02, direct: None }
     }
+}
+
+/// Where a candidate comes from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// Place of its library among those searched.
+    pub library: usize,
+    /// What was proposed.
+    pub proposal: Proposal,
 }
 
 /// A refined proposal.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Place of the library that it comes from, among those searched.
-    pub library: usize,
-    /// Where it comes from.
-    pub proposal: Proposal,
+    /// Where it comes from; none if it was found without an example.
+    pub origin: Option<Origin>,
     /// The refined crystal.
     pub structure: SymmetricStructure,
     /// Distance of the coarse patterns at the best scale, from 0 to 1.
@@ -71,7 +81,8 @@ const FINE_LIMITS: Limits = Limits { cell: 0.15, coordinate: 0.2 };
 const MARGIN: f64 = 0.12;
 
 /// Refines the best proposals of a scan of each library: all of them coarsely, the best again finely. If none of these
-/// reproduces the pattern, starts from random cells and coordinates follow. Ranked by `R_wp`, those
+/// reproduces the pattern, starts from random cells and coordinates follow, and then, if asked for, a search without
+/// examples. Ranked by `R_wp`, those
 /// without one behind by misfit. Proposals that cannot be refined are left out.
 ///
 /// # Errors
@@ -95,7 +106,8 @@ pub fn search(
         if let Ok((structure, misfit)) =
             refined(&mut refiner, query, &structure, &COARSE, COARSE_LIMITS)
         {
-            candidates.push(Candidate { library, proposal, structure, misfit, r_wp: None });
+            let origin = Some(Origin { library, proposal });
+            candidates.push(Candidate { origin, structure, misfit, r_wp: None });
         }
     }
     candidates.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
@@ -103,10 +115,18 @@ pub fn search(
         finish(&mut refiner, query, candidate)?;
     }
     rank(&mut candidates);
-    let solved =
-        |c: &[Candidate]| c.first().and_then(|c| c.r_wp).is_some_and(|r| r < options.enough);
+    let solved = |candidates: &[Candidate]| {
+        let best = candidates.first().and_then(|c| c.r_wp);
+        best.is_some_and(|r| r < options.enough)
+    };
     if !solved(&candidates) {
         attempt(libraries, &mut refiner, query, &mut candidates, options, rng)?;
+        rank(&mut candidates);
+    }
+    if let (Some(direct), Some(library), false) =
+        (options.direct, libraries.first(), solved(&candidates))
+    {
+        candidates.extend(solve(&mut refiner, query, library, direct, rng)?);
         rank(&mut candidates);
     }
     Ok(candidates)
@@ -124,19 +144,31 @@ fn finish(
     query: &Query,
     candidate: &mut Candidate,
 ) -> Result<(), RefineError> {
-    if let Ok((structure, _)) = refined(refiner, query, &candidate.structure, &FINE, FINE_LIMITS) {
-        let mut model = PowderModel::new(&structure, query.wavelength, Q_END, MARGIN)?;
-        let parameters = model.parameters().to_vec();
-        let r_wp = refiner.r_wp(&mut model, &parameters, QGrid::SCORING)?;
-        if candidate.r_wp.is_none_or(|known| r_wp < known) {
-            candidate.r_wp = Some(r_wp);
-            candidate.structure = structure;
-        }
+    if let Some((structure, r_wp)) = finished(refiner, query, &candidate.structure)?
+        && candidate.r_wp.is_none_or(|known| r_wp < known)
+    {
+        candidate.r_wp = Some(r_wp);
+        candidate.structure = structure;
     }
     Ok(())
 }
 
-/// Candidates that get attempts.
+/// A crystal refined to the end, with its `R_wp` on the scoring grid; none if it cannot be refined.
+pub(crate) fn finished(
+    refiner: &mut Refiner,
+    query: &Query,
+    structure: &SymmetricStructure,
+) -> Result<Option<(SymmetricStructure, f64)>, RefineError> {
+    let Ok((structure, _)) = refined(refiner, query, structure, &FINE, FINE_LIMITS) else {
+        return Ok(None);
+    };
+    let mut model = PowderModel::new(&structure, query.wavelength, Q_END, MARGIN)?;
+    let parameters = model.parameters().to_vec();
+    let r_wp = refiner.r_wp(&mut model, &parameters, QGrid::SCORING)?;
+    Ok(Some((structure, r_wp)))
+}
+
+/// Candidates that get attempts, for each library.
 const CONTENDERS: usize = 5;
 
 /// Largest relative change of lengths and angles, and of coordinates, of an attempt.
@@ -155,16 +187,17 @@ fn attempt(
     options: SearchOptions,
     rng: &mut impl Rng,
 ) -> Result<(), RefineError> {
-    let contenders = candidates.len().min(CONTENDERS);
-    for k in 0..if contenders == 0 { 0 } else { options.attempts } {
+    let contenders = candidates.len().min(CONTENDERS * libraries.len());
+    for k in 0..if contenders == 0 { 0 } else { options.attempts * libraries.len() } {
         let candidate = &mut candidates[k % contenders];
+        let Some(Origin { library, proposal }) = &candidate.origin else { continue };
         let round = k / contenders;
-        let choices = candidate.proposal.alternatives.len() + 1;
+        let choices = proposal.alternatives.len() + 1;
         let proposal = match round % choices {
-            0 => &candidate.proposal,
-            n => &candidate.proposal.alternatives[n - 1],
+            0 => proposal,
+            n => &proposal.alternatives[n - 1],
         };
-        let mut start = proposed(libraries[candidate.library], proposal);
+        let mut start = proposed(libraries[*library], proposal);
         // the first look at an alternative is as it is
         if round == 0 || round >= choices {
             disturb(&mut start, rng);

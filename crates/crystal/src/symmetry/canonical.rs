@@ -91,6 +91,29 @@ impl SymmetricStructure {
         all.iter().filter(|c| size(c) < shortest * (1.0 + 1e-3)).collect()
     }
 
+    /// Free cell parameters in the axes of each description of the group.
+    pub(crate) fn cells_of_descriptions(&self) -> Vec<Vec<f64>> {
+        let Ok(lattice) = self.conventional_lattice() else { return Vec::new() };
+        let changes = self.group.normaliser().changes.iter();
+        let moved = changes.filter_map(|c| Lattice::from_basis(lattice.basis() * c.axes).ok());
+        moved.map(|l| Self::free_cell(self.group.system(), &l.parameters())).collect()
+    }
+
+    /// Places of the Wyckoff positions after each change of axes and origin that keeps group and cell.
+    pub(crate) fn same_positions(&self) -> Vec<&'static [usize]> {
+        let Ok(lattice) = self.conventional_lattice() else { return Vec::new() };
+        let keeps = |change: &&Change| {
+            let moved = lattice.basis() * change.axes;
+            let metric = moved.transpose() * moved;
+            (metric - lattice.metric()).amax() < 1e-3 * metric.amax()
+        };
+        let kept = self.group.normaliser().changes.iter().filter(keeps);
+        let mut positions: Vec<&[usize]> = kept.map(|c| c.positions.as_slice()).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        positions
+    }
+
     /// Descriptions after a change: one, or for polar groups one for each choice of the origin.
     fn described(&self, change: &Change, lattice: &Lattice) -> Vec<Self> {
         let Ok(moved) = Lattice::from_basis(lattice.basis() * change.axes) else {
