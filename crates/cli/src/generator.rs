@@ -1,17 +1,17 @@
-//! A trained generator of crystals: its file, its proposals, its scores.
+//! A trained generator of crystals: its file, its proposals, and what it finds of crystals that it was not
+//! trained on.
 
+mod judgement;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
-use serde::Serialize;
-use surrogate_crystal::diffraction::reflections;
-use surrogate_crystal::matching::{Reduced, StructureMatcher};
+use rand::Rng;
+use surrogate_crystal::Element;
 use surrogate_crystal::retrieve::{Library, Query, SearchOptions, search};
 use surrogate_crystal::score::{Proposer, ProposerError, Ranked};
-use surrogate_crystal::symmetry::SymmetricStructure;
-use surrogate_generator::examples::{CLEAN_RANGE, LEAST_HEIGHT, WAVELENGTH};
+use surrogate_crystal::symmetry::{SpaceGroup, SymmetricStructure};
+use surrogate_generator::examples::{CLEAN_RANGE, LEAST_HEIGHT};
 use surrogate_generator::model::Model;
 use surrogate_generator::peaks::{PEAK_NUMBERS, Peak, PeakFinder};
 use surrogate_generator::sampling::{Givens, Sample, sample};
@@ -21,11 +21,6 @@ use surrogate_run::{Checkpoint, RunError};
 
 use crate::failure::Failure;
 use crate::trained;
-
-/// Crystals of a judgement.
-const JUDGED: usize = 100;
-/// Crystals drawn for each.
-const DRAWN: usize = 64;
 
 /// The weights that come with the program; models/README.md says what they were trained on.
 const SHIPPED: &[u8] = include_bytes!("../../../models/generator/checkpoints/best.ckpt");
@@ -44,42 +39,6 @@ pub struct Generator {
 pub fn fingerprint() -> Vec<f64> {
     let vocabulary = Vocabulary::get();
     [vocabulary.len(), vocabulary.features(), PEAK_NUMBERS].map(|n| n as f64).to_vec()
-}
-
-/// Shares of held-out crystals that were found from their clean patterns and compositions.
-#[derive(Debug, Clone, Serialize)]
-pub struct Scores {
-    /// Crystals.
-    pub crystals: usize,
-    /// Crystals drawn for each.
-    pub drawn: usize,
-    /// Share whose space group and positions are among those drawn, before any refinement.
-    pub skeleton_drawn: f64,
-    /// Share whose first candidate after refinement matches strictly.
-    pub strict_first: f64,
-    /// Share with a strict match among the first 20.
-    pub strict_among_20: f64,
-    /// Share whose first candidate reproduces the pattern, `R_wp` below 0.01.
-    pub reproduced: f64,
-}
-
-impl Scores {
-    /// For people.
-    pub fn words(&self) -> String {
-        if self.crystals == 0 {
-            return "found     not known, no crystals were held out to judge by".to_string();
-        }
-        let share = |x: f64| format!("{:.0} %", 100.0 * x);
-        format!(
-            "found     {} of {} crystals never trained on, from pattern and composition, strict match \
-             first ({} among 20; group and positions drawn: {}; R_wp below 0.01: {})",
-            share(self.strict_first),
-            self.crystals,
-            share(self.strict_among_20),
-            share(self.skeleton_drawn),
-            share(self.reproduced)
-        )
-    }
 }
 
 impl Generator {
@@ -139,80 +98,67 @@ impl Generator {
 
     /// Draws crystals for a query; a library of them for [`search`].
     pub fn proposals(&self, query: &Query, count: usize, rng: &mut impl Rng) -> Library {
-        let drawn = self.draw(query, count, rng);
+        self.proposals_given(query, None, None, count, rng)
+    }
+
+    /// The same with a space group, and the free parameters of its cell, that are known.
+    pub fn proposals_given(
+        &self,
+        query: &Query,
+        group: Option<&'static SpaceGroup>,
+        cell: Option<Vec<f64>>,
+        count: usize,
+        rng: &mut impl Rng,
+    ) -> Library {
+        let composition = query.composition.iter().map(|(e, n)| (*e, *n)).collect();
+        let drawn = self.sample(query, &Givens { composition, group, cell }, count, rng);
         let named = drawn.into_iter().enumerate();
         let named = named.map(|(k, s)| (format!("sample {}", k + 1), s.crystal));
         Library::distil_with(named, self.model.volumes.0.clone())
     }
 
+    /// Volume that a cell of so many atoms usually has, in cubic angstrom.
+    pub fn volume(&self, composition: &BTreeMap<Element, usize>) -> f64 {
+        let volumes = &self.model.volumes.0;
+        composition.iter().map(|(e, n)| volumes[usize::from(e.atomic_number())] * *n as f64).sum()
+    }
+
+    /// Draws compositions for the peaks of a query, whose own composition is not looked at; the most
+    /// frequent first, with how often each was drawn.
+    pub fn compositions(
+        &self,
+        query: &Query,
+        group: Option<&'static SpaceGroup>,
+        count: usize,
+        rng: &mut impl Rng,
+    ) -> Vec<(BTreeMap<Element, usize>, usize)> {
+        let givens = Givens { group, ..Givens::default() };
+        let mut times: BTreeMap<BTreeMap<Element, usize>, usize> = BTreeMap::new();
+        for drawn in self.sample(query, &givens, count, rng) {
+            *times.entry(composition(&drawn.crystal).into_iter().collect()).or_default() += 1;
+        }
+        let mut all: Vec<_> = times.into_iter().collect();
+        all.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        all
+    }
+
     fn draw(&self, query: &Query, count: usize, rng: &mut impl Rng) -> Vec<Sample> {
-        let givens = Givens {
-            composition: query.composition.iter().map(|(e, n)| (*e, *n)).collect(),
-            ..Givens::default()
-        };
+        let composition = query.composition.iter().map(|(e, n)| (*e, *n)).collect();
+        self.sample(query, &Givens { composition, ..Givens::default() }, count, rng)
+    }
+
+    fn sample(
+        &self,
+        query: &Query,
+        givens: &Givens,
+        count: usize,
+        rng: &mut impl Rng,
+    ) -> Vec<Sample> {
         let peaks = peaks(query);
         if peaks.is_empty() {
             return Vec::new();
         }
-        sample(&self.model, &self.vectors, &peaks, &givens, count, 1.0, rng)
-    }
-
-    /// Scores on the crystals it was not trained on.
-    ///
-    /// # Errors
-    /// None of them can be used.
-    pub fn judge(&self, seed: u64) -> Result<Scores, Failure> {
-        let crystals = &self.held_out[..self.held_out.len().min(JUDGED)];
-        let found: Vec<[bool; 4]> = crystals
-            .par_iter()
-            .enumerate()
-            .map(|(k, crystal)| {
-                let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                rng.set_stream(k as u64 + 1);
-                self.found(crystal, &mut rng).unwrap_or_default()
-            })
-            .collect();
-        let share =
-            |k: usize| found.iter().filter(|f| f[k]).count() as f64 / found.len().max(1) as f64;
-        Ok(Scores {
-            crystals: found.len(),
-            drawn: DRAWN,
-            skeleton_drawn: share(0),
-            strict_first: share(1),
-            strict_among_20: share(2),
-            reproduced: share(3),
-        })
-    }
-
-    /// Whether group and positions were drawn, the first candidate matches, one of 20 does, and the first
-    /// reproduces the pattern.
-    fn found(&self, crystal: &SymmetricStructure, rng: &mut impl Rng) -> Option<[bool; 4]> {
-        let truth = crystal.primitive().ok()?;
-        let all = reflections(&truth, WAVELENGTH, [0.0, 8.105]).ok()?;
-        let query = Query {
-            peaks: all.iter().map(|r| (r.q, r.intensity)).collect(),
-            q_range: [0.5, 8.1],
-            wavelength: WAVELENGTH,
-            composition: composition(crystal).into_iter().collect(),
-        };
-        let drawn = self.draw(&query, DRAWN, rng);
-        let letters = crystal.letters();
-        let skeleton = drawn.iter().any(|s| {
-            s.crystal.group.number == crystal.group.number
-                && s.crystal.canonical().letters() == letters
-        });
-        let named = drawn.into_iter().map(|s| (String::new(), s.crystal));
-        let library = Library::distil_with(named, self.model.volumes.0.clone());
-        let candidates = search(&[&library], &query, SearchOptions::default(), rng).ok()?;
-        let truth = Reduced::primitive(&truth).ok()?;
-        let mut matched = candidates.iter().take(20).map(|candidate| {
-            let found = candidate.structure.primitive().ok()?;
-            let found = Reduced::primitive(&found).ok()?;
-            Some(StructureMatcher::STRICT.fits(&truth, &found))
-        });
-        let first = matched.next().flatten() == Some(true);
-        let reproduced = candidates.first().and_then(|c| c.r_wp).is_some_and(|r| r < 0.01);
-        Some([skeleton, first, first || matched.any(|m| m == Some(true)), reproduced])
+        sample(&self.model, &self.vectors, &peaks, givens, count, 1.0, rng)
     }
 }
 
