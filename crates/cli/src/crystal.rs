@@ -10,6 +10,7 @@ use std::path::Path;
 
 use surrogate_crystal::cif::{self, CifStructure};
 use surrogate_crystal::diffraction::Radiation;
+use surrogate_crystal::direct::DirectOptions;
 use surrogate_crystal::symmetry::{SYMPREC, SymmetricStructure, SymmetryError, analyse};
 use surrogate_crystal::{Element, Structure, reduced_formula};
 
@@ -105,4 +106,9 @@ pub fn formula_words(structure: &SymmetricStructure) -> String {
     }
     let part = |(e, n): (&Element, &usize)| if *n == 1 { e.to_string() } else { format!("{e}{n}") };
     reduced_formula(&amounts).iter().map(part).collect()
+}
+
+/// A search without examples over so many choices; none over none.
+pub fn direct(choices: usize) -> Option<DirectOptions> {
+    (choices > 0).then(|| DirectOptions { choices, ..DirectOptions::default() })
 }

@@ -13,7 +13,7 @@ use surrogate_crystal::score::{Proposer, ProposerError, Ranked};
 use surrogate_crystal::symmetry::{SpaceGroup, SymmetricStructure};
 use surrogate_generator::examples::{CLEAN_RANGE, LEAST_HEIGHT};
 use surrogate_generator::model::Model;
-use surrogate_generator::peaks::{PEAK_NUMBERS, Peak, PeakFinder};
+use surrogate_generator::peaks::{MOST_PEAKS, PEAK_NUMBERS, Peak, PeakFinder};
 use surrogate_generator::sampling::{Givens, Sample, sample};
 use surrogate_generator::sequence::composition;
 use surrogate_generator::vocabulary::Vocabulary;
@@ -178,7 +178,11 @@ pub struct Draws<'a, R> {
 
 impl<R: Rng + Clone> Proposer for Draws<'_, R> {
     fn name(&self) -> &'static str {
-        if self.library.is_some() { "both, refined" } else { "generator, refined" }
+        match (self.library.is_some(), self.options.direct.is_some()) {
+            (false, _) => "generator, refined",
+            (true, false) => "both, refined",
+            (true, true) => "both, then direct",
+        }
     }
 
     fn propose(&mut self, query: &Query, count: usize) -> Result<Vec<Ranked>, ProposerError> {
@@ -198,5 +202,5 @@ fn peaks(query: &Query) -> Vec<Peak> {
     let Ok(mut finder) = PeakFinder::new(WIDTH) else { return Vec::new() };
     let [from, to] = query.q_range;
     let range = [from.max(CLEAN_RANGE[0]), to.min(CLEAN_RANGE[1])];
-    finder.peaks(&query.peaks, range, LEAST_HEIGHT)
+    finder.peaks(&query.peaks, range, LEAST_HEIGHT, MOST_PEAKS)
 }

@@ -8,9 +8,10 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use surrogate_crystal::Element;
 use surrogate_crystal::diffraction::{Reflection, Texture, reflections};
+use surrogate_crystal::pattern::maxima;
 use surrogate_crystal::symmetry::SymmetricStructure;
 
-use crate::peaks::{Peak, PeakFinder, peaks_of};
+use crate::peaks::{MOST_PEAKS, Peak, PeakFinder};
 use crate::sequence::{AtomicVolumes, composition};
 use crate::vocabulary::period_and_column;
 
@@ -146,7 +147,7 @@ impl Laboratory {
         let all = simulated(crystal, CLEAN_RANGE)?;
         let points: Vec<(f64, f64)> = all.iter().map(|r| (r.q, r.intensity)).collect();
         let finder = self.finders.first_mut()?;
-        let peaks = finder.peaks(&points, CLEAN_RANGE, LEAST_HEIGHT);
+        let peaks = finder.peaks(&points, CLEAN_RANGE, LEAST_HEIGHT, MOST_PEAKS);
         (!peaks.is_empty()).then_some(peaks)
     }
 
@@ -194,7 +195,7 @@ impl Laboratory {
             *value += noise * normal(rng) + level * (1.0 + slope * (k as f64 / n - 0.5));
         }
         let least = (5.0 * noise + level) / highest.max(f64::MIN_POSITIVE) + LEAST_HEIGHT;
-        let peaks = peaks_of(drawn, first, step, range, least);
+        let peaks = maxima(drawn, first, step, range, least, MOST_PEAKS);
         (!peaks.is_empty()).then_some(peaks)
     }
 }

@@ -23,6 +23,7 @@ pub use arguments::Generate;
 use givens::Givens;
 use posterior::Posterior;
 
+use crate::crystal;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
 use crate::terminal::Terminal;
@@ -131,6 +132,7 @@ fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usiz
     let options = SearchOptions {
         coarse: usual.coarse.max(arguments.count),
         fine: usual.fine.max(arguments.count),
+        direct: crystal::direct(arguments.direct),
         ..usual
     };
     let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
@@ -141,8 +143,11 @@ fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usiz
         let libraries: Vec<&Library> = libraries.iter().map(AsRef::as_ref).collect();
         let mut found = search(&libraries, query, options, &mut rng).map_err(failed)?;
         found.retain(|c| givens.conditions.hold_for(&c.structure));
-        let prototype = |c: &Candidate| &libraries[c.library].prototypes()[c.proposal.prototype];
-        origins.extend(found.iter().map(|c| prototype(c).id.clone()));
+        let origin = |c: &Candidate| match &c.origin {
+            Some(o) => libraries[o.library].prototypes()[o.proposal.prototype].id.clone(),
+            None => "none".to_string(),
+        };
+        origins.extend(found.iter().map(origin));
         all.extend(found);
     }
     // a candidate without R_wp could not be refined to the end

@@ -153,5 +153,61 @@ fn parameters(metric: &Matrix3<f64>) -> Option<CellParameters> {
         angles[1] = 180.0 - angles[1];
     }
     let lengths = [length(0), length(1), length(2)];
-    lengths.iter().all(|l| l.is_finite() && *l > 0.0).then_some(CellParameters { lengths, angles_deg: angles })
+    lengths
+        .iter()
+        .all(|l| l.is_finite() && *l > 0.0)
+        .then_some(CellParameters { lengths, angles_deg: angles })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_reflections_are_those_of_the_tables() {
+        let absent = |number: u16, hkl| absent(SpaceGroup::get(number).unwrap(), hkl);
+        // P n m a: 0kl with k + l even, hk0 with h even
+        assert!(absent(62, [0, 1, 2]) && !absent(62, [0, 1, 1]));
+        assert!(absent(62, [1, 2, 0]) && !absent(62, [2, 1, 0]) && !absent(62, [1, 1, 1]));
+        // F d -3 m: h00 with h = 4n
+        assert!(absent(227, [2, 0, 0]) && !absent(227, [4, 0, 0]) && absent(227, [1, 0, 0]));
+        // P 6_3 m c: 00l and hhl with l even
+        assert!(absent(186, [0, 0, 1]) && absent(186, [1, 1, 1]) && !absent(186, [1, 0, 1]));
+    }
+
+    #[test]
+    fn a_cell_in_other_axes_comes_to_the_settings_of_its_groups() {
+        // P 2_1/n is P 2_1/c in other axes: of three choices of a and c one has its absences
+        let cell =
+            |beta: f64| CellParameters { lengths: [5.2, 6.4, 7.3], angles_deg: [90.0, beta, 90.0] };
+        let lattice = Lattice::from_parameters(cell(101.0)).unwrap();
+        let metric = lattice.metric();
+        let reciprocal = metric.try_inverse().unwrap() * TAU * TAU;
+        let lattice_type = super::super::lattices::LATTICES[13];
+        assert_eq!(lattice_type.system, CrystalSystem::Monoclinic);
+        let found = Cell { lattice: lattice_type, reciprocal, score: 0.0 };
+        // places of h0l with h + l even, 0k0 with k even, and all others with k
+        let mut peaks: Vec<Maximum> = Vec::new();
+        for h in -4..=4 {
+            for k in 0..=4 {
+                for l in 0..=4 {
+                    let v = Vector3::new(f64::from(h), f64::from(k), f64::from(l));
+                    let q = v.dot(&(reciprocal * v)).sqrt();
+                    let glide = k == 0 && (h + l) % 2 != 0;
+                    let screw = h == 0 && l == 0 && k % 2 != 0;
+                    if q > 0.1 && q < 3.0 && !glide && !screw {
+                        peaks.push(Maximum { q, height: 1.0 });
+                    }
+                }
+            }
+        }
+        peaks.sort_by(|a, b| a.q.total_cmp(&b.q));
+        peaks.dedup_by(|a, b| (a.q - b.q).abs() < 1e-3);
+        let frames = frames(&[found], &peaks);
+        assert_eq!(frames[0].group.number, 14);
+        // [1, 0, 1] of the cell is as long as this
+        let diagonal = (lattice.basis() * Vector3::new(1.0, 0.0, 1.0)).norm();
+        let lengths = [frames[0].cell[0], frames[0].cell[2]];
+        assert!(lengths.iter().any(|a| (a - diagonal).abs() < 1e-6), "{:?}", frames[0].cell);
+    }
 }

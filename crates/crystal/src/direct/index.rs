@@ -221,8 +221,11 @@ impl<'a> Search<'a> {
             }
         };
         let widest = (0..n).max_by(|&a, &b| width(a).total_cmp(&width(b))).unwrap_or(0);
-        let middle =
-            if widest == 3 { f64::midpoint(low[3], high[3]) } else { (low[widest] * high[widest]).sqrt() };
+        let middle = if widest == 3 {
+            f64::midpoint(low[3], high[3])
+        } else {
+            (low[widest] * high[widest]).sqrt()
+        };
         let (mut low_half, mut high_half) = (high, low);
         low_half[widest] = middle;
         high_half[widest] = middle;
@@ -239,8 +242,10 @@ impl<'a> Search<'a> {
         for k in 0..n {
             metric[k] = f64::midpoint(region.low[k], region.high[k]);
         }
-        let places = |k: usize| region.may_be[k].iter().map(|&c| &self.coefficients[usize::from(c)]);
-        let Some(metric) = fitted(metric, n, self.squares.iter().enumerate().map(|(k, s)| (*s, places(k))))
+        let places =
+            |k: usize| region.may_be[k].iter().map(|&c| &self.coefficients[usize::from(c)]);
+        let Some(metric) =
+            fitted(metric, n, self.squares.iter().enumerate().map(|(k, s)| (*s, places(k))))
         else {
             return;
         };
@@ -276,13 +281,18 @@ impl<'a> Search<'a> {
         let mut best = Vec::new();
         for (score, metric) in std::mem::take(&mut self.found) {
             let compared = &self.peaks[..self.peaks.len().min(COMPARED)];
-            let squares = compared.iter().map(|p| ([p.q * p.q, 2.0 * p.q * NEAR], self.coefficients.iter()));
+            let squares =
+                compared.iter().map(|p| ([p.q * p.q, 2.0 * p.q * NEAR], self.coefficients.iter()));
             let polished = fitted(metric, self.lattice.numbers(), squares).unwrap_or(metric);
             let next = self.score(&polished);
             let (score, metric) = if next > score { (next, polished) } else { (score, metric) };
             if !self.holds_known(&Region { low: metric, high: metric, may_be: Vec::new() }) {
                 self.metrics.push(metric);
-                best.push(Cell { lattice: self.lattice, reciprocal: self.lattice.reciprocal(&metric), score });
+                best.push(Cell {
+                    lattice: self.lattice,
+                    reciprocal: self.lattice.reciprocal(&metric),
+                    score,
+                });
             }
         }
         best.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -364,4 +374,92 @@ pub(super) fn likelihood(peaks: &[Maximum], lines: &[f64]) -> f64 {
         sum += (found / expected.max(1e-3)).ln();
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reflections of a metric up to the peaks that are compared, moved by at most `error`.
+    fn peaks_of(lattice: Bravais, metric: &[f64; MOST], error: f64) -> Vec<Maximum> {
+        let all = lattice.reflections(LIMIT);
+        let square =
+            |h: &[i32; 3]| -> f64 { dot(&lattice.coefficients(*h).map(f64::from), metric) };
+        let mut places: Vec<f64> = all.iter().map(|h| square(h).sqrt()).collect();
+        places.sort_by(f64::total_cmp);
+        places.dedup_by(|a, b| (*a - *b).abs() < 0.02);
+        let moved = |(k, q): (usize, &f64)| {
+            let q = q + error * (7.3 * k as f64).sin();
+            Maximum { q, height: 1.0 }
+        };
+        places.iter().take(COMPARED).enumerate().map(moved).collect()
+    }
+
+    #[test]
+    fn every_lattice_is_found_from_the_places_of_its_reflections() {
+        // axes of no special ratio, monoclinic ones with 104 degrees between a and c
+        let squares: [f64; 3] = [4.31, 5.17, 7.03].map(|a: f64| (TAU / a).powi(2));
+        for lattice in LATTICES {
+            let mut metric = [0.0; MOST];
+            match lattice.numbers() {
+                1 => metric[0] = squares[1],
+                2 => metric[..2].copy_from_slice(&[squares[0], squares[2]]),
+                n => {
+                    metric[..3].copy_from_slice(&squares);
+                    if n == MOST {
+                        let cosine = 76.0_f64.to_radians().cos();
+                        metric[3] = 2.0 * (squares[0] * squares[2]).sqrt() * cosine;
+                    }
+                }
+            }
+            let determinant = lattice.reciprocal(&metric).determinant();
+            let points = lattice.centring.points() as f64;
+            let volume = TAU.powi(3) / determinant.sqrt() / points;
+            let peaks = peaks_of(lattice, &metric, 0.001);
+            let cells = index(&peaks, [0.75 * volume, 1.35 * volume]);
+            let same = |cell: &Cell| {
+                let ratio = cell.reciprocal.determinant() / determinant;
+                cell.lattice.system == lattice.system && (ratio - 1.0).abs() < 0.01
+            };
+            let place = cells.iter().position(same);
+            assert!(place.is_some_and(|k| k < 3), "{lattice:?}: {place:?}");
+        }
+    }
+
+    #[test]
+    fn peaks_at_random_places_have_no_symmetric_cell() {
+        let mut q = 0.9;
+        let mut peaks = Vec::new();
+        for k in 0..COMPARED {
+            q += 0.05 + 0.11 * (f64::from(k as u8) * 2.39).sin().abs();
+            peaks.push(Maximum { q, height: 1.0 });
+        }
+        let cells = index(&peaks, [60.0, 90.0]);
+        let symmetric = [CrystalSystem::Cubic, CrystalSystem::Hexagonal, CrystalSystem::Tetragonal];
+        assert!(cells.iter().all(|c| !symmetric.contains(&c.lattice.system)));
+        assert!(index(&peaks[..2], [60.0, 90.0]).is_empty());
+    }
+
+    #[test]
+    fn the_bounds_of_a_region_hold_for_what_lies_in_it() {
+        for lattice in LATTICES {
+            let (low, high) = ([0.4, 0.3, 0.5, 0.1], [0.6, 0.5, 0.8, 0.2]);
+            let determinants = lattice.determinant(&low, &high);
+            for k in 0..27 {
+                let part = |i: u32| 0.5 * f64::from(k / 3_i32.pow(i) % 3);
+                let shares = [part(0), part(1), part(2), part((k % 3) as u32)];
+                let metric: [f64; MOST] =
+                    std::array::from_fn(|i| low[i] + shares[i] * (high[i] - low[i]));
+                let determinant = lattice.reciprocal(&metric).determinant();
+                assert!(determinants[0] <= determinant * (1.0 + 1e-12));
+                assert!(determinants[1] >= determinant * (1.0 - 1e-12));
+                for h in [[1, 0, 2], [-3, 1, 2], [2, 2, 1]] {
+                    let c = lattice.coefficients(h).map(f64::from);
+                    let [from, to] = range(&c, &low, &high);
+                    let square = dot(&c, &metric);
+                    assert!(from <= square + 1e-12 && square <= to + 1e-12, "{lattice:?} {h:?}");
+                }
+            }
+        }
+    }
 }

@@ -33,7 +33,8 @@ impl Centring {
         match self {
             Self::Primitive => true,
             Self::Half(half) => {
-                let sum: i32 = [h, k, l].iter().zip(half).filter(|(_, half)| *half).map(|(h, _)| *h).sum();
+                let sum: i32 =
+                    [h, k, l].iter().zip(half).filter(|(_, half)| *half).map(|(h, _)| *h).sum();
                 sum % 2 == 0
             }
             Self::Faces => (h + k) % 2 == 0 && (k + l) % 2 == 0,

@@ -17,5 +17,6 @@ mod placing;
 mod solve;
 
 pub use index::{Cell, index};
+pub use lattices::{Bravais, Centring};
 pub use solve::DirectOptions;
 pub(crate) use solve::solve;

@@ -189,3 +189,64 @@ impl Thrower {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn element(symbol: &str) -> Element {
+        Element::from_symbol(symbol).unwrap()
+    }
+
+    #[test]
+    fn rutile_is_among_the_choices_of_its_group_and_every_choice_has_the_formula() {
+        let group = SpaceGroup::get(136).unwrap();
+        let atoms = [(element("O"), 4), (element("Ti"), 2)];
+        let all = choices(group, &atoms, &[], 12, 1000);
+        let letter = |k: usize| group.positions[k].letter;
+        let is_rutile = |c: &Choice| {
+            c.orbits.iter().map(|o| letter(o.1)).collect::<String>() == "fa" && c.free == 1
+        };
+        assert!(all.iter().any(is_rutile));
+        for choice in &all {
+            for (element, count) in atoms {
+                let own = choice.orbits.iter().filter(|o| o.0 == element);
+                let sum: usize = own.map(|o| group.positions[o.1].multiplicity).sum();
+                assert_eq!(sum, count);
+            }
+            let fixed =
+                choice.orbits.iter().filter(|o| group.positions[o.1].degrees_of_freedom() == 0);
+            let mut fixed: Vec<usize> = fixed.map(|o| o.1).collect();
+            let before = fixed.len();
+            fixed.sort_unstable();
+            fixed.dedup();
+            assert_eq!(fixed.len(), before);
+        }
+        assert!(all.windows(2).all(|w| w[0].free <= w[1].free));
+        // an origin in the other metal site gives the same crystals
+        let cell = SymmetricStructure { group, cell: vec![4.6, 2.96], orbits: Vec::new() };
+        let fewer = choices(group, &atoms, &cell.same_positions(), 12, 1000);
+        assert!(fewer.len() < all.len() && fewer.iter().any(|c| c.free == 1));
+    }
+
+    #[test]
+    fn atoms_are_thrown_apart() {
+        let group = SpaceGroup::get(62).unwrap();
+        let atoms = [(element("O"), 12), (element("Ti"), 4), (element("Ca"), 4)];
+        let choice =
+            choices(group, &atoms, &[], 12, 1000).into_iter().find(|c| c.free > 4).unwrap();
+        let mut thrower = Thrower::new(group, &[5.4, 7.6, 5.4], &choice).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut thrown = 0;
+        for _ in 0..200 {
+            if thrower.throw(3, &mut rng) {
+                thrown += 1;
+                assert!(crate::score::apart(&thrower.structure.primitive().unwrap()));
+            }
+        }
+        assert!(thrown > 0);
+    }
+}

@@ -92,7 +92,8 @@ pub(crate) fn solve(
     rng: &mut impl Rng,
 ) -> Result<Vec<Candidate>, RefineError> {
     let peaks = PeakFinder::new(WIDTH)?.peaks(&query.peaks, query.q_range, LEAST_HEIGHT, PEAKS);
-    let (elements, counts): (Vec<Element>, Vec<usize>) = query.composition.iter().map(|(e, n)| (*e, *n)).unzip();
+    let (elements, counts): (Vec<Element>, Vec<usize>) =
+        query.composition.iter().map(|(e, n)| (*e, *n)).unzip();
     let volume = library.volume(&elements, &counts);
     let cells = index(&peaks, VOLUMES.map(|f| f * volume));
     let frames = frames(&cells, &peaks);

@@ -19,12 +19,12 @@ mod validity;
 mod wasserstein;
 
 pub use baselines::{MostFrequent, NearestTemplate, RefinedRetrieval, Retrieval};
+pub(crate) use bonds::expected as expected_distance;
 pub use case::{Case, CaseError};
 pub use judge::{CaseScore, MOST_CANDIDATES, Proposer, ProposerError, Ranked, score};
 pub use paired::Paired;
 pub use share::Share;
 pub use summary::{PROMISED_R_WP, SLICES, Slice, Summary};
 pub use validity::Validity;
-pub(crate) use bonds::expected as expected_distance;
 pub(crate) use validity::apart;
 pub use wasserstein::wasserstein;

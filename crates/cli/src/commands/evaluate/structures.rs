@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use surrogate_crystal::Structure;
+use surrogate_crystal::direct::DirectOptions;
 use surrogate_crystal::retrieve::{Library, SearchOptions};
 use surrogate_crystal::score::{
     Case, CaseScore, MostFrequent, NearestTemplate, Proposer, RefinedRetrieval, Retrieval,
@@ -20,6 +21,7 @@ use super::scoring::{self, Scored, score_structures};
 use crate::args::Evaluate;
 use crate::commands::train::crystals;
 use crate::crystal;
+use crate::crystal::direct;
 use crate::crystal::library::library;
 use crate::crystal::sources::Sources;
 use crate::electricity::Electricity;
@@ -60,6 +62,10 @@ pub struct StructureCases {
     /// Structures that a generator draws for each crystal.
     #[arg(long, value_name = "NUMBER", requires = "known", default_value_t = 64)]
     pub samples: usize,
+    /// Choices of cell, space group and positions that are tried without any example where library and
+    /// generator together find nothing that reproduces the pattern; 0 to leave this method out.
+    #[arg(long, value_name = "NUMBER", requires = "known", default_value_t = DirectOptions::default().choices)]
+    pub direct: usize,
     /// New folder for the scores, one row a case, and a page [default: scores/ in the run, if one is named].
     #[arg(long, value_name = "DIR", requires = "known")]
     pub out: Option<PathBuf>,
@@ -120,7 +126,10 @@ pub fn run(all: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     let samples = arguments.samples;
     if let Some(generator) = &generator {
         given.push(("Generator", format!("{}, {samples} structures drawn each", generator.name)));
-        for library in [None, Some(&library)] {
+        let direct = SearchOptions { direct: direct(arguments.direct), ..options };
+        let mut methods = vec![(None, options), (Some(&library), options)];
+        methods.extend(direct.direct.map(|_| (Some(&library), direct)));
+        for (library, options) in methods {
             let rng = ChaCha8Rng::seed_from_u64(seed);
             proposers.push(Box::new(Draws { generator, library, samples, options, rng }));
         }

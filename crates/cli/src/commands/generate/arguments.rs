@@ -22,6 +22,10 @@ pub struct Generate {
     /// Structures that the generator draws for each number of formula units.
     #[arg(long, value_name = "NUMBER", default_value_t = 64)]
     pub samples: usize,
+    /// Choices of cell, space group and positions that are tried without any example, for each number of
+    /// formula units, where nothing proposed reproduces the pattern.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub direct: usize,
     /// Measured pattern: columns of place and intensity (.xy, .xye, .csv, .txt), or .xrdml.
     #[arg(long, value_name = "FILE")]
     pub pxrd: PathBuf,
