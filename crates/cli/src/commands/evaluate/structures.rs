@@ -27,7 +27,7 @@ use crate::crystal::sources::Sources;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
-use crate::generator::{Draws, Generator};
+use crate::generator::{Draws, Generator, SAMPLES};
 use crate::terminal::Terminal;
 use crate::trained;
 
@@ -60,7 +60,7 @@ pub struct StructureCases {
     #[arg(long, requires = "known", default_value = "CuKa", allow_hyphen_values = true)]
     pub wavelength: String,
     /// Structures that a generator draws for each crystal.
-    #[arg(long, value_name = "NUMBER", requires = "known", default_value_t = 64)]
+    #[arg(long, value_name = "NUMBER", requires = "known", default_value_t = SAMPLES)]
     pub samples: usize,
     /// Choices of cell, space group and positions that are tried without any example where library and
     /// generator together find nothing that reproduces the pattern; 0 to leave this method out.

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::counters::Counters;
 use crate::electricity::Electricity;
+use crate::generator::SAMPLES;
 
 /// `surrogate generate`
 #[derive(Args, Debug)]
@@ -20,7 +21,7 @@ pub struct Generate {
     #[arg(long, value_name = "RUN")]
     pub model: Option<String>,
     /// Structures that the generator draws for each number of formula units.
-    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    #[arg(long, value_name = "NUMBER", default_value_t = SAMPLES)]
     pub samples: usize,
     /// Choices of cell, space group and positions that are tried without any example, for each number of
     /// formula units, where nothing proposed reproduces the pattern.
