@@ -14,12 +14,14 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use surrogate_crystal::Structure;
 use surrogate_crystal::cif::{self, Uncertainties};
+use surrogate_crystal::direct::DirectOptions;
 use surrogate_crystal::refine::{RankingOptions, RefineError, Solution, Trial, rank_measured};
 use surrogate_crystal::retrieve::{Candidate, Library, SearchOptions, search};
 use surrogate_meter::Meter;
 use surrogate_run::{Column, Table};
 
 pub use arguments::Generate;
+use arguments::Proposer;
 use givens::Givens;
 use posterior::Posterior;
 
@@ -124,17 +126,28 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|e| failed(&e))
 }
 
+/// How far the search goes.
+fn options(arguments: &Generate) -> SearchOptions {
+    let usual = SearchOptions::default();
+    let only_direct = arguments.proposer == Proposer::Direct;
+    let default = if only_direct { DirectOptions::default().choices } else { 0 };
+    let direct = crystal::direct(arguments.direct.unwrap_or(default));
+    if only_direct {
+        return SearchOptions { coarse: 0, attempts: 0, direct, ..usual };
+    }
+    SearchOptions {
+        coarse: usual.coarse.max(arguments.count),
+        fine: usual.fine.max(arguments.count),
+        direct,
+        ..usual
+    }
+}
+
 /// Searches every number of formula units and ranks what is found on the measured points; also the
 /// number of candidates before equal ones were merged.
 fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usize), Failure> {
     let failed = |e: RefineError| Failure::user(e.to_string());
-    let usual = SearchOptions::default();
-    let options = SearchOptions {
-        coarse: usual.coarse.max(arguments.count),
-        fine: usual.fine.max(arguments.count),
-        direct: crystal::direct(arguments.direct),
-        ..usual
-    };
+    let options = options(arguments);
     let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
     let mut all: Vec<Candidate> = Vec::new();
     let mut origins: Vec<String> = Vec::new();

@@ -51,7 +51,7 @@ impl Sources {
         let mut crystals = Vec::new();
         for (name, structure) in std::mem::take(&mut self.structures) {
             if structure.composition().len() > most_elements {
-                self.leave_out("more than four elements", 1);
+                self.leave_out("more than five elements", 1);
                 continue;
             }
             match symmetry(&structure) {

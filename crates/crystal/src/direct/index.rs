@@ -52,8 +52,8 @@ const POLISHED: usize = 24;
 /// Relative difference of metrics that stand for one cell.
 const SAME: f64 = 4e-3;
 
-/// Indices of reflections.
-const LIMIT: i32 = 9;
+/// Greatest indices of reflections; c is the longest axis of most cells.
+const LIMIT: [i32; 3] = [9, 12, 20];
 
 /// Cells whose primitive volume in cubic angstrom is within `volumes` and whose reflections explain the peaks, by ascending Q,
 /// best first.

@@ -136,12 +136,12 @@ impl Bravais {
         }
     }
 
-    /// One of each set of reflections that symmetry makes equal, with indices up to `limit`.
-    pub fn reflections(self, limit: i32) -> Vec<[i32; 3]> {
+    /// One of each set of reflections that symmetry makes equal, with indices up to `limits`.
+    pub fn reflections(self, limits: [i32; 3]) -> Vec<[i32; 3]> {
         let mut found = Vec::new();
-        for h in -limit..=limit {
-            for k in 0..=limit {
-                for l in 0..=limit {
+        for h in -limits[0]..=limits[0] {
+            for k in 0..=limits[1] {
+                for l in 0..=limits[2] {
                     let own = match self.system {
                         CrystalSystem::Cubic => h >= k && k >= l,
                         CrystalSystem::Tetragonal => h >= k,

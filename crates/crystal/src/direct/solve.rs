@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use rand::Rng;
 
 use super::groups::{Frame, frames};
-use super::index::index;
+use super::index::{Cell, index};
 use super::placing::{Choice, Thrower, choices};
 use crate::Element;
 use crate::diffraction::{PowderModel, QGrid};
-use crate::pattern::PeakFinder;
+use crate::pattern::{Maximum, PeakFinder};
 use crate::refine::{Free, Limits, RefineError, Refiner, Stage};
 use crate::retrieve::{Candidate, Library, Query, finished};
 use crate::symmetry::SymmetricStructure;
@@ -33,10 +33,15 @@ impl Default for DirectOptions {
     }
 }
 
-/// Width of drawn peaks in 1/angstrom, the least height of one, and how many are looked at.
+/// Width of drawn peaks in 1/angstrom, and how many are looked at.
 const WIDTH: f64 = 0.05;
-const LEAST_HEIGHT: f64 = 2e-3;
 const PEAKS: usize = 40;
+
+/// Least heights of peaks that are tried.
+const LEAST_HEIGHTS: [f64; 3] = [2e-3, 2e-2, 6e-2];
+
+/// Score of a cell that is hardly by chance.
+const CONVINCING: f64 = 15.0;
 
 /// Factors by which the volume of a cell may differ from what its elements say.
 const VOLUMES: [f64; 2] = [0.6, 1.7];
@@ -49,6 +54,10 @@ const SHARE_WEIGHT: f64 = 1.5;
 
 /// Choices of positions in one group.
 const OF_GROUP: usize = 400;
+
+/// Most choices of each round, those that came nearest to the pattern in the round before, and how many times as much
+/// is done for each as in the first.
+const ROUNDS: [(usize, usize); 3] = [(usize::MAX, 1), (60, 6), (12, 40)];
 
 /// Throws for each free coordinate and one more; of these the best are refined.
 const THROWS: usize = 16;
@@ -71,11 +80,19 @@ const STAGES: [Stage; 2] =
     [stage(0.25, 4.0, Free::Structure, 8), stage(0.2, 5.0, Free::Structure, 8)];
 const LIMITS: Limits = Limits { cell: 0.02, coordinate: 0.3 };
 
-/// A choice with what speaks for it.
+/// A choice with what speaks for it, and the best structure found so far.
 struct Task<'a> {
     weight: f64,
     frame: &'a Frame,
     choice: Choice,
+    best: Option<Candidate>,
+}
+
+impl Task<'_> {
+    /// Misfit of the best structure.
+    fn misfit(&self) -> f64 {
+        self.best.as_ref().map_or(f64::INFINITY, |best| best.misfit)
+    }
 }
 
 /// Structures that reproduce a pattern, best first. What the library says is only how large atoms are and how
@@ -91,36 +108,56 @@ pub(crate) fn solve(
     options: DirectOptions,
     rng: &mut impl Rng,
 ) -> Result<Vec<Candidate>, RefineError> {
-    let peaks = PeakFinder::new(WIDTH)?.peaks(&query.peaks, query.q_range, LEAST_HEIGHT, PEAKS);
     let (elements, counts): (Vec<Element>, Vec<usize>) =
         query.composition.iter().map(|(e, n)| (*e, *n)).unzip();
     let volume = library.volume(&elements, &counts);
-    let cells = index(&peaks, VOLUMES.map(|f| f * volume));
+    let (peaks, cells) = indexed(query, VOLUMES.map(|f| f * volume))?;
     let frames = frames(&cells, &peaks);
     let atoms: Vec<(Element, usize)> = query.composition.iter().map(|(e, n)| (*e, *n)).collect();
-    let tasks = tasks(&frames, &atoms, library, options);
-    let mut solved: Vec<Candidate> = Vec::new();
-    for task in &tasks {
-        let Some(mut best) = attempt(refiner, query, task, rng)? else { continue };
-        let known = |s: &Candidate| (s.misfit / best.misfit - 1.0).abs() < SAME_MISFIT;
-        let place = solved.partition_point(|s| s.misfit <= best.misfit);
-        if place == options.kept || solved.iter().any(known) {
-            continue;
+    let mut tasks = tasks(&frames, &atoms, library, options);
+    for (most, effort) in ROUNDS {
+        tasks.truncate(most);
+        for task in &mut tasks {
+            attempt(refiner, query, task, effort, rng)?;
+            let r_wp = task.best.as_ref().and_then(|best| best.r_wp);
+            if r_wp.is_some_and(|r| r < options.enough) {
+                return Ok(best_of(tasks, options.kept));
+            }
         }
-        let mut enough = false;
-        if best.misfit < PROMISING
-            && let Some((structure, r_wp)) = finished(refiner, query, &best.structure)?
-        {
-            enough = r_wp < options.enough;
-            best = Candidate { structure, r_wp: Some(r_wp), ..best };
+        tasks.retain(|task| task.best.is_some());
+        tasks.sort_by(|a, b| a.misfit().total_cmp(&b.misfit()));
+        // different choices may be one structure
+        tasks.dedup_by(|a, b| (a.misfit() / b.misfit() - 1.0).abs() < SAME_MISFIT);
+    }
+    Ok(best_of(tasks, options.kept))
+}
+
+/// What was found, best first.
+fn best_of(tasks: Vec<Task<'_>>, count: usize) -> Vec<Candidate> {
+    let mut found: Vec<Candidate> = tasks.into_iter().filter_map(|task| task.best).collect();
+    found.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
+    found.dedup_by(|a, b| (a.misfit / b.misfit - 1.0).abs() < SAME_MISFIT);
+    found.truncate(count);
+    found
+}
+
+/// Cells of a pattern, with the peaks that they explain: where the smallest peaks are noise or impurities, the larger
+/// ones.
+fn indexed(query: &Query, volumes: [f64; 2]) -> Result<(Vec<Maximum>, Vec<Cell>), RefineError> {
+    let mut finder = PeakFinder::new(WIDTH)?;
+    let mut best: Option<(Vec<Maximum>, Vec<Cell>)> = None;
+    let score = |cells: &[Cell]| cells.first().map_or(f64::NEG_INFINITY, |c| c.score);
+    for least in LEAST_HEIGHTS {
+        let peaks = finder.peaks(&query.peaks, query.q_range, least, PEAKS);
+        let cells = index(&peaks, volumes);
+        if best.as_ref().is_none_or(|(_, known)| score(&cells) > score(known)) {
+            best = Some((peaks, cells));
         }
-        solved.insert(place, best);
-        solved.truncate(options.kept);
-        if enough {
+        if best.as_ref().is_some_and(|(_, known)| score(known) > CONVINCING) {
             break;
         }
     }
-    Ok(solved)
+    Ok(best.unwrap_or_default())
 }
 
 /// Choices of positions in every frame, those first for which most speaks.
@@ -142,7 +179,7 @@ fn tasks<'a>(
             let weight = frame.score + SHARE_WEIGHT * share
                 - FREE_WEIGHT * choice.free as f64
                 - ORBIT_WEIGHT * choice.orbits.len() as f64;
-            tasks.push(Task { weight, frame, choice });
+            tasks.push(Task { weight, frame, choice, best: None });
         }
     }
     tasks.sort_by(|a, b| b.weight.total_cmp(&a.weight));
@@ -150,19 +187,20 @@ fn tasks<'a>(
     tasks
 }
 
-/// The best structure of a choice from random throws.
+/// Looks for a better structure of a choice from random throws, `effort` times as many as at first.
 fn attempt(
     refiner: &mut Refiner,
     query: &Query,
-    task: &Task<'_>,
+    task: &mut Task<'_>,
+    effort: usize,
     rng: &mut impl Rng,
-) -> Result<Option<Candidate>, RefineError> {
+) -> Result<(), RefineError> {
     let Task { frame, choice, .. } = task;
-    let Some(mut thrower) = Thrower::new(frame.group, &frame.cell, choice) else { return Ok(None) };
+    let Some(mut thrower) = Thrower::new(frame.group, &frame.cell, choice) else { return Ok(()) };
     let reach = STAGES.iter().map(|s| s.q_max + 2.0 * s.fwhm).fold(0.0, f64::max);
     let mut model = PowderModel::new(&thrower.structure, query.wavelength, reach, LIMITS.cell)?;
     let mut thrown: Vec<(f64, Vec<f64>)> = Vec::new();
-    let throws = if choice.free == 0 { 1 } else { THROWS * (1 + choice.free) };
+    let throws = if choice.free == 0 { 1 } else { effort * THROWS * (1 + choice.free) };
     for _ in 0..throws {
         if !thrower.throw(3, rng) {
             continue;
@@ -174,13 +212,18 @@ fn attempt(
         thrown.push((misfit, parameters));
     }
     thrown.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut best: Option<Candidate> = None;
-    for (_, parameters) in thrown.iter().take(REFINED) {
+    for (_, parameters) in thrown.iter().take(effort * REFINED) {
         let Ok(found) = refiner.refine(&mut model, parameters, &STAGES, LIMITS) else { continue };
-        if best.as_ref().is_none_or(|b| found.misfit < b.misfit) {
+        if found.misfit < task.misfit() * (1.0 - SAME_MISFIT) {
             let structure = model.structure(&found.parameters);
-            best = Some(Candidate { origin: None, structure, misfit: found.misfit, r_wp: None });
+            let mut next = Candidate { origin: None, structure, misfit: found.misfit, r_wp: None };
+            if next.misfit < PROMISING
+                && let Some((structure, r_wp)) = finished(refiner, query, &next.structure)?
+            {
+                (next.structure, next.r_wp) = (structure, Some(r_wp));
+            }
+            task.best = Some(next);
         }
     }
-    Ok(best)
+    Ok(())
 }

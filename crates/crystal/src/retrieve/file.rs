@@ -249,7 +249,7 @@ fn known(text: &str) -> Result<(Vec<Vec<Element>>, usize), &'static str> {
     if (1..=Library::MOST_ELEMENTS).contains(&slots) {
         Ok((known, slots))
     } else {
-        Err("it has one to four elements")
+        Err("it has one to five elements")
     }
 }
 

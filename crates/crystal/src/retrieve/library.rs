@@ -80,9 +80,9 @@ const LEAST_VOLUME: f64 = 3.0;
 
 impl Library {
     /// Most elements of a prototype; crystals with more are left out.
-    pub const MOST_ELEMENTS: usize = 4;
+    pub const MOST_ELEMENTS: usize = 5;
 
-    /// Distils canonical structures. Those with more than four elements, or elements or cells that
+    /// Distils canonical structures. Those with more than five elements, or elements or cells that
     /// cannot be used, are left out.
     #[must_use]
     pub fn distil(crystals: impl IntoIterator<Item = (String, SymmetricStructure)>) -> Self {

@@ -45,7 +45,7 @@ const ALTERNATIVES: usize = 4;
 const TABLE_STEP: f64 = 0.002;
 
 /// Most pairs of elements.
-const PAIRS: usize = 10;
+const PAIRS: usize = Library::MOST_ELEMENTS * (Library::MOST_ELEMENTS + 1) / 2;
 
 /// Merged reflections of a prototype.
 #[derive(Debug, Clone, Default)]

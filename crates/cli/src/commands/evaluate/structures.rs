@@ -210,7 +210,7 @@ impl Known {
         if self.crystals.is_empty() || arguments.count == Some(0) {
             return Err(Failure::helped(
                 format!("{}: no crystal to evaluate on", self.name),
-                "raise --most-atoms or --count; crystals have at most four elements",
+                "raise --most-atoms or --count; crystals have at most five elements",
             ));
         }
         self.crystals.sort_by(|a, b| a.0.cmp(&b.0));

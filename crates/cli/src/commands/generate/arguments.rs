@@ -24,9 +24,9 @@ pub struct Generate {
     #[arg(long, value_name = "NUMBER", default_value_t = SAMPLES)]
     pub samples: usize,
     /// Choices of cell, space group and positions that are tried without any example, for each number of
-    /// formula units, where nothing proposed reproduces the pattern.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    pub direct: usize,
+    /// formula units, where nothing proposed reproduces the pattern [default: 4000 with --proposer direct, else none].
+    #[arg(long, value_name = "NUMBER")]
+    pub direct: Option<usize>,
     /// Measured pattern: columns of place and intensity (.xy, .xye, .csv, .txt), or .xrdml.
     #[arg(long, value_name = "FILE")]
     pub pxrd: PathBuf,
@@ -98,6 +98,8 @@ pub enum Proposer {
     Generator,
     /// Both.
     Both,
+    /// Neither: cells from the peaks, and atoms on every choice of positions.
+    Direct,
 }
 
 /// What the first column of a pattern holds.

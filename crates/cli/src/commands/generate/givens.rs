@@ -61,7 +61,7 @@ pub struct Givens {
 impl Givens {
     /// Reads and checks everything.
     pub fn read(arguments: &Generate, terminal: &Terminal) -> Result<Self, Failure> {
-        let draws = arguments.proposer != Proposer::Retrieval;
+        let draws = matches!(arguments.proposer, Proposer::Generator | Proposer::Both);
         let chemistry = Chemistry::read(arguments, draws)?;
         let (elements, name) = (chemistry.elements(arguments), chemistry.words(arguments));
         let conditions = Conditions::read(arguments)?;
