@@ -29,7 +29,7 @@ pub struct DirectOptions {
 
 impl Default for DirectOptions {
     fn default() -> Self {
-        Self { choices: 4000, most_free: 12, enough: 0.005, kept: 20 }
+        Self { choices: 2000, most_free: 12, enough: 0.005, kept: 20 }
     }
 }
 

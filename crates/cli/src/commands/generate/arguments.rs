@@ -24,7 +24,7 @@ pub struct Generate {
     #[arg(long, value_name = "NUMBER", default_value_t = SAMPLES)]
     pub samples: usize,
     /// Choices of cell, space group and positions that are tried without any example, for each number of
-    /// formula units, where nothing proposed reproduces the pattern [default: 4000 with --proposer direct, else none].
+    /// formula units, where nothing proposed reproduces the pattern [default: 2000 with --proposer direct, else none].
     #[arg(long, value_name = "NUMBER")]
     pub direct: Option<usize>,
     /// Measured pattern: columns of place and intensity (.xy, .xye, .csv, .txt), or .xrdml.
