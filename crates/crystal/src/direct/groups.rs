@@ -210,4 +210,34 @@ mod tests {
         let lengths = [frames[0].cell[0], frames[0].cell[2]];
         assert!(lengths.iter().any(|a| (a - diagonal).abs() < 1e-6), "{:?}", frames[0].cell);
     }
+
+    #[test]
+    fn a_body_centred_monoclinic_cell_comes_to_its_base_centred_group() {
+        // gallia's cell, C 2/m, and the same lattice with a + c for a, whose centring is of the body
+        let [a, b, c, beta] = [11.926, 2.941, 5.671, 104.03_f64];
+        let base = Lattice::from_parameters(CellParameters {
+            lengths: [a, b, c],
+            angles_deg: [90.0, beta, 90.0],
+        });
+        let axes = Matrix3::new(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0);
+        let moved = base.unwrap().basis() * axes;
+        let reciprocal = (moved.transpose() * moved).try_inverse().unwrap() * TAU * TAU;
+        let lattice = super::super::lattices::LATTICES[12];
+        assert_eq!(lattice.centring, Centring::Half([true; 3]));
+        let mut peaks = Vec::new();
+        for hkl in lattice.reflections([9, 9, 9]) {
+            let v = Vector3::from(hkl.map(f64::from));
+            let q = v.dot(&(reciprocal * v)).sqrt();
+            if q < 4.0 {
+                peaks.push(Maximum { q, height: 1.0 });
+            }
+        }
+        peaks.sort_by(|a, b| a.q.total_cmp(&b.q));
+        peaks.dedup_by(|a, b| (a.q - b.q).abs() < 0.01);
+        let frames = frames(&[Cell { lattice, reciprocal, score: 0.0 }], &peaks);
+        let same = |f: &&Frame| f.group.number == 12 && (f.cell[1] - b).abs() < 1e-6;
+        let best = frames.iter().find(same).map(|f| (f.score, f.cell.clone()));
+        eprintln!("{best:?} first {:?} {:?}", frames[0].score, frames[0].group.number);
+        assert!(best.is_some_and(|(score, _)| score > 0.8 * frames[0].score));
+    }
 }

@@ -21,7 +21,7 @@ pub struct DirectOptions {
     pub choices: usize,
     /// Most free coordinates of a choice.
     pub most_free: usize,
-    /// `R_wp` at which the search ends.
+    /// `R_wp` at which the search ends, or does not begin. A crystal that is right reproduces a clean pattern better still.
     pub enough: f64,
     /// Structures that are kept.
     pub kept: usize,
@@ -29,7 +29,7 @@ pub struct DirectOptions {
 
 impl Default for DirectOptions {
     fn default() -> Self {
-        Self { choices: 2000, most_free: 12, enough: 0.005, kept: 20 }
+        Self { choices: 2000, most_free: 12, enough: 0.003, kept: 20 }
     }
 }
 

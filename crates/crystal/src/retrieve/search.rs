@@ -20,7 +20,7 @@ pub struct SearchOptions {
     pub attempts: usize,
     /// `R_wp` at which a pattern counts as reproduced.
     pub enough: f64,
-    /// Where nothing reproduces the pattern, the search without examples that follows, if any.
+    /// The search without examples that follows, if any, where nothing reproduces the pattern as well as it asks for.
     pub direct: Option<DirectOptions>,
 }
 
@@ -115,16 +115,14 @@ pub fn search(
         finish(&mut refiner, query, candidate)?;
     }
     rank(&mut candidates);
-    let solved = |candidates: &[Candidate]| {
-        let best = candidates.first().and_then(|c| c.r_wp);
-        best.is_some_and(|r| r < options.enough)
-    };
-    if !solved(&candidates) {
+    let best =
+        |candidates: &[Candidate]| candidates.first().and_then(|c| c.r_wp).unwrap_or(f64::INFINITY);
+    if best(&candidates) >= options.enough {
         attempt(libraries, &mut refiner, query, &mut candidates, options, rng)?;
         rank(&mut candidates);
     }
-    if let (Some(direct), Some(library), false) =
-        (options.direct, libraries.first(), solved(&candidates))
+    if let (Some(direct), Some(library)) = (options.direct, libraries.first())
+        && best(&candidates) >= direct.enough
     {
         candidates.extend(solve(&mut refiner, query, library, direct, rng)?);
         rank(&mut candidates);
