@@ -41,7 +41,7 @@ const NEAR: f64 = 0.006;
 const AXES: [f64; 2] = [2.2, 45.0];
 
 /// Boxes that are looked at for each lattice.
-const BOXES: usize = 400_000;
+const BOXES: usize = 800_000;
 
 /// Cells kept of each lattice.
 const KEPT: usize = 4;
