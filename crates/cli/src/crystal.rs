@@ -2,14 +2,16 @@
 //! angles.
 
 pub mod library;
+pub mod picture;
 pub mod sources;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use surrogate_crystal::Structure;
 use surrogate_crystal::cif::{self, CifStructure};
 use surrogate_crystal::diffraction::Radiation;
 use surrogate_crystal::symmetry::{SYMPREC, SymmetricStructure, SymmetryError, analyse};
+use surrogate_crystal::{Element, Structure, reduced_formula};
 
 use crate::failure::Failure;
 
@@ -93,4 +95,14 @@ pub fn symmetry(structure: &Structure) -> Result<SymmetricStructure, SymmetryErr
 /// `P 4_2/m n m (136)`
 pub fn group_words(structure: &SymmetricStructure) -> String {
     format!("{} ({})", structure.group.symbol, structure.group.number)
+}
+
+/// `Ti2O`, elements by their numbers, the smallest whole numbers of atoms.
+pub fn formula_words(structure: &SymmetricStructure) -> String {
+    let mut amounts = BTreeMap::new();
+    for orbit in &structure.orbits {
+        *amounts.entry(orbit.element).or_insert(0) += structure.wyckoff(orbit).multiplicity;
+    }
+    let part = |(e, n): (&Element, &usize)| if *n == 1 { e.to_string() } else { format!("{e}{n}") };
+    reduced_formula(&amounts).iter().map(part).collect()
 }

@@ -1,31 +1,25 @@
-//! A trained generator of crystals: its file, its proposals, its scores.
+//! A trained generator of crystals: its file, its proposals, and what it finds of crystals that it was not
+//! trained on.
+
+mod judgement;
 
 use std::path::Path;
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
-use serde::Serialize;
-use surrogate_crystal::diffraction::reflections;
-use surrogate_crystal::matching::{Reduced, StructureMatcher};
+use rand::Rng;
 use surrogate_crystal::retrieve::{Library, Query, SearchOptions, search};
 use surrogate_crystal::score::{Proposer, ProposerError, Ranked};
 use surrogate_crystal::symmetry::SymmetricStructure;
-use surrogate_generator::examples::{CLEAN_RANGE, LEAST_HEIGHT, WAVELENGTH};
+use surrogate_generator::examples::{CLEAN_RANGE, LEAST_HEIGHT};
 use surrogate_generator::model::Model;
 use surrogate_generator::peaks::{PEAK_NUMBERS, Peak, PeakFinder};
 use surrogate_generator::sampling::{Givens, Sample, sample};
-use surrogate_generator::sequence::composition;
 use surrogate_generator::vocabulary::Vocabulary;
 use surrogate_run::{Checkpoint, RunError};
 
+pub use judgement::Judgement;
+
 use crate::failure::Failure;
 use crate::trained;
-
-/// Crystals of a judgement.
-const JUDGED: usize = 100;
-/// Crystals drawn for each.
-const DRAWN: usize = 64;
 
 /// The weights that come with the program; models/README.md says what they were trained on.
 const SHIPPED: &[u8] = include_bytes!("../../../models/generator/checkpoints/best.ckpt");
@@ -44,42 +38,6 @@ pub struct Generator {
 pub fn fingerprint() -> Vec<f64> {
     let vocabulary = Vocabulary::get();
     [vocabulary.len(), vocabulary.features(), PEAK_NUMBERS].map(|n| n as f64).to_vec()
-}
-
-/// Shares of held-out crystals that were found from their clean patterns and compositions.
-#[derive(Debug, Clone, Serialize)]
-pub struct Scores {
-    /// Crystals.
-    pub crystals: usize,
-    /// Crystals drawn for each.
-    pub drawn: usize,
-    /// Share whose space group and positions are among those drawn, before any refinement.
-    pub skeleton_drawn: f64,
-    /// Share whose first candidate after refinement matches strictly.
-    pub strict_first: f64,
-    /// Share with a strict match among the first 20.
-    pub strict_among_20: f64,
-    /// Share whose first candidate reproduces the pattern, `R_wp` below 0.01.
-    pub reproduced: f64,
-}
-
-impl Scores {
-    /// For people.
-    pub fn words(&self) -> String {
-        if self.crystals == 0 {
-            return "found     not known, no crystals were held out to judge by".to_string();
-        }
-        let share = |x: f64| format!("{:.0} %", 100.0 * x);
-        format!(
-            "found     {} of {} crystals never trained on, from pattern and composition, strict match \
-             first ({} among 20; group and positions drawn: {}; R_wp below 0.01: {})",
-            share(self.strict_first),
-            self.crystals,
-            share(self.strict_among_20),
-            share(self.skeleton_drawn),
-            share(self.reproduced)
-        )
-    }
 }
 
 impl Generator {
@@ -155,64 +113,6 @@ impl Generator {
             return Vec::new();
         }
         sample(&self.model, &self.vectors, &peaks, &givens, count, 1.0, rng)
-    }
-
-    /// Scores on the crystals it was not trained on.
-    ///
-    /// # Errors
-    /// None of them can be used.
-    pub fn judge(&self, seed: u64) -> Result<Scores, Failure> {
-        let crystals = &self.held_out[..self.held_out.len().min(JUDGED)];
-        let found: Vec<[bool; 4]> = crystals
-            .par_iter()
-            .enumerate()
-            .map(|(k, crystal)| {
-                let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                rng.set_stream(k as u64 + 1);
-                self.found(crystal, &mut rng).unwrap_or_default()
-            })
-            .collect();
-        let share =
-            |k: usize| found.iter().filter(|f| f[k]).count() as f64 / found.len().max(1) as f64;
-        Ok(Scores {
-            crystals: found.len(),
-            drawn: DRAWN,
-            skeleton_drawn: share(0),
-            strict_first: share(1),
-            strict_among_20: share(2),
-            reproduced: share(3),
-        })
-    }
-
-    /// Whether group and positions were drawn, the first candidate matches, one of 20 does, and the first
-    /// reproduces the pattern.
-    fn found(&self, crystal: &SymmetricStructure, rng: &mut impl Rng) -> Option<[bool; 4]> {
-        let truth = crystal.primitive().ok()?;
-        let all = reflections(&truth, WAVELENGTH, [0.0, 8.105]).ok()?;
-        let query = Query {
-            peaks: all.iter().map(|r| (r.q, r.intensity)).collect(),
-            q_range: [0.5, 8.1],
-            wavelength: WAVELENGTH,
-            composition: composition(crystal).into_iter().collect(),
-        };
-        let drawn = self.draw(&query, DRAWN, rng);
-        let letters = crystal.letters();
-        let skeleton = drawn.iter().any(|s| {
-            s.crystal.group.number == crystal.group.number
-                && s.crystal.canonical().letters() == letters
-        });
-        let named = drawn.into_iter().map(|s| (String::new(), s.crystal));
-        let library = Library::distil_with(named, self.model.volumes.0.clone());
-        let candidates = search(&[&library], &query, SearchOptions::default(), rng).ok()?;
-        let truth = Reduced::primitive(&truth).ok()?;
-        let mut matched = candidates.iter().take(20).map(|candidate| {
-            let found = candidate.structure.primitive().ok()?;
-            let found = Reduced::primitive(&found).ok()?;
-            Some(StructureMatcher::STRICT.fits(&truth, &found))
-        });
-        let first = matched.next().flatten() == Some(true);
-        let reproduced = candidates.first().and_then(|c| c.r_wp).is_some_and(|r| r < 0.01);
-        Some([skeleton, first, first || matched.any(|m| m == Some(true)), reproduced])
     }
 }
 

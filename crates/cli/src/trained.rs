@@ -23,6 +23,8 @@ pub struct Loaded {
     pub text: String,
     /// Other files that were read, by the path the problem uses.
     pub files: BTreeMap<String, String>,
+    /// Table of known crystals that a generator is not trained on, by the path the problem uses.
+    pub test: Option<(String, Vec<u8>)>,
 }
 
 /// The text of a file named on the command line.
@@ -46,20 +48,18 @@ pub fn read_input(path: &Path) -> Result<String, Failure> {
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
     let text = read_input(path)?;
     let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-    read(&path.to_string_lossy(), text, overrides, &|name| {
-        std::fs::read_to_string(folder.join(name))
-    })
+    read(&path.to_string_lossy(), text, overrides, &|name| folder.join(name))
 }
 
 fn read(
     name: &str,
     text: String,
     overrides: &[String],
-    source: &dyn Fn(&str) -> io::Result<String>,
+    place: &dyn Fn(&str) -> PathBuf,
 ) -> Result<Loaded, Failure> {
     let files = RefCell::new(BTreeMap::new());
-    let read_file = |path: &str| {
-        let text = source(path)?;
+    let read_file = |path: &str| -> io::Result<String> {
+        let text = std::fs::read_to_string(place(path))?;
         files.borrow_mut().insert(path.to_string(), text.clone());
         Ok(text)
     };
@@ -70,7 +70,14 @@ fn read(
         &read_file,
         &crate::cell::physics,
     )?;
-    Ok(Loaded { problem, text, files: files.into_inner() })
+    let test = problem.crystal.as_ref().and_then(|c| c.test.clone());
+    let table = |name: String| -> Result<(String, Vec<u8>), Failure> {
+        let bytes = surrogate_run::read_bytes(&place(&name))
+            .map_err(|e| Failure::user(format!("[crystal] test: {e}")))?;
+        Ok((name, bytes))
+    };
+    let test = test.map(table).transpose()?;
+    Ok(Loaded { problem, text, files: files.into_inner(), test })
 }
 
 /// Where a run keeps a file that its problem reads.
@@ -87,7 +94,7 @@ pub fn load_run(run: &RunDirectory) -> Result<Loaded, Failure> {
     let path = run.file("resolved.toml");
     let text = surrogate_run::read_text(&path)?;
     let name = run.manifest()?.problem;
-    read(&format!("{name}.toml"), text, &[], &|name| std::fs::read_to_string(input_file(run, name)))
+    read(&format!("{name}.toml"), text, &[], &|name| input_file(run, name))
 }
 
 /// Places of each field at which a fingerprint is taken.
@@ -155,8 +162,8 @@ pub fn refuse_generator(problem: &Problem) -> Result<(), Failure> {
     }
     Err(Failure::helped(
         format!("{} trains a generator of crystals: it has no fields and outputs", problem.name),
-        "surrogate generate --proposer both --model RUN finds structures; surrogate evaluate RUN \
-         --structures TABLE says how often",
+        "surrogate generate --proposer both --model RUN finds structures; surrogate evaluate RUN --split \
+         test, or --structures TABLE, says how often",
     ))
 }
 

@@ -3,9 +3,10 @@
 //! ```toml
 //! [crystal]
 //! library = "library.txt"    # of its own where none is named
+//! test = "test.csv.zst"      # known crystals that are kept out of training
 //! ```
 //!
-//! This crate knows no crystals: it reads the numbers and hands over the text of the library.
+//! This crate knows no crystals: it reads the numbers, hands over the text of the library, and names the table.
 
 use crate::diagnose::{ErrorKind, Mistake};
 use crate::gather::{ReadFile, reason};
@@ -24,6 +25,8 @@ const MOST: usize = 4096;
 pub struct CrystalTable {
     /// Name of the library, relative to the problem file, and what stands in it.
     pub library: Option<(String, String)>,
+    /// Name of a table of known crystals that are kept out of training, relative to the problem file.
+    pub test: Option<String>,
     /// Most atoms in the primitive cell of crystals to learn from.
     pub max_atoms: Option<usize>,
     /// Crystals that are kept for judging and never trained on.
@@ -63,6 +66,7 @@ impl Session {
         let section = Section::of(&mut self.reporter, root.get("crystal")?, "[crystal]")?;
         let known = [
             "library",
+            "test",
             "max_atoms",
             "held_out",
             "batch",
@@ -84,6 +88,7 @@ impl Session {
                 None
             }
         });
+        let test = section.text(&mut self.reporter, "test").map(|file| file.string.clone());
         let max_atoms = section.count(&mut self.reporter, "max_atoms", 1..=96);
         let held_out = section.count(&mut self.reporter, "held_out", 0..=100_000);
         let batch = section.count(&mut self.reporter, "batch", 4..=65_536);
@@ -110,6 +115,7 @@ impl Session {
         rest.remove("network");
         let table = CrystalTable {
             library,
+            test,
             max_atoms,
             held_out,
             batch,

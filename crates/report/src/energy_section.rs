@@ -51,6 +51,8 @@ pub(crate) fn energy_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
             }
             drawn.extend(energy::payback(payback));
         }
+        // a generator has no solver that does what it does
+        None if inputs.generator.is_some() => {}
         None => section.notes.push(
             "No payback.json: the energies of a reference solve and of a \
             surrogate curve were not compared."

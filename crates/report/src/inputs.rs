@@ -8,6 +8,7 @@ use surrogate_run::schema::{Energy, Evaluation, ForecastLine, MetricsLine, Payba
 use surrogate_run::{Manifest, RunDirectory, RunError, Table, read_json, read_lines};
 
 use crate::error::ReportError;
+use crate::generator::Generator;
 
 /// Everything that a report is made from.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Inputs {
     pub power: Vec<PowerLine>,
     pub forecasts: Vec<ForecastLine>,
     pub payback: Option<Payback>,
+    /// What a generator of crystals has beside them; nothing for a run of something else.
+    pub generator: Option<Generator>,
     /// Country of the electricity, if the user named one.
     pub country: Option<String>,
     /// Files that are there and cannot be read, in words.
@@ -61,6 +64,7 @@ impl Inputs {
             payback: optional(json(&run, "payback.json"), &mut warnings),
             country: optional(json(&run, "electricity.json"), &mut warnings)
                 .and_then(|given: Electricity| given.country),
+            generator: Generator::read(&run, &mut warnings),
             warnings: Vec::new(),
             manifest,
         };

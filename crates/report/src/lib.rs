@@ -26,6 +26,7 @@ mod error;
 mod exports;
 mod figure;
 mod figures;
+mod generator;
 mod inputs;
 pub mod metrics;
 mod page;

@@ -41,10 +41,10 @@ pub(crate) struct FigureView {
 
 /// One of the numbers at the top.
 #[derive(Debug, Clone)]
-struct NumberView {
-    label: &'static str,
-    value: String,
-    note: String,
+pub(crate) struct NumberView {
+    pub label: &'static str,
+    pub value: String,
+    pub note: String,
 }
 
 /// A line of a table of two columns.
@@ -118,9 +118,22 @@ impl From<Section> for Value {
 /// [`ReportError::Run`] if there is no readable manifest or a file cannot be written.
 pub fn report(run: &Path) -> Result<ReportFiles, ReportError> {
     let mut inputs = Inputs::read(run)?;
-    let sections = [result_section(&inputs), training_section(&inputs), energy_section(&inputs)];
-    let mut figures = Vec::new();
-    let mut views = Vec::new();
+    let (mut views, sections) = match &inputs.generator {
+        Some(generator) => {
+            let mut unread = Vec::new();
+            let results = generator.results(run, &mut unread)?;
+            let training = generator.training(&inputs.metrics, inputs.manifest.weights);
+            let sections = vec![training, energy_section(&inputs)];
+            inputs.warnings.extend(unread);
+            (results, sections)
+        }
+        None => {
+            let result = result_section(&inputs);
+            (Vec::new(), vec![result, training_section(&inputs), energy_section(&inputs)])
+        }
+    };
+    let named = |view: &Section| view.figures.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+    let mut figures: Vec<String> = views.iter().flat_map(named).collect();
     for (mut section, drawn) in sections {
         figures.extend(drawn.iter().map(|drawn| drawn.figure.name.clone()));
         section.figures = write_figures(run, drawn)?;
@@ -214,9 +227,44 @@ fn goal_text(manifest: &Manifest) -> String {
     .to_owned()
 }
 
-/// Error, energy, time, weights, parameters.
+/// Error (of a generator: what it finds, and its loss), energy, time, weights, parameters.
 fn numbers(inputs: &Inputs) -> Vec<NumberView> {
     let manifest = &inputs.manifest;
+    let mut numbers = match &inputs.generator {
+        Some(generator) => generator.numbers(&inputs.metrics),
+        None => vec![error_number(inputs)],
+    };
+    numbers.push(energy_number(inputs));
+    numbers.push(NumberView {
+        label: "Time",
+        value: manifest.seconds.map_or("not known".to_owned(), duration),
+        note: match manifest.threads {
+            Some(1) => format!("{}, 1 thread", manifest.device),
+            Some(threads) => format!("{}, {threads} threads", manifest.device),
+            None => manifest.device.clone(),
+        },
+    });
+    let kind = if inputs.generator.is_some() { "generator" } else { "surrogate" };
+    numbers.push(NumberView {
+        label: "Weights",
+        value: manifest.weights.map_or("not known".to_owned(), count),
+        note: format!("of the {kind}"),
+    });
+    if inputs.generator.is_some() {
+        return numbers;
+    }
+    let varied = &manifest.parameters;
+    let names = varied.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
+    numbers.push(NumberView {
+        label: "Parameters",
+        value: varied.len().to_string(),
+        note: if varied.is_empty() { "none varied".to_owned() } else { names },
+    });
+    numbers
+}
+
+/// The rms error of the main output, or else the held-out residual.
+fn error_number(inputs: &Inputs) -> NumberView {
     let main = inputs.evaluation.as_ref().and_then(Evaluation::main);
     let known = inputs.has_reference().then_some(main).flatten();
     let (label, value, note) =
@@ -237,30 +285,7 @@ fn numbers(inputs: &Inputs) -> Vec<NumberView> {
                 ("Held-out residual", value, "no reference, errors are not known".to_owned())
             }
         };
-    let mut numbers = vec![NumberView { label, value, note }];
-    numbers.push(energy_number(inputs));
-    numbers.push(NumberView {
-        label: "Time",
-        value: manifest.seconds.map_or("not known".to_owned(), duration),
-        note: match manifest.threads {
-            Some(1) => format!("{}, 1 thread", manifest.device),
-            Some(threads) => format!("{}, {threads} threads", manifest.device),
-            None => manifest.device.clone(),
-        },
-    });
-    numbers.push(NumberView {
-        label: "Weights",
-        value: manifest.weights.map_or("not known".to_owned(), count),
-        note: "of the surrogate".to_owned(),
-    });
-    let varied = &manifest.parameters;
-    let names = varied.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
-    numbers.push(NumberView {
-        label: "Parameters",
-        value: varied.len().to_string(),
-        note: if varied.is_empty() { "none varied".to_owned() } else { names },
-    });
-    numbers
+    NumberView { label, value, note }
 }
 
 fn energy_number(inputs: &Inputs) -> NumberView {

@@ -55,18 +55,19 @@ fn check(path: &Path, arguments: &Check) -> Result<Checked, Failure> {
         }
         return check_bpx(path, &read_input(path)?);
     }
-    let problem = load(path, &arguments.set)?.problem;
-    calibrate::plan::check(&problem)?;
+    let loaded = load(path, &arguments.set)?;
+    let problem = &loaded.problem;
+    calibrate::plan::check(problem)?;
     let mut warnings = problem.warnings.clone();
     let understood = if problem.cell.is_some() || problem.crystal.is_some() {
-        train::prepare(&problem)?.summary(&problem) + &cell_summary(&problem)?
+        train::prepare(&loaded)?.summary(problem) + &cell_summary(problem)?
     } else {
-        let model = Model::new(&problem)?;
-        warnings.extend(surrogate_engine::undetermined(&problem));
-        warnings.extend(surrogate_engine::collapsible_parameters(&problem)?);
-        summary(&problem, &model)
+        let model = Model::new(problem)?;
+        warnings.extend(surrogate_engine::undetermined(problem));
+        warnings.extend(surrogate_engine::collapsible_parameters(problem)?);
+        summary(problem, &model)
     };
-    let text = if arguments.resolved { problem.resolved } else { understood };
+    let text = if arguments.resolved { loaded.problem.resolved } else { understood };
     Ok(Checked { text, warnings })
 }
 

@@ -28,8 +28,8 @@ const MOST_POINTS: usize = 100_000;
 
 /// Runs the command.
 pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
-    if let Some(table) = &arguments.structures.structures {
-        return structures::run(table, arguments, terminal);
+    if arguments.structures.structures.is_some() || arguments.structures.split.is_some() {
+        return structures::run(arguments, terminal);
     }
     let Some(run) = &arguments.run else {
         return Err(Failure::user("name a run directory, or known crystals with --structures"));

@@ -3,7 +3,7 @@
 mod accounts;
 mod cells;
 mod closing;
-mod crystals;
+pub mod crystals;
 mod foresight;
 mod found;
 pub mod green;
@@ -65,7 +65,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     problem.warnings.iter().for_each(|w| terminal.warn(w));
     inverse::undetermined(problem).iter().for_each(|w| terminal.warn(w));
     if arguments.dry_run {
-        terminal.data(&prepare(problem)?.summary(problem));
+        terminal.data(&prepare(&loaded)?.summary(problem));
         terminal.json(&json!({ "status": "dry-run" }));
         return Ok(0);
     }
@@ -79,7 +79,7 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     let accounts = Accounts::open(arguments, resumed.as_ref(), &limits, terminal)?;
     // what is wrong with the problem itself shows here, before anything is written
     let sample = accounts.meter.stage("sample");
-    let prepared = prepare(problem)?;
+    let prepared = prepare(&loaded)?;
     drop(sample);
     let opened = match resumed {
         Some(resumed) => resumed.reopen(&device)?,
@@ -168,13 +168,14 @@ fn threads(arguments: &Train, before: Option<&Manifest>) -> Result<(), Failure> 
 ///
 /// # Errors
 /// A problem that cannot be trained.
-pub fn prepare(problem: &Problem) -> Result<Prepared, Failure> {
+pub fn prepare(loaded: &Loaded) -> Result<Prepared, Failure> {
+    let problem = &loaded.problem;
     if let Some(cell) = cell_problem(problem)? {
         let settings = cells::settings(problem, &cell)?;
         return Ok(Prepared::Cell(Box::new(cell), settings));
     }
     if let Some(table) = &problem.crystal {
-        return Ok(Prepared::Crystal(Box::new(crystals::crystals(problem, table)?)));
+        return Ok(Prepared::Crystal(Box::new(crystals::crystals(loaded, table)?)));
     }
     let model = Model::new(problem)?;
     refuse_too_large(problem, &model)?;

@@ -139,7 +139,7 @@ pub(crate) fn sections(run: &Path) -> Result<(Vec<Section>, Vec<String>), Report
 }
 
 /// Numbered folders, the greatest number first.
-fn newest_first(parent: &Path) -> Vec<(u64, PathBuf)> {
+pub(crate) fn newest_first(parent: &Path) -> Vec<(u64, PathBuf)> {
     let Ok(entries) = std::fs::read_dir(parent) else { return Vec::new() };
     let folders = entries.filter_map(|entry| {
         let path = entry.ok()?.path();

@@ -6,6 +6,7 @@ use surrogate_run::schema::{Evaluation, MetricsLine};
 use surrogate_run::{Column, Goal, Table};
 
 use super::{Drawn, lower_first, shown};
+use crate::generator;
 use crate::figure::colour::{BLUE, INK, VERMILION, series};
 use crate::figure::text::{pretty_unit, quantity, scaled_unit};
 use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch, thinned};
@@ -160,6 +161,14 @@ fn measure(metrics: &[MetricsLine], evaluation: Option<&Evaluation>) -> Option<M
         .find(|name| Some(name.as_str()) == main)
         .or_else(|| validated.first())
         .map(|name| (*name).clone());
+    if name.as_deref() == Some(generator::VALIDATION) && evaluation.is_none() {
+        return Some(Measure {
+            name: "held_out_loss".to_owned(),
+            unit: "nat".to_owned(),
+            label: "Loss of a held-out crystal".to_owned(),
+            of: Box::new(|line| line.validation.get(generator::VALIDATION).copied()),
+        });
+    }
     if let Some(name) = name {
         let output = evaluation.and_then(|e| {
             e.outputs.get(&name).or_else(|| e.fields.get(&name).map(|field| &field.errors))
@@ -215,14 +224,19 @@ pub(crate) fn against_energy(
         evaluation,
         goals,
         Cost {
-            figure: "error-against-energy",
-            title: "Error against energy",
+            figure: if measures_loss(metrics) { "loss-against-energy" } else { "error-against-energy" },
+            title: if measures_loss(metrics) { "Loss against energy" } else { "Error against energy" },
             name: "energy",
             unit: "J",
             label: "Energy spent on training",
             of: &|line| line.energy_j,
         },
     )
+}
+
+/// Whether training was validated by the loss of a generator.
+fn measures_loss(metrics: &[MetricsLine]) -> bool {
+    metrics.iter().any(|line| line.validation.contains_key(generator::VALIDATION))
 }
 
 struct Cost<'a> {

@@ -2,8 +2,9 @@
 //!
 //! Both are made from the files of a folder alone.
 
-mod picture;
-mod scores;
+pub(crate) mod funnel;
+pub(crate) mod picture;
+pub(crate) mod scores;
 mod search;
 
 pub use scores::structure_scores;

@@ -19,7 +19,7 @@ const TILT: f64 = 14.0;
 
 /// The figure, from the atoms in angstrom; rows without an element are ends of the edges of the cell, two
 /// for each.
-pub(super) fn draw(atoms: &Table) -> Option<Drawn> {
+pub(crate) fn draw(name: &str, atoms: &Table) -> Option<Drawn> {
     let elements = atoms.words("element")?;
     let column = |name: &str| atoms.numbers(name);
     let (x, y, z) = (column("x_angstrom")?, column("y_angstrom")?, column("z_angstrom")?);
@@ -71,7 +71,7 @@ pub(super) fn draw(atoms: &Table) -> Option<Drawn> {
     let mut panel = Panel::new(0, 0, across, up);
     panel.marks = marks;
     let alt = format!("unit cell with {} atoms and their images on its faces", elements.len());
-    let mut figure = Figure::new("structure", alt, vec![HEIGHT]);
+    let mut figure = Figure::new(name, alt, vec![HEIGHT]);
     let key =
         |(k, name): (usize, &&String)| Key::new(Swatch::Dot(Shape::Disc), series(k), name.as_str());
     figure.legend = names.iter().enumerate().map(key).collect();

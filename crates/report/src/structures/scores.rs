@@ -18,6 +18,9 @@ const LINE: f64 = 17.0;
 
 #[derive(Debug, Deserialize)]
 struct Scores {
+    /// What was evaluated on what, by name.
+    #[serde(default)]
+    given: Vec<(String, String)>,
     methods: Vec<Method>,
     #[serde(default)]
     differences: Vec<Difference>,
@@ -82,6 +85,11 @@ const SLICES: [&str; 7] = [
 /// # Errors
 /// [`ReportError::Run`] if `scores.json` cannot be read or a file cannot be written.
 pub fn structure_scores(folder: &Path) -> Result<ReportFiles, ReportError> {
+    Ok(write_page(folder)?.1)
+}
+
+/// The page of a folder of scores, and what stands on it as a section for other pages.
+pub(crate) fn write_page(folder: &Path) -> Result<(Section, ReportFiles), ReportError> {
     let scores: Scores = read_json(&folder.join("scores.json"))?;
     let mut warnings = Vec::new();
     let mut section = Section { title: "Matches".to_owned(), ..Section::default() };
@@ -93,6 +101,7 @@ pub fn structure_scores(folder: &Path) -> Result<ReportFiles, ReportError> {
          95 %."
             .to_owned(),
     ];
+    section.notes.extend(scores.given.iter().map(|(name, value)| format!("{name}: {value}.")));
     section.tables = vec![whole(&scores), patterns(&scores), slices(&scores)];
     if !scores.differences.is_empty() {
         section.tables.push(differences(&scores));
@@ -109,7 +118,7 @@ pub fn structure_scores(folder: &Path) -> Result<ReportFiles, ReportError> {
         title => "Structures from powder patterns: scores",
         line => format!("{cases} crystals, {} methods", scores.methods.len()),
         warnings => warnings.clone(),
-        sections => vec![section],
+        sections => vec![section.clone()],
         files => vec![
             ("scores.json", "all numbers of this page"),
             ("cases.csv", "every case"),
@@ -118,7 +127,7 @@ pub fn structure_scores(folder: &Path) -> Result<ReportFiles, ReportError> {
     };
     let page = folder.join("report.html");
     write_atomic(&page, render("structures.html", context)?.as_bytes())?;
-    Ok(ReportFiles { page, figures, warnings })
+    Ok((section, ReportFiles { page, figures, warnings }))
 }
 
 fn headers(names: &[&str]) -> Vec<String> {
@@ -194,25 +203,23 @@ fn patterns(scores: &Scores) -> TableView {
     }
 }
 
+/// Strict matches of the first structures, a column a slice.
 fn slices(scores: &Scores) -> TableView {
-    let mut rows = Vec::new();
-    for name in SLICES.iter().skip(1) {
-        for method in &scores.methods {
-            if let Some(s) = method.slices.get(*name) {
-                rows.push(vec![
-                    (*name).to_owned(),
-                    method.method.clone(),
-                    s.cases.to_string(),
-                    percent(&s.strict_1),
-                    percent(&s.strict_20),
-                    percent(&s.loose_1),
-                ]);
-            }
-        }
+    let cases = |name: &str| {
+        scores.methods.iter().find_map(|m| m.slices.get(name)).map(|s| format!("{name} ({})", s.cases))
+    };
+    let named: Vec<(&str, String)> =
+        SLICES.iter().skip(1).filter_map(|name| Some((*name, cases(name)?))).collect();
+    let row = |m: &Method| {
+        let share = |name: &str| m.slices.get(name).map_or("none".to_owned(), |s| percent(&s.strict_1));
+        let shares = named.iter().map(|(name, _)| share(name));
+        std::iter::once(m.method.clone()).chain(shares).collect()
+    };
+    let shown = named.iter().map(|(_, shown)| shown.clone());
+    TableView {
+        headers: std::iter::once("Strict @1, %, of slices".to_owned()).chain(shown).collect(),
+        rows: scores.methods.iter().map(row).collect(),
     }
-    let headers =
-        headers(&["Slice", "Method", "Crystals", "Strict @1, %", "Strict @20, %", "Loose @1, %"]);
-    TableView { headers, rows }
 }
 
 fn differences(scores: &Scores) -> TableView {

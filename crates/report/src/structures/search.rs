@@ -13,9 +13,6 @@ use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Swatch};
 use crate::figures::Drawn;
 use crate::page::{ReportFiles, Section, TableView, render, write_figures};
 
-/// Height of a bar of the funnel, px.
-const LINE: f64 = 24.0;
-
 /// `search.json`
 #[derive(Debug, Deserialize)]
 struct Search {
@@ -50,7 +47,7 @@ pub fn structure_search(folder: &Path) -> Result<ReportFiles, ReportError> {
         Section { title: format!("First structure: {}", search.first), ..Section::default() };
     let mut drawn: Vec<Drawn> = Vec::new();
     drawn.extend(pattern.as_ref().and_then(|p| profile(p, reflections.as_ref())));
-    drawn.extend(atoms.as_ref().and_then(picture::draw));
+    drawn.extend(atoms.as_ref().and_then(|a| picture::draw("structure", a)));
     first.tables.extend(posterior.as_ref().and_then(intervals));
     let mut all = Section { title: "Candidates".to_owned(), ..Section::default() };
     all.notes.push(
@@ -200,31 +197,10 @@ fn cells(candidates: &Table) -> Option<Drawn> {
 
 /// What is left after each step.
 fn funnel(search: &Search) -> Option<Drawn> {
-    if search.funnel.is_empty() {
-        return None;
-    }
-    let names: Vec<String> = search.funnel.iter().map(|(name, _)| name.clone()).collect();
-    let counts: Vec<f64> = search.funnel.iter().map(|(_, count)| *count as f64).collect();
-    let alt = "number of structures after each step".to_owned();
-    let mut figure = Figure::new("funnel", alt, vec![LINE * names.len() as f64 + 8.0]);
-    let x = Axis::from_zero("Structures", "", counts.iter().map(|c| c * 1.1));
-    let mut panel = Panel::new(0, 0, x, Axis::categories(names.clone()));
-    let bar = |(row, &value): (usize, &f64)| Mark::Bar {
-        row,
-        value,
-        sigma: None,
-        colour: BLUE.to_owned(),
-        label: format!("{value}"),
-    };
-    panel.marks = counts.iter().enumerate().map(bar).collect();
-    figure.panels = vec![panel];
-    let table =
-        Table::new(vec![Column::words("step", names), Column::numbers("structures", "", counts)]);
     let caption = "Structures after each step: what was refined, what of it was fitted to the measured \
                    points, how many different crystals these are, and how many of the listed pass each \
                    check.";
-    let (title, caption) = ("Validity".to_owned(), caption.to_owned());
-    Some(Drawn { figure, table, title, caption })
+    super::funnel::draw(&search.funnel, caption)
 }
 
 /// The candidates as the page shows them.

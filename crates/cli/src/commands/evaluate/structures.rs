@@ -1,9 +1,8 @@
 //! `surrogate evaluate --structures`: what methods that find structures reach on known crystals.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -12,10 +11,14 @@ use surrogate_crystal::retrieve::{Library, SearchOptions};
 use surrogate_crystal::score::{
     Case, CaseScore, MostFrequent, NearestTemplate, Proposer, RefinedRetrieval, Retrieval,
 };
+use surrogate_crystal::symmetry::SymmetricStructure;
+use surrogate_crystal::table::read_structures;
 use surrogate_meter::{EnergyReport, Meter};
+use surrogate_run::RunDirectory;
 
 use super::scoring::{self, Scored, score_structures};
 use crate::args::Evaluate;
+use crate::commands::train::crystals;
 use crate::crystal;
 use crate::crystal::library::library;
 use crate::crystal::sources::Sources;
@@ -24,6 +27,7 @@ use crate::failure::Failure;
 use crate::footprint::{self, Work};
 use crate::generator::{Draws, Generator};
 use crate::terminal::Terminal;
+use crate::trained;
 
 /// What is evaluated on known crystals.
 #[derive(Args, Debug)]
@@ -31,50 +35,72 @@ use crate::terminal::Terminal;
 pub struct StructureCases {
     /// Evaluate the search for structures on these known crystals: a table (.csv.zst), a CIF file or a
     /// folder of CIF files.
-    #[arg(long, value_name = "TABLE")]
+    #[arg(long, value_name = "TABLE", group = "known")]
     pub structures: Option<PathBuf>,
+    /// Evaluate the generator of RUN on crystals of its own problem file: those of the table `test`, or
+    /// those of its library that were kept for judging. The library is what it was trained on.
+    #[arg(long, value_enum, group = "known")]
+    pub split: Option<Split>,
     /// Library of prototypes, made by `surrogate data import` without the known crystals
-    /// [default: the shipped one].
-    #[arg(long, value_name = "FILE", requires = "structures", conflicts_with = "training")]
+    /// [default: the shipped one; with --split that of the run].
+    #[arg(long, value_name = "FILE", requires = "known", conflicts_with = "training")]
     pub library: Option<PathBuf>,
     /// Tables that the library is distilled from instead; crystals of --structures are left out.
-    #[arg(long, value_name = "TABLE", num_args = 1.., requires = "structures")]
+    #[arg(long, value_name = "TABLE", num_args = 1.., requires = "known")]
     pub training: Vec<PathBuf>,
     /// Number of crystals, drawn by --seed [default: all].
-    #[arg(long, value_name = "NUMBER", requires = "structures")]
+    #[arg(long, value_name = "NUMBER", requires = "known")]
     pub count: Option<usize>,
     /// Leave out crystals with more atoms in their cell as given.
-    #[arg(long, value_name = "NUMBER", requires = "structures", default_value_t = 20)]
+    #[arg(long, value_name = "NUMBER", requires = "known", default_value_t = 20)]
     pub most_atoms: usize,
     /// Radiation of the patterns.
-    #[arg(long, requires = "structures", default_value = "CuKa", allow_hyphen_values = true)]
+    #[arg(long, requires = "known", default_value = "CuKa", allow_hyphen_values = true)]
     pub wavelength: String,
     /// Structures that a generator draws for each crystal.
-    #[arg(long, value_name = "NUMBER", requires = "structures", default_value_t = 64)]
+    #[arg(long, value_name = "NUMBER", requires = "known", default_value_t = 64)]
     pub samples: usize,
-    /// New folder for the scores, one row a case, and a page.
-    #[arg(long, value_name = "DIR", requires = "structures")]
+    /// New folder for the scores, one row a case, and a page [default: scores/ in the run, if one is named].
+    #[arg(long, value_name = "DIR", requires = "known")]
     pub out: Option<PathBuf>,
 }
 
 /// Most elements of a case: what a library holds.
 const MOST_ELEMENTS: usize = Library::MOST_ELEMENTS;
 
+/// Crystals of a run's own problem file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Split {
+    /// Those of the table `test` under `[crystal]`.
+    Test,
+    /// Those of the library that were kept for judging.
+    HeldOut,
+}
+
+/// What is evaluated on.
+struct Known {
+    crystals: Vec<(String, Structure)>,
+    /// What they are, in words.
+    name: String,
+    /// The table, if one was named.
+    table: Option<PathBuf>,
+    /// What the generator of the run was trained on.
+    library: Option<Library>,
+}
+
 /// Runs the command.
-pub fn run(table: &Path, all: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
+pub fn run(all: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     let (arguments, seed, electricity) = (&all.structures, all.seed, &all.electricity);
     electricity.check()?;
+    let run = all.run.as_deref().map(trained::find).transpose()?;
     let generator = all.run.as_deref().map(Generator::open).transpose()?;
     let wavelength = crystal::radiation(&arguments.wavelength)?.wavelength();
-    if let Some(folder) = &arguments.out {
-        crate::commands::generate::prepare(folder)?;
-    }
-    let known = known(table, arguments, seed, terminal)?;
-    let library = match &arguments.training[..] {
-        [] => library(arguments.library.as_deref(), terminal)?.0,
-        tables => distilled(tables, table, terminal)?,
-    };
-    let (cases, refused) = cases(known, wavelength, terminal);
+    let mut known = Known::read(arguments, run.as_ref(), terminal)?;
+    known.draw(arguments, seed)?;
+    let place = Place::open(arguments.out.as_deref(), run.as_ref(), terminal)?;
+    let (library, from) = known.library(arguments, terminal)?;
+    let mut given = vec![("Crystals", known.name.clone()), ("Library", from)];
+    let (cases, refused) = cases(known.crystals, wavelength, terminal);
     let kinds = library.kinds();
     let rng = ChaCha8Rng::seed_from_u64(seed);
     let options = SearchOptions::default();
@@ -93,6 +119,7 @@ pub fn run(table: &Path, all: &Evaluate, terminal: &Terminal) -> Result<u8, Fail
     }
     let samples = arguments.samples;
     if let Some(generator) = &generator {
+        given.push(("Generator", format!("{}, {samples} structures drawn each", generator.name)));
         for library in [None, Some(&library)] {
             let rng = ChaCha8Rng::seed_from_u64(seed);
             proposers.push(Box::new(Draws { generator, library, samples, options, rng }));
@@ -100,44 +127,169 @@ pub fn run(table: &Path, all: &Evaluate, terminal: &Terminal) -> Result<u8, Fail
     }
     let meter = all.counters.meter()?;
     let scored = score_structures(&cases, &refused, &mut proposers, &kinds, &meter, terminal);
-    publish(&scored, meter, electricity, arguments.out.as_deref(), terminal)?;
+    publish(&scored, &given, meter, electricity, &place, terminal)?;
     Ok(0)
 }
 
-/// Crystals of the table, or some of them.
-fn known(
-    table: &Path,
-    arguments: &StructureCases,
-    seed: u64,
-    terminal: &Terminal,
-) -> Result<Vec<(String, Structure)>, Failure> {
-    let mut known = Sources::read(&[table.to_path_buf()], terminal)?.structures;
-    known.retain(|(_, s)| {
-        s.sites.len() <= arguments.most_atoms && s.composition().len() <= MOST_ELEMENTS
-    });
-    if known.is_empty() || arguments.count == Some(0) {
-        return Err(Failure::helped(
-            format!("{}: no crystal to evaluate on", table.display()),
-            "raise --most-atoms or --count; crystals have at most four elements",
-        ));
+impl Known {
+    /// Reads the crystals that the arguments name.
+    fn read(
+        arguments: &StructureCases,
+        run: Option<&RunDirectory>,
+        terminal: &Terminal,
+    ) -> Result<Self, Failure> {
+        match (&arguments.structures, arguments.split, run) {
+            (Some(table), _, _) => Ok(Self {
+                crystals: Sources::read(std::slice::from_ref(table), terminal)?.structures,
+                name: table.display().to_string(),
+                table: Some(table.clone()),
+                library: None,
+            }),
+            (None, Some(split), Some(run)) => Self::of_run(run, split),
+            _ => Err(Failure::helped(
+                "--split is of a run: name the run of a generator",
+                "surrogate evaluate RUN --split test, or known crystals with --structures TABLE",
+            )),
+        }
     }
-    known.sort_by(|a, b| a.0.cmp(&b.0));
-    if let Some(count) = arguments.count {
-        known.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        known.truncate(count);
+
+    /// Crystals of a run's own problem file, and what it was trained on.
+    fn of_run(run: &RunDirectory, split: Split) -> Result<Self, Failure> {
+        let other = "name known crystals with --structures TABLE, and what to look them up in with \
+                     --training or --library";
+        let loaded = trained::load_run(run).map_err(|why| {
+            Failure::helped(format!("run {}: its problem cannot be read: {why}", run.name()), other)
+        })?;
+        let Some(table) = &loaded.problem.crystal else {
+            return Err(Failure::helped(
+                format!("run {} is no generator of crystals: it has no --split", run.name()),
+                "leave --split out to evaluate a surrogate",
+            ));
+        };
+        let crystals = crystals::crystals(&loaded, table)?;
+        let library = Some(crystals.library());
+        let (known, name) = match (split, &loaded.test) {
+            (Split::Test, Some((name, bytes))) => {
+                let entries = read_structures(bytes.as_slice())
+                    .map_err(|e| Failure::user(format!("{name}: {e}")))?;
+                (entries.into_iter().map(|e| (e.id, e.structure)).collect(), name.clone())
+            }
+            (Split::Test, None) => {
+                let message = format!("run {} names no crystals to test on", run.name());
+                let help = format!(
+                    "train with `test = \"TABLE.csv.zst\"` under [crystal], take --split held-out, or {other}"
+                );
+                return Err(Failure::helped(message, help));
+            }
+            (Split::HeldOut, _) => {
+                let primitive = |(k, c): (usize, &SymmetricStructure)| {
+                    Some((format!("held out {:04}", k + 1), c.primitive().ok()?))
+                };
+                let all = crystals.held_out.iter().enumerate().filter_map(primitive).collect();
+                (all, "its library, kept for judging".to_string())
+            }
+        };
+        let name = format!("{name} of run {}", run.name());
+        Ok(Self { crystals: known, name, table: None, library })
     }
-    Ok(known)
+
+    /// Leaves what cannot be evaluated, and draws some.
+    fn draw(&mut self, arguments: &StructureCases, seed: u64) -> Result<(), Failure> {
+        self.crystals.retain(|(_, s)| {
+            s.sites.len() <= arguments.most_atoms && s.composition().len() <= MOST_ELEMENTS
+        });
+        if self.crystals.is_empty() || arguments.count == Some(0) {
+            return Err(Failure::helped(
+                format!("{}: no crystal to evaluate on", self.name),
+                "raise --most-atoms or --count; crystals have at most four elements",
+            ));
+        }
+        self.crystals.sort_by(|a, b| a.0.cmp(&b.0));
+        let all = self.crystals.len();
+        if let Some(count) = arguments.count {
+            self.crystals.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+            self.crystals.truncate(count);
+        }
+        let most = arguments.most_atoms;
+        self.name = format!(
+            "{} of {all} with at most {most} atoms and {MOST_ELEMENTS} elements of {}, seed {seed}",
+            self.crystals.len(),
+            self.name
+        );
+        Ok(())
+    }
+
+    /// What crystals are looked up in, and where that comes from.
+    fn library(
+        &mut self,
+        arguments: &StructureCases,
+        terminal: &Terminal,
+    ) -> Result<(Library, String), Failure> {
+        let own = self.library.take().filter(|_| arguments.library.is_none());
+        let size = |library: &Library| format!("{} prototypes of", library.prototypes().len());
+        if !arguments.training.is_empty() {
+            let library = distilled(&arguments.training, self.table.as_deref(), terminal)?;
+            let names: Vec<String> =
+                arguments.training.iter().map(|t| t.display().to_string()).collect();
+            let from = format!("{} {}", size(&library), names.join(", "));
+            return Ok((library, from));
+        }
+        if let Some(library) = own {
+            let from = format!("{} what the generator was trained on", size(&library));
+            terminal.say(format!("library: {from}"));
+            return Ok((library, from));
+        }
+        let (library, source) = library(arguments.library.as_deref(), terminal)?;
+        let from = format!("{} {}", size(&library), source.origin);
+        Ok((library, from))
+    }
+}
+
+/// Where scores go.
+struct Place {
+    folder: Option<PathBuf>,
+    /// The run that keeps them.
+    run: Option<PathBuf>,
+}
+
+impl Place {
+    /// The folder that is named, or the next one of the run.
+    fn open(
+        out: Option<&Path>,
+        run: Option<&RunDirectory>,
+        terminal: &Terminal,
+    ) -> Result<Self, Failure> {
+        if let Some(folder) = out {
+            crate::commands::generate::prepare(folder)?;
+            return Ok(Self { folder: Some(folder.to_path_buf()), run: None });
+        }
+        let Some(run) = run else { return Ok(Self { folder: None, run: None }) };
+        let parent = run.file("scores");
+        let free = (1..).map(|k: usize| parent.join(k.to_string())).find(|p| !p.exists());
+        let made = free.map(|folder| std::fs::create_dir_all(&folder).map(|()| folder));
+        match made.transpose() {
+            Ok(folder) => Ok(Self { folder, run: Some(run.path().to_path_buf()) }),
+            // a run on a read-only disk can be evaluated all the same
+            Err(why) => {
+                let why = surrogate_run::words(&why);
+                terminal.warn(format!("the run cannot keep these scores: {why}; --out DIR does"));
+                Ok(Self { folder: None, run: None })
+            }
+        }
+    }
 }
 
 /// A library of tables, without the crystals of another.
-fn distilled(tables: &[PathBuf], test: &Path, terminal: &Terminal) -> Result<Library, Failure> {
+fn distilled(
+    tables: &[PathBuf],
+    test: Option<&Path>,
+    terminal: &Terminal,
+) -> Result<Library, Failure> {
     let mut training = Sources::read(tables, terminal)?;
-    let names: HashSet<String> = Sources::read(&[test.to_path_buf()], terminal)?
-        .structures
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
-    training.without(&names);
+    if let Some(test) = test {
+        let known = Sources::read(&[test.to_path_buf()], terminal)?.structures;
+        training.without(&known.into_iter().map(|(name, _)| name).collect());
+    }
     let crystals = training.crystals(MOST_ELEMENTS);
     training.warn(terminal);
     let count = crystals.len();
@@ -166,12 +318,13 @@ pub fn cases(
     (cases, refused)
 }
 
-/// Prints scores and energies, and writes them with a page to a folder.
-pub fn publish(
+/// Prints scores and energies, and writes them with a page to their folder.
+fn publish(
     scored: &[Scored],
+    given: &[(&str, String)],
     meter: Meter,
     electricity: &Electricity,
-    out: Option<&Path>,
+    place: &Place,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let report = meter.stop();
@@ -180,11 +333,15 @@ pub fn publish(
     let options = electricity.options(&report, terminal)?;
     let account = footprint::account(&report, &options, &Work::default());
     footprint::say(terminal, &report, &account);
-    if let Some(folder) = out {
+    object["given"] = serde_json::json!(given);
+    if let Some(folder) = &place.folder {
         surrogate_run::write_json(&folder.join("scores.json"), &object)?;
         surrogate_run::write_json(&folder.join("energy.json"), &account)?;
         scoring::write_cases(scored, &folder.join("cases.csv"))?;
         let page = surrogate_report::structure_scores(folder)?.page;
+        if let Some(run) = &place.run {
+            surrogate_report::report(run)?;
+        }
         terminal.say(format!("wrote {}", page.display()));
         object["folder"] = serde_json::json!(folder);
     }

@@ -123,9 +123,10 @@ impl Session<'_> {
     fn finish_generator(&mut self, generator: Generator, outcome: &Outcome) -> Result<u8, Failure> {
         let scores = {
             let _stage = self.meter.stage("evaluate");
-            generator.judge(self.manifest.seed.unwrap_or(0))?
+            let scores = generator.judge(self.manifest.seed.unwrap_or(0));
+            scores.write(&self.run)?;
+            scores
         };
-        surrogate_run::write_json(&self.run.file("structures.json"), &scores)?;
         let (report, account) = self.account(outcome)?;
         done(self.terminal, &self.manifest, outcome);
         footprint::say(self.terminal, &report, &account);

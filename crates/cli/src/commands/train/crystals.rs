@@ -1,17 +1,23 @@
 //! Training of a generator of crystals.
 
+use std::collections::{BTreeMap, HashSet};
+
 use rand::SeedableRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
 use surrogate_crystal::Element;
-use surrogate_crystal::retrieve::{Library, read_library};
+use surrogate_crystal::retrieve::{Kind, Library, Source, read_library};
 use surrogate_crystal::symmetry::SymmetricStructure;
+use surrogate_crystal::table::read_structures;
 use surrogate_engine::{Control, Ending, Event};
 use surrogate_generator::example::Example;
 use surrogate_generator::model::Model;
 use surrogate_generator::network::Shape;
-use surrogate_generator::sequence::AtomicVolumes;
+use surrogate_generator::sequence::{AtomicVolumes, composition};
+use surrogate_generator::peaks::MOST_PEAKS;
 use surrogate_generator::training::{MakeGradient, Settings, Training, plain_examples};
+use surrogate_generator::vocabulary::Vocabulary;
 use surrogate_meter::Meter;
 use surrogate_problem::Problem;
 use surrogate_problem::crystal::CrystalTable;
@@ -19,7 +25,9 @@ use surrogate_problem::model::Optimizer;
 
 use super::trainer::{Arrays, Trainer};
 use super::watched::WatchedError;
+use crate::crystal::symmetry;
 use crate::failure::Failure;
+use crate::trained::Loaded;
 
 /// Most atoms of crystals to learn from, where the file names no number.
 const MAX_ATOMS: usize = 28;
@@ -29,6 +37,8 @@ const HELD_OUT: usize = 200;
 const MOST_HELD_OUT: f64 = 0.2;
 /// Steps between two looks at the clock.
 const STEPS: usize = 4;
+/// Version of `generator.json`.
+const FORMAT: u32 = 1;
 /// Seed of the choice of crystals that are kept, the same for all trainings.
 const CHOICE_SEED: u64 = 20_261_122;
 
@@ -42,14 +52,31 @@ pub struct Crystals {
     pub volumes: AtomicVolumes,
     /// How it is trained.
     pub settings: Settings,
+    /// Where the crystals come from.
+    source: Source,
+    /// Most atoms in their primitive cells.
+    max_atoms: usize,
+    /// Crystals of the library that were left out since they are among those to test on.
+    tested: usize,
 }
 
 impl Crystals {
+    /// A library of the crystals to learn from.
+    pub fn library(&self) -> Library {
+        let named = self.train.iter().enumerate();
+        let named = named.map(|(k, c)| (format!("crystal {}", k + 1), c.clone()));
+        Library::distil_with(named, self.volumes.0.clone())
+    }
+
     /// For people.
     pub fn summary(&self, problem: &Problem) -> String {
         let Settings { shape, steps, batch, .. } = self.settings;
+        let tested = match self.tested {
+            0 => String::new(),
+            n => format!(", {n} left out: they are among those to test on"),
+        };
         format!(
-            "{}\n{} crystals to learn from, {} kept for judging\ntransformer: {} layers of width {}, {} \
+            "{}\n{} crystals to learn from, {} kept for judging{tested}\ntransformer: {} layers of width {}, {} \
              heads\n{steps} steps of {batch} examples\n",
             problem.title,
             self.train.len(),
@@ -65,19 +92,25 @@ impl Crystals {
 ///
 /// # Errors
 /// A library that cannot be read or used, settings that mean nothing here.
-pub fn crystals(problem: &Problem, table: &CrystalTable) -> Result<Crystals, Failure> {
-    let mut settings = settings(problem, table)?;
-    let library = match &table.library {
-        None => crate::crystal::library::shipped()?.0,
+pub fn crystals(loaded: &Loaded, table: &CrystalTable) -> Result<Crystals, Failure> {
+    let mut settings = settings(&loaded.problem, table)?;
+    let (library, source) = match &table.library {
+        None => crate::crystal::library::shipped()?,
         Some((name, text)) => {
             let help = "make one with `surrogate data import`";
             let wrong = |e| Failure::helped(format!("{name}: {e}"), help);
-            read_library(text).map_err(wrong)?.0
+            read_library(text).map_err(wrong)?
         }
     };
     let most = table.max_atoms.unwrap_or(MAX_ATOMS);
     let mut train = named(&library);
     train.retain(|c| c.primitive_atoms() <= most);
+    let before = train.len();
+    if let Some((name, bytes)) = &loaded.test {
+        let test = described(name, bytes)?;
+        train.retain(|c| Described::of(c).is_none_or(|d| !test.contains(&d)));
+    }
+    let tested = before - train.len();
     let wanted = table.held_out.unwrap_or(HELD_OUT);
     let kept = wanted.min((MOST_HELD_OUT * train.len() as f64) as usize);
     train.shuffle(&mut ChaCha8Rng::seed_from_u64(CHOICE_SEED));
@@ -92,7 +125,28 @@ pub fn crystals(problem: &Problem, table: &CrystalTable) -> Result<Crystals, Fai
         settings.changes.exchanged = 1.0;
     }
     let volumes = AtomicVolumes(Library::volumes(&library).to_vec());
-    Ok(Crystals { train, held_out, volumes, settings })
+    Ok(Crystals { train, held_out, volumes, settings, source, max_atoms: most, tested })
+}
+
+/// What makes two crystals the same: atoms of each element, space group, and positions.
+#[derive(PartialEq, Eq, Hash)]
+struct Described(BTreeMap<Element, usize>, Kind);
+
+impl Described {
+    /// Nothing for a crystal with too many elements.
+    fn of(crystal: &SymmetricStructure) -> Option<Self> {
+        Some(Self(composition(crystal).into_iter().collect(), Kind::of(crystal)?))
+    }
+}
+
+/// The crystals of a table.
+fn described(name: &str, bytes: &[u8]) -> Result<HashSet<Described>, Failure> {
+    let entries = read_structures(bytes).map_err(|e| {
+        let help = "a table of structures as docs/crystals.md describes it, compressed (.csv.zst)";
+        Failure::helped(format!("[crystal] test: {name}: {e}"), help)
+    })?;
+    let each = entries.iter().filter_map(|e| Described::of(&symmetry(&e.structure).ok()?));
+    Ok(each.collect())
 }
 
 /// Every crystal of a library; prototypes of an anonymous one with elements drawn at random.
@@ -157,6 +211,11 @@ fn settings(problem: &Problem, table: &CrystalTable) -> Result<Settings, Failure
 pub struct CrystalTrainer {
     training: Training,
     held_out: Vec<Example>,
+    source: Source,
+    max_atoms: usize,
+    tested: usize,
+    /// Crystals that it learns from.
+    crystals: usize,
     /// Loss of the last steps.
     loss: f64,
 }
@@ -164,10 +223,39 @@ pub struct CrystalTrainer {
 impl CrystalTrainer {
     /// Before the first step.
     pub fn new(crystals: Crystals, gradient: Option<Box<MakeGradient>>) -> Self {
-        let held_out = plain_examples(&crystals.held_out, &crystals.volumes);
-        let training = Training::new(crystals.train, crystals.volumes, crystals.settings);
-        let training = training.with_gradient(gradient);
-        Self { training, held_out, loss: f64::NAN }
+        let Crystals { train, held_out, volumes, settings, source, max_atoms, tested } = crystals;
+        let (held_out, crystals) = (plain_examples(&held_out, &volumes), train.len());
+        let training = Training::new(train, volumes, settings).with_gradient(gradient);
+        Self { training, held_out, source, max_atoms, tested, crystals, loss: f64::NAN }
+    }
+
+    /// What is learned from what, for `generator.json`.
+    pub fn description(&mut self) -> Value {
+        let Settings { shape, steps, batch, changes, composition_given, .. } =
+            self.training.settings;
+        let predicted = self.training.loss(&self.held_out).predictions;
+        json!({
+            "format": FORMAT,
+            "crystals": self.crystals,
+            "held_out": self.held_out.len(),
+            "left_out_for_test": self.tested,
+            "tokens_per_held_out_crystal":
+                (!self.held_out.is_empty()).then(|| predicted as f64 / self.held_out.len() as f64),
+            "max_atoms": self.max_atoms,
+            "origin": self.source.origin,
+            "licence": self.source.licence,
+            "vocabulary": Vocabulary::get().len(),
+            "features": Vocabulary::get().features(),
+            "peaks": MOST_PEAKS,
+            "width": shape.width,
+            "layers": shape.layers,
+            "heads": shape.heads,
+            "steps": steps,
+            "batch": batch,
+            "exchanged": changes.exchanged,
+            "disturbed": changes.disturbed,
+            "composition_given": composition_given,
+        })
     }
 
     /// What was learned.

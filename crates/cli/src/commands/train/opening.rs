@@ -169,6 +169,9 @@ pub fn create(arguments: &Train, loaded: &Loaded, device: &Device) -> Result<Ope
     for (name, text) in &loaded.files {
         manifest.hashes.insert(name.clone(), hash(text));
     }
+    if let Some((name, bytes)) = &loaded.test {
+        manifest.hashes.insert(name.clone(), surrogate_run::hash_hex(bytes));
+    }
     let parent = runs_folder(arguments.out.as_deref());
     let name = match &arguments.name {
         Some(name) => FolderName::Exact(name),
@@ -185,8 +188,11 @@ pub fn create(arguments: &Train, loaded: &Loaded, device: &Device) -> Result<Ope
 
 /// `resolved.toml` comes last: a run that has it has everything that resuming needs.
 fn write_problem(run: &RunDirectory, loaded: &Loaded) -> Result<(), Failure> {
-    if !loaded.files.is_empty() {
+    if !loaded.files.is_empty() || loaded.test.is_some() {
         run.make_folder("inputs")?;
+        if let Some((name, bytes)) = &loaded.test {
+            surrogate_run::write_atomic(&trained::input_file(run, name), bytes)?;
+        }
         for (name, text) in &loaded.files {
             surrogate_run::write_atomic(&trained::input_file(run, name), text.as_bytes())?;
         }

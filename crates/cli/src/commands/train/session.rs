@@ -233,6 +233,7 @@ impl<'a> Session<'a> {
         self.fields = crate::generator::fingerprint();
         let held_out = crystals.held_out.clone();
         let mut trainer = CrystalTrainer::new(crystals, self.device.make_gradient());
+        surrogate_run::write_json(&self.run.file("generator.json"), &trainer.description())?;
         let ended = self.follow(&mut trainer, limits)?;
         let generator = Generator::new(self.run.name().to_string(), trainer.model(), held_out);
         Ok(ended.outcome(problem, Some(Learned::Generator(Box::new(generator)))))
