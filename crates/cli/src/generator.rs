@@ -3,20 +3,21 @@
 
 mod judgement;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rand::Rng;
+use surrogate_crystal::Element;
 use surrogate_crystal::retrieve::{Library, Query, SearchOptions, search};
 use surrogate_crystal::score::{Proposer, ProposerError, Ranked};
-use surrogate_crystal::symmetry::SymmetricStructure;
+use surrogate_crystal::symmetry::{SpaceGroup, SymmetricStructure};
 use surrogate_generator::examples::{CLEAN_RANGE, LEAST_HEIGHT};
 use surrogate_generator::model::Model;
 use surrogate_generator::peaks::{PEAK_NUMBERS, Peak, PeakFinder};
 use surrogate_generator::sampling::{Givens, Sample, sample};
+use surrogate_generator::sequence::composition;
 use surrogate_generator::vocabulary::Vocabulary;
 use surrogate_run::{Checkpoint, RunError};
-
-pub use judgement::Judgement;
 
 use crate::failure::Failure;
 use crate::trained;
@@ -97,22 +98,67 @@ impl Generator {
 
     /// Draws crystals for a query; a library of them for [`search`].
     pub fn proposals(&self, query: &Query, count: usize, rng: &mut impl Rng) -> Library {
-        let drawn = self.draw(query, count, rng);
+        self.proposals_given(query, None, None, count, rng)
+    }
+
+    /// The same with a space group, and the free parameters of its cell, that are known.
+    pub fn proposals_given(
+        &self,
+        query: &Query,
+        group: Option<&'static SpaceGroup>,
+        cell: Option<Vec<f64>>,
+        count: usize,
+        rng: &mut impl Rng,
+    ) -> Library {
+        let composition = query.composition.iter().map(|(e, n)| (*e, *n)).collect();
+        let drawn = self.sample(query, &Givens { composition, group, cell }, count, rng);
         let named = drawn.into_iter().enumerate();
         let named = named.map(|(k, s)| (format!("sample {}", k + 1), s.crystal));
         Library::distil_with(named, self.model.volumes.0.clone())
     }
 
+    /// Volume that a cell of so many atoms usually has, in cubic angstrom.
+    pub fn volume(&self, composition: &BTreeMap<Element, usize>) -> f64 {
+        let volumes = &self.model.volumes.0;
+        composition.iter().map(|(e, n)| volumes[usize::from(e.atomic_number())] * *n as f64).sum()
+    }
+
+    /// Draws compositions for the peaks of a query, whose own composition is not looked at; the most
+    /// frequent first, with how often each was drawn.
+    pub fn compositions(
+        &self,
+        query: &Query,
+        group: Option<&'static SpaceGroup>,
+        count: usize,
+        rng: &mut impl Rng,
+    ) -> Vec<(BTreeMap<Element, usize>, usize)> {
+        let givens = Givens { group, ..Givens::default() };
+        let mut times: BTreeMap<BTreeMap<Element, usize>, usize> = BTreeMap::new();
+        for drawn in self.sample(query, &givens, count, rng) {
+            *times.entry(composition(&drawn.crystal).into_iter().collect()).or_default() += 1;
+        }
+        let mut all: Vec<_> = times.into_iter().collect();
+        all.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        all
+    }
+
     fn draw(&self, query: &Query, count: usize, rng: &mut impl Rng) -> Vec<Sample> {
-        let givens = Givens {
-            composition: query.composition.iter().map(|(e, n)| (*e, *n)).collect(),
-            ..Givens::default()
-        };
+        let composition = query.composition.iter().map(|(e, n)| (*e, *n)).collect();
+        self.sample(query, &Givens { composition, ..Givens::default() }, count, rng)
+    }
+
+    fn sample(
+        &self,
+        query: &Query,
+        givens: &Givens,
+        count: usize,
+        rng: &mut impl Rng,
+    ) -> Vec<Sample> {
         let peaks = peaks(query);
         if peaks.is_empty() {
             return Vec::new();
         }
-        sample(&self.model, &self.vectors, &peaks, &givens, count, 1.0, rng)
+        sample(&self.model, &self.vectors, &peaks, givens, count, 1.0, rng)
     }
 }
 

@@ -1,6 +1,8 @@
 //! `surrogate generate`: crystal structures that fit a powder pattern and a formula.
 
 mod arguments;
+mod chemistry;
+mod conditions;
 mod givens;
 mod page;
 mod posterior;
@@ -61,7 +63,7 @@ pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
     if found.is_empty() {
         return Err(Failure::helped(
             "no candidate could be refined against the pattern",
-            "check --formula and --wavelength, or raise --max-atoms",
+            givens.way_out(),
         ));
     }
     let found = &found[..found.len().min(arguments.count)];
@@ -135,10 +137,10 @@ fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usiz
     let mut all: Vec<Candidate> = Vec::new();
     let mut origins: Vec<String> = Vec::new();
     for query in &givens.queries {
-        let drawn = givens.generator.as_ref();
-        let drawn = drawn.map(|g| g.proposals(query, arguments.samples, &mut rng));
-        let libraries: Vec<&Library> = givens.library.iter().chain(&drawn).collect();
-        let found = search(&libraries, query, options, &mut rng).map_err(failed)?;
+        let libraries = givens.proposed(query, arguments.samples, &mut rng);
+        let libraries: Vec<&Library> = libraries.iter().map(AsRef::as_ref).collect();
+        let mut found = search(&libraries, query, options, &mut rng).map_err(failed)?;
+        found.retain(|c| givens.conditions.hold_for(&c.structure));
         let prototype = |c: &Candidate| &libraries[c.library].prototypes()[c.proposal.prototype];
         origins.extend(found.iter().map(|c| prototype(c).id.clone()));
         all.extend(found);

@@ -208,7 +208,8 @@ impl Generator {
             share.count as f64 / share.of.max(1) as f64
         };
         let count = |step: usize| found.iter().map(|f| f.funnel[step]).sum();
-        let reproduced = |f: &Found| f.first.as_ref().and_then(|c| c.r_wp).is_some_and(|r| r < 0.01);
+        let reproduced =
+            |f: &Found| f.first.as_ref().and_then(|c| c.r_wp).is_some_and(|r| r < 0.01);
         let examples = crystals.iter().zip(&found).take(EXAMPLES).enumerate();
         Judgement {
             format: FORMAT,

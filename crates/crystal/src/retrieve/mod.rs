@@ -8,6 +8,7 @@
 
 mod file;
 mod library;
+mod restrict;
 mod scan;
 mod search;
 

@@ -6,10 +6,10 @@ use surrogate_run::schema::{Evaluation, MetricsLine};
 use surrogate_run::{Column, Goal, Table};
 
 use super::{Drawn, lower_first, shown};
-use crate::generator;
 use crate::figure::colour::{BLUE, INK, VERMILION, series};
 use crate::figure::text::{pretty_unit, quantity, scaled_unit};
 use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Side, Swatch, thinned};
+use crate::generator;
 
 /// Most terms of the loss that get a line of their own.
 const MOST_TERMS: usize = 6;
@@ -224,8 +224,16 @@ pub(crate) fn against_energy(
         evaluation,
         goals,
         Cost {
-            figure: if measures_loss(metrics) { "loss-against-energy" } else { "error-against-energy" },
-            title: if measures_loss(metrics) { "Loss against energy" } else { "Error against energy" },
+            figure: if measures_loss(metrics) {
+                "loss-against-energy"
+            } else {
+                "error-against-energy"
+            },
+            title: if measures_loss(metrics) {
+                "Loss against energy"
+            } else {
+                "Error against energy"
+            },
             name: "energy",
             unit: "J",
             label: "Energy spent on training",

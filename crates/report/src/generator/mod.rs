@@ -169,13 +169,17 @@ impl Generator {
     }
 
     /// What was learned, and the course of it.
-    pub(crate) fn training(&self, metrics: &[MetricsLine], weights: Option<u64>) -> (Section, Vec<Drawn>) {
+    pub(crate) fn training(
+        &self,
+        metrics: &[MetricsLine],
+        weights: Option<u64>,
+    ) -> (Section, Vec<Drawn>) {
         let mut section = Section { title: "Training".to_owned(), ..Section::default() };
         match &self.learned {
             Some(learned) => section.tables.push(learned.table(metrics, weights)),
-            None => section.notes.push(
-                "No generator.json: what was learned from what is not known.".to_owned(),
-            ),
+            None => section
+                .notes
+                .push("No generator.json: what was learned from what is not known.".to_owned()),
         }
         let drawn = figures::loss(metrics, self.tokens());
         if drawn.is_none() {
@@ -231,9 +235,8 @@ impl Found {
     fn shares(&self) -> TableView {
         let row = |words: &str, name: &str, share: f64| {
             let ends = self.intervals_95.get(name).map(|ends| ends.map(|v| 100.0 * v));
-            let interval = ends.map_or("not known".to_owned(), |[low, high]| {
-                format!("{low:.1} to {high:.1}")
-            });
+            let interval =
+                ends.map_or("not known".to_owned(), |[low, high]| format!("{low:.1} to {high:.1}"));
             vec![words.to_owned(), format!("{:.1}", 100.0 * share), interval]
         };
         let headers = ["Of the held-out crystals", "%", "Wilson, 95 %"];

@@ -206,12 +206,17 @@ fn patterns(scores: &Scores) -> TableView {
 /// Strict matches of the first structures, a column a slice.
 fn slices(scores: &Scores) -> TableView {
     let cases = |name: &str| {
-        scores.methods.iter().find_map(|m| m.slices.get(name)).map(|s| format!("{name} ({})", s.cases))
+        scores
+            .methods
+            .iter()
+            .find_map(|m| m.slices.get(name))
+            .map(|s| format!("{name} ({})", s.cases))
     };
     let named: Vec<(&str, String)> =
         SLICES.iter().skip(1).filter_map(|name| Some((*name, cases(name)?))).collect();
     let row = |m: &Method| {
-        let share = |name: &str| m.slices.get(name).map_or("none".to_owned(), |s| percent(&s.strict_1));
+        let share =
+            |name: &str| m.slices.get(name).map_or("none".to_owned(), |s| percent(&s.strict_1));
         let shares = named.iter().map(|(name, _)| share(name));
         std::iter::once(m.method.clone()).chain(shares).collect()
     };

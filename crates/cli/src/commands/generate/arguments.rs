@@ -35,11 +35,27 @@ pub struct Generate {
     /// The pattern has no background; by default it is removed.
     #[arg(long)]
     pub no_background: bool,
-    /// Chemical formula, such as PbSe or Ca(OH)2.
-    #[arg(long)]
-    pub formula: String,
+    /// Chemical formula, such as PbSe or Ca(OH)2. Without it and --elements a generator draws it.
+    #[arg(long, conflicts_with = "elements")]
+    pub formula: Option<String>,
+    /// Elements of a compound whose formula is not known, such as Pb,Se.
+    #[arg(long, value_name = "ELEMENT,…", value_delimiter = ',')]
+    pub elements: Vec<String>,
+    /// Space group, by its number or symbol, such as 136 or P4_2/mnm.
+    #[arg(long, value_name = "GROUP")]
+    pub space_group: Option<String>,
+    /// Conventional cell in angstrom and degrees: a,b,c,alpha,beta,gamma, or the free ones of the space
+    /// group, such as a,c of a tetragonal one.
+    #[arg(
+        long,
+        value_name = "A,…",
+        requires = "space_group",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    pub cell: Vec<f64>,
     /// Formula units in the primitive cell [default: every number up to --max-atoms].
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", requires = "formula")]
     pub formula_units: Option<usize>,
     /// Most atoms in the primitive cell.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]

@@ -1,13 +1,18 @@
-//! What a search is given: the library, the pattern, the formula.
+//! What a search is given: the library, the pattern, the composition, the symmetry.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use surrogate_crystal::diffraction::{FormFactor, Instrument, Radiation};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use surrogate_crystal::diffraction::{Instrument, Radiation};
 use surrogate_crystal::pattern::{self, Axis, Pattern};
 use surrogate_crystal::retrieve::{Library, Query, Source};
-use surrogate_crystal::{Element, Structure, parse_formula, reduced_formula};
+use surrogate_crystal::{Element, Structure};
 
 use super::arguments::{FirstColumn, Generate, Proposer};
+use super::chemistry::{Chemistry, likely};
+use super::conditions::Conditions;
 use crate::crystal;
 use crate::crystal::library::library;
 use crate::failure::Failure;
@@ -43,8 +48,12 @@ pub struct Givens {
     pub instruments: Vec<Instrument>,
     /// One query for each number of formula units that the library has prototypes for.
     pub queries: Vec<Query>,
+    /// What is known of the symmetry.
+    pub conditions: Conditions,
     /// Seed of random starts.
     pub seed: u64,
+    /// What is searched, in words.
+    pub name: String,
     /// Elements in the order of the formula.
     elements: Vec<Element>,
 }
@@ -52,18 +61,16 @@ pub struct Givens {
 impl Givens {
     /// Reads and checks everything.
     pub fn read(arguments: &Generate, terminal: &Terminal) -> Result<Self, Failure> {
-        let unit = formula(&arguments.formula)?;
-        let elements = in_order(&arguments.formula, &unit);
+        let draws = arguments.proposer != Proposer::Retrieval;
+        let chemistry = Chemistry::read(arguments, draws)?;
+        let (elements, name) = (chemistry.elements(arguments), chemistry.words(arguments));
+        let conditions = Conditions::read(arguments)?;
         let (raw, pattern) = measured(arguments)?;
         let retrieves = arguments.proposer != Proposer::Generator;
         let known =
             retrieves.then(|| library(arguments.library.as_deref(), terminal)).transpose()?;
         let (library, source) = known.unzip();
-        let draws = arguments.proposer != Proposer::Retrieval;
         let generator = draws.then(|| generator(arguments.model.as_deref())).transpose()?;
-        // a generator needs no prototype of the right numbers
-        let needed = if draws { None } else { library.as_ref() };
-        let cells = cells(&unit, arguments, needed)?;
         let q = pattern.q();
         let ends = [q.first().copied().unwrap_or(0.0), q.last().copied().unwrap_or(0.0)];
         let peaks = weighted(&q, &pattern.intensity);
@@ -73,10 +80,82 @@ impl Givens {
             wavelength: pattern.radiation.wavelength(),
             composition,
         };
+        let cells = match &chemistry {
+            Chemistry::Formula(unit) => {
+                // a generator needs no prototype of the right numbers
+                let needed = if draws { None } else { library.as_ref() };
+                cells(unit, arguments, needed, &conditions)?
+            }
+            _ => {
+                let sources = (library.as_ref(), generator.as_ref());
+                let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
+                likely(&elements, most_atoms(arguments)?, sources, &conditions, &query, &mut rng)?
+            }
+        };
         let queries = cells.into_iter().map(query).collect();
         let instruments = instruments(&raw.radiation);
         let (pattern, seed) = (raw.binned(MOST_POINTS), arguments.seed);
-        Ok(Self { library, source, generator, pattern, instruments, queries, seed, elements })
+        Ok(Self {
+            library,
+            source,
+            generator,
+            pattern,
+            instruments,
+            queries,
+            conditions,
+            seed,
+            name,
+            elements,
+        })
+    }
+
+    /// What is tried for a query: prototypes, drawn structures, or both, as far as group and cell leave them.
+    pub fn proposed(
+        &self,
+        query: &Query,
+        samples: usize,
+        rng: &mut impl Rng,
+    ) -> Vec<Cow<'_, Library>> {
+        let elements: Vec<Element> = query.composition.keys().copied().collect();
+        let counts: Vec<usize> = query.composition.values().copied().collect();
+        let mut all = Vec::new();
+        if let Some(library) = &self.library
+            && self.conditions.holds(library.volume(&elements, &counts))
+        {
+            match self.conditions.of_library(library, query) {
+                None => all.push(Cow::Borrowed(library)),
+                Some(own) => all.extend(own.into_iter().map(Cow::Owned)),
+            }
+        }
+        if let Some(generator) = &self.generator
+            && self.conditions.holds(generator.volume(&query.composition))
+        {
+            let (group, cells) = (self.conditions.group, &self.conditions.cells);
+            let each = samples.div_ceil(cells.len().max(1));
+            let mut draw = |cell: Option<Vec<f64>>| {
+                let drawn = generator.proposals_given(query, group, cell.clone(), each, rng);
+                cell.map_or_else(|| drawn.clone(), |cell| drawn.at_cell(&cell, &query.composition))
+            };
+            if cells.is_empty() {
+                all.push(Cow::Owned(draw(None)));
+            }
+            all.extend(cells.iter().map(|cell| Cow::Owned(draw(Some(cell.clone())))));
+        }
+        all
+    }
+
+    /// What may be tried where nothing was found.
+    pub fn way_out(&self) -> &'static str {
+        match (self.conditions.group, self.conditions.cells.is_empty()) {
+            (None, _) => "check --formula and --wavelength, or raise --max-atoms",
+            (Some(_), true) => {
+                "check --space-group, --formula and --wavelength, or raise --max-atoms"
+            }
+            (Some(_), false) => {
+                "check --cell (angstrom, conventional), --space-group, --formula and --wavelength, or \
+                 raise --max-atoms"
+            }
+        }
     }
 
     /// Formula of a cell, elements in the order of what was asked for.
@@ -87,7 +166,8 @@ impl Givens {
             Some(n) if (n - 1.0).abs() < 1e-9 => e.to_string(),
             Some(n) => format!("{e}{n}"),
         };
-        self.elements.iter().map(part).collect()
+        let others = amounts.keys().filter(|e| !self.elements.contains(e));
+        self.elements.iter().chain(others).map(part).collect()
     }
 }
 
@@ -96,35 +176,13 @@ fn generator(model: Option<&str>) -> Result<Generator, Failure> {
     model.map_or_else(Generator::shipped, Generator::open)
 }
 
-/// The formula with the smallest whole numbers.
-fn formula(text: &str) -> Result<BTreeMap<Element, usize>, Failure> {
-    let help = "symbols with whole numbers and round brackets, such as PbSe or Ca(OH)2";
-    let amounts =
-        parse_formula(text).map_err(|e| Failure::helped(format!("--formula {text}: {e}"), help))?;
-    if amounts.len() > Library::MOST_ELEMENTS {
-        let (found, most) = (amounts.len(), Library::MOST_ELEMENTS);
-        return Err(Failure::user(format!(
-            "--formula {text}: {found} elements; prototypes of a library have at most {most}"
-        )));
+/// `--max-atoms`
+fn most_atoms(arguments: &Generate) -> Result<usize, Failure> {
+    let most = arguments.max_atoms;
+    if (1..=MOST_ATOMS).contains(&most) {
+        return Ok(most);
     }
-    if let Some(e) = amounts.keys().find(|e| FormFactor::of(**e).is_none()) {
-        return Err(Failure::user(format!(
-            "--formula {text}: there is no form factor for {e}; the table ends with californium"
-        )));
-    }
-    Ok(reduced_formula(&amounts))
-}
-
-/// Elements in the order in which their symbols first stand in the text.
-fn in_order(text: &str, amounts: &BTreeMap<Element, usize>) -> Vec<Element> {
-    let place = |e: &Element| {
-        let symbol = e.symbol();
-        let ends = |k: usize| !text[k + symbol.len()..].starts_with(|c: char| c.is_lowercase());
-        text.match_indices(symbol).map(|(k, _)| k).find(|&k| ends(k)).unwrap_or(text.len())
-    };
-    let mut elements: Vec<Element> = amounts.keys().copied().collect();
-    elements.sort_by_key(place);
-    elements
+    Err(Failure::user(format!("--max-atoms {most}: between 1 and {MOST_ATOMS}")))
 }
 
 /// Atoms of each primitive cell that is searched.
@@ -132,11 +190,9 @@ fn cells(
     unit: &BTreeMap<Element, usize>,
     arguments: &Generate,
     library: Option<&Library>,
+    conditions: &Conditions,
 ) -> Result<Vec<BTreeMap<Element, usize>>, Failure> {
-    let most = arguments.max_atoms;
-    if !(1..=MOST_ATOMS).contains(&most) {
-        return Err(Failure::user(format!("--max-atoms {most}: between 1 and {MOST_ATOMS}")));
-    }
+    let most = most_atoms(arguments)?;
     let atoms: usize = unit.values().sum();
     let numbers = match arguments.formula_units {
         Some(z) if z == 0 || z.saturating_mul(atoms) > most => {
@@ -149,16 +205,19 @@ fn cells(
         None => 1..=most / atoms,
     };
     let cell = |z: usize| unit.iter().map(|(e, n)| (*e, n * z)).collect::<BTreeMap<_, _>>();
+    let in_group = library.zip(conditions.group).map(|(l, g)| l.in_group(g.number));
+    let library = in_group.as_ref().or(library);
     let known = |cell: &BTreeMap<Element, usize>| {
         library.is_none_or(|library| library.count_of(cell.values().copied()) > 0)
     };
     let cells: Vec<_> = numbers.map(cell).filter(known).collect();
     if cells.is_empty() {
+        let formula = arguments.formula.as_deref().unwrap_or_default();
+        let group = conditions.group.map_or(String::new(), |g| format!(" in {}", g.symbol));
         return Err(Failure::helped(
             format!(
-                "--formula {}: no prototype of the library has such numbers of atoms (a formula unit \
-                 has {atoms}, a cell at most {most})",
-                arguments.formula
+                "--formula {formula}: no prototype of the library has such numbers of atoms{group} (a \
+                 formula unit has {atoms}, a cell at most {most})"
             ),
             "check the formula, raise --max-atoms, or take a library of more structures",
         ));

@@ -37,11 +37,18 @@ pub fn write(
     let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
     let mut facts = vec![
         ("pattern", name(&arguments.pxrd).unwrap_or_default()),
-        ("formula", arguments.formula.clone()),
+        ("composition", givens.name.clone()),
         ("most atoms", arguments.max_atoms.to_string()),
         ("seed", arguments.seed.to_string()),
         ("version", env!("CARGO_PKG_VERSION").to_string()),
     ];
+    if let Some(group) = givens.conditions.group {
+        facts.push(("space group, given", format!("{} ({})", group.symbol, group.number)));
+    }
+    if !arguments.cell.is_empty() {
+        let numbers: Vec<String> = arguments.cell.iter().map(f64::to_string).collect();
+        facts.push(("cell, given", numbers.join(", ")));
+    }
     if let Some(source) = &givens.source {
         facts.push(("library, origin", source.origin.clone()));
         facts.push(("library, licence", source.licence.clone()));
@@ -51,7 +58,7 @@ pub fn write(
     }
     let object = json!({
         "format": FORMAT,
-        "formula": arguments.formula,
+        "formula": givens.name,
         "pattern": format!(
             "{}, {} points fitted, {candidates} candidates",
             name(&arguments.pxrd).unwrap_or_default(),
