@@ -1,4 +1,4 @@
-//! CPU time of this process.
+//! CPU time of this process and its threads.
 
 use std::time::Instant;
 
@@ -6,6 +6,14 @@ use std::time::Instant;
 /// not say, seconds since `begin`.
 pub fn seconds(begin: Instant) -> f64 {
     threads().unwrap_or_else(|| begin.elapsed().as_secs_f64())
+}
+
+/// Seconds of CPU time that the calling thread has taken; where the system does not say, seconds since
+/// `begin`.
+pub fn of_thread(begin: Instant) -> f64 {
+    let own = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = own.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+    nanoseconds.map_or_else(|| begin.elapsed().as_secs_f64(), |n| n as f64 * 1e-9)
 }
 
 /// From the kernel's accounts, in nanoseconds each.

@@ -6,7 +6,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::{Said, root, surrogate};
+use support::{Said, json_file, root, surrogate};
+use surrogate_crystal::retrieve::compressed;
 use tempfile::tempdir;
 
 /// Nine minerals, as test data of the crystal crate.
@@ -375,6 +376,117 @@ fn a_generator_is_trained_goes_on_and_finds_what_it_was_trained_on() {
     for method in ["generator, refined", "both, refined"] {
         assert!(said.stdout.contains(method), "{}", said.stdout);
     }
+}
+
+/// A compressed table of one rock salt.
+fn table_of_a_salt(name: &str, elements: [&str; 2], a: f64) -> Vec<u8> {
+    let h = a / 2.0;
+    let lattice = a / 2.0_f64.sqrt();
+    assert!(h < lattice);
+    let [cation, anion] = elements;
+    compressed(&format!(
+        "id,a,b,c,alpha,beta,gamma,species,frac\n\
+         {name},{lattice},{lattice},{lattice},60,60,60,{cation}1 {anion}1,0 0 0 0.5 0.5 0.5\n"
+    ))
+}
+
+#[test]
+fn a_generator_is_scored_on_the_crystals_of_its_own_problem_file() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    prepared(at);
+    fs::write(at.join("test.csv.zst"), table_of_a_salt("test-1", ["Na", "Cl"], 5.64)).unwrap();
+    let problem = |test: &str| {
+        format!(
+            "title = \"Minerals\"\n[crystal]\nlibrary = \"library.txt\"\n{test}held_out = 1\nbatch = 8\n\
+             [network]\nwidth = 16\nlayers = 1\nheads = 2\n[train]\n\
+             stages = [{{ optimizer = \"adam\", iterations = 8 }}]\n"
+        )
+    };
+    fs::write(at.join("with.toml"), problem("test = \"test.csv.zst\"\n")).unwrap();
+    fs::write(at.join("without.toml"), problem("")).unwrap();
+    let checked = surrogate(at, &["check", "with.toml"]);
+    assert!(checked.stdout.contains("1 left out"), "{}", checked.stdout);
+    for name in ["with", "without"] {
+        let file = format!("{name}.toml");
+        surrogate(at, &["train", &file, "--out", ".", "--threads", "1", "--name", name])
+            .expect(0, &["found"]);
+    }
+    let learned = json_file(&at.join("with"), "generator.json");
+    assert_eq!((&learned["crystals"], &learned["left_out_for_test"]), (&6.into(), &1.into()));
+    // the table may be gone: the run keeps it
+    fs::remove_file(at.join("test.csv.zst")).unwrap();
+    let evaluate = ["evaluate", "with", "--samples", "4", "--split"];
+    let said = surrogate(at, &[&evaluate[..], &["test", "--json"]].concat());
+    let scores = said.expect(0, &["what the generator was trained on", "scores/1"]).json();
+    assert_eq!(scores["methods"].as_array().unwrap().len(), 6);
+    assert_eq!(scores["methods"][0]["slices"]["not seen in training"]["cases"], 1, "{scores}");
+    surrogate(at, &[&evaluate[..], &["held-out"]].concat()).expect(0, &["scores/2"]);
+    let page = fs::read_to_string(at.join("with/report.html")).unwrap();
+    for words in [
+        "Held-out loss",
+        "nat a token",
+        "Scores on known crystals 2",
+        "scores&#x2f;1&#x2f;report.html",
+        "Wilson",
+        "id=\"funnel\"",
+        "id=\"example-1\"",
+        "left out",
+        "Loss against energy",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    for words in ["Rms error", "evaluation.json", "payback.json", "Held-out residual"] {
+        assert!(!page.contains(words), "{words}");
+    }
+    surrogate(at, &["evaluate", "without", "--split", "test"])
+        .expect(1, &["names no crystals to test on", "--split held-out", "--structures"]);
+    surrogate(at, &["evaluate", "--split", "test"]).expect(1, &["name the run"]);
+    fs::write(at.join("bad.toml"), problem("test = \"salt.cif\"\n")).unwrap();
+    surrogate(at, &["check", "bad.toml"]).expect(1, &["salt.cif", ".csv.zst"]);
+    fs::write(at.join("bad.toml"), problem("test = \"none.csv.zst\"\n")).unwrap();
+    surrogate(at, &["check", "bad.toml"]).expect(1, &["[crystal] test", "none.csv.zst"]);
+}
+
+#[test]
+fn a_salt_is_found_where_symmetry_and_cell_or_elements_alone_are_known() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    prepared(at);
+    let first = |out: &str, more: &[&str]| {
+        let pattern =
+            ["generate", "--pxrd", "salt.csv", "--wavelength", "CuKa", "--max-atoms", "4"];
+        let places = ["--library", "library.txt", "--out", out, "--json"];
+        let said = surrogate(at, &[&pattern[..], &places, more].concat());
+        let found = said.expect(0, &[]).json()["found"].clone();
+        for f in found.as_array().unwrap() {
+            let group = more.contains(&"--space-group");
+            assert!(!group || f["space_group_number"] == 225, "{f}");
+        }
+        assert_eq!(found[0]["formula"], "KBr", "{found}");
+        assert_eq!(found[0]["space_group_number"], 225, "{found}");
+    };
+    first("group", &["--formula", "KBr", "--space-group", "Fm-3m"]);
+    // half as large again as elements say, so that only the cell leads to it
+    first("cell", &["--formula", "KBr", "--space-group", "225", "--cell", "5.5"]);
+    first("elements", &["--elements", "K,Br"]);
+    let refused = |more: &[&str], words: &[&str]| {
+        generate(at, &[], more).expect(1, words);
+        assert!(!at.join("found").exists());
+    };
+    refused(&["--space-group", "231"], &["--space-group 231", "1 to 230"]);
+    refused(&["--space-group", "225", "--cell", "5.5,6.5"], &["2 numbers", "a alone"]);
+    refused(
+        &["--space-group", "225", "--cell", "5.5,5.5,7,90,90,90"],
+        &["no cell of F m -3 m", "a are free"],
+    );
+    refused(&["--space-group", "225", "--cell", "-5"], &["--cell -5", "positive"]);
+    refused(&["--space-group", "136"], &["no prototype", "P 4_2/m n m"]);
+    let bare = ["generate", "--pxrd", "salt.csv", "--wavelength", "CuKa", "--out", "found"];
+    let with = |more: &[&str]| surrogate(at, &[&bare[..], more].concat());
+    with(&[]).expect(1, &["neither --formula nor --elements", "--proposer generator"]);
+    with(&["--elements", "K,Xx"]).expect(1, &["--elements Xx", "no such element"]);
+    with(&["--elements", "K,Br,Na,Li,Cs"]).expect(1, &["5 elements"]);
 }
 
 #[test]

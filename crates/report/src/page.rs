@@ -122,7 +122,11 @@ pub fn report(run: &Path) -> Result<ReportFiles, ReportError> {
         Some(generator) => {
             let mut unread = Vec::new();
             let results = generator.results(run, &mut unread)?;
-            let training = generator.training(&inputs.metrics, inputs.manifest.weights);
+            let training = generator.training(
+                &inputs.metrics,
+                inputs.manifest.weights,
+                inputs.energy.as_ref(),
+            );
             let sections = vec![training, energy_section(&inputs)];
             inputs.warnings.extend(unread);
             (results, sections)

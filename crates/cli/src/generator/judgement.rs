@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +21,7 @@ use surrogate_generator::sequence::composition;
 use surrogate_run::{Column, RunDirectory, Table};
 
 use super::Generator;
+use crate::cpu_time;
 use crate::crystal::{formula_words, group_words, picture};
 use crate::failure::Failure;
 
@@ -53,6 +55,8 @@ pub struct Judgement {
     crystals: usize,
     /// Crystals drawn for each.
     drawn: usize,
+    /// Crystals drawn in a second of CPU time.
+    drawn_per_cpu_second: Option<f64>,
     /// Share whose space group and positions are among those drawn, before any refinement.
     skeleton_drawn: f64,
     /// Share whose first candidate after refinement matches strictly.
@@ -97,6 +101,8 @@ struct Found {
     first: Option<Candidate>,
     /// Drawn crystals at each step of the funnel.
     funnel: [usize; STEPS.len()],
+    /// CPU time of drawing them, s.
+    seconds: f64,
 }
 
 impl Judgement {
@@ -210,11 +216,14 @@ impl Generator {
         let count = |step: usize| found.iter().map(|f| f.funnel[step]).sum();
         let reproduced =
             |f: &Found| f.first.as_ref().and_then(|c| c.r_wp).is_some_and(|r| r < 0.01);
+        let seconds: f64 = found.iter().map(|f| f.seconds).sum();
+        let finished: usize = count(1);
         let examples = crystals.iter().zip(&found).take(EXAMPLES).enumerate();
         Judgement {
             format: FORMAT,
             crystals: found.len(),
             drawn: DRAWN,
+            drawn_per_cpu_second: (seconds > 0.0).then(|| finished as f64 / seconds),
             skeleton_drawn: share("skeleton_drawn", &|f| f.skeleton),
             strict_first: share("strict_first", &|f| f.strict == Some(0)),
             strict_among_20: share("strict_among_20", &|f| f.strict.is_some()),
@@ -235,7 +244,10 @@ impl Generator {
             wavelength: WAVELENGTH,
             composition: composition(crystal).into_iter().collect(),
         };
+        let clock = Instant::now();
+        let before = cpu_time::of_thread(clock);
         let drawn = self.draw(&query, DRAWN, rng);
+        let seconds = cpu_time::of_thread(clock) - before;
         let letters = crystal.letters();
         let skeleton = drawn.iter().any(|s| {
             s.crystal.group.number == crystal.group.number
@@ -252,7 +264,7 @@ impl Generator {
             found.is_some_and(|found| StructureMatcher::STRICT.fits(&truth, &found))
         };
         let strict = candidates.iter().take(20).position(matches);
-        Some(Found { skeleton, strict, first: candidates.into_iter().next(), funnel })
+        Some(Found { skeleton, strict, first: candidates.into_iter().next(), funnel, seconds })
     }
 }
 

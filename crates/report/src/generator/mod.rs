@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use surrogate_run::schema::MetricsLine;
+use surrogate_run::schema::{Energy, MetricsLine};
 use surrogate_run::{RunDirectory, Table, read_json};
 
 use crate::calibration::newest_first;
@@ -59,6 +59,7 @@ struct Learned {
 struct Found {
     crystals: u64,
     drawn: u64,
+    drawn_per_cpu_second: Option<f64>,
     skeleton_drawn: f64,
     strict_first: f64,
     strict_among_20: f64,
@@ -136,6 +137,9 @@ impl Generator {
                      generator alone, without a library.",
                     found.crystals, found.drawn
                 ));
+                section.notes.extend(found.drawn_per_cpu_second.map(|n| {
+                    format!("{} structures are drawn in a second of CPU time.", number(n, 3))
+                }));
                 section.tables.push(found.shares());
                 drawn.extend(funnel::draw(
                     &found.funnel,
@@ -160,7 +164,9 @@ impl Generator {
             if atoms.is_file() {
                 let table = optional(Table::read_csv(&atoms), warnings);
                 let name = format!("structure-{}", k + 1);
-                drawn.extend(table.as_ref().and_then(|t| picture::draw(&name, t)));
+                let picture = table.as_ref().and_then(|t| picture::draw(&name, t));
+                let title = format!("Example {}: what was found first", k + 1);
+                drawn.extend(picture.map(|picture| Drawn { title, ..picture }));
             }
         }
         section.figures = write_figures(run, drawn)?;
@@ -173,10 +179,11 @@ impl Generator {
         &self,
         metrics: &[MetricsLine],
         weights: Option<u64>,
+        energy: Option<&Energy>,
     ) -> (Section, Vec<Drawn>) {
         let mut section = Section { title: "Training".to_owned(), ..Section::default() };
         match &self.learned {
-            Some(learned) => section.tables.push(learned.table(metrics, weights)),
+            Some(learned) => section.tables.push(learned.table(metrics, weights, energy)),
             None => section
                 .notes
                 .push("No generator.json: what was learned from what is not known.".to_owned()),
@@ -265,13 +272,20 @@ impl Example {
 }
 
 impl Learned {
-    fn table(&self, metrics: &[MetricsLine], weights: Option<u64>) -> TableView {
+    fn table(
+        &self,
+        metrics: &[MetricsLine],
+        weights: Option<u64>,
+        energy: Option<&Energy>,
+    ) -> TableView {
         let share = |share: f64| format!("{:.0} %", 100.0 * share);
         let done = metrics.iter().map(|line| line.step).max().unwrap_or(0);
-        let seconds = metrics.last().map_or(0.0, |line| line.time_s);
+        let stages = energy.iter().flat_map(|e| &e.stages);
+        let training = stages.filter(|s| s.path.starts_with("train"));
+        let seconds: f64 = training.map(|s| s.cpu_s).sum();
         let examples = done * self.batch;
         let pace = if seconds > 0.0 {
-            format!("; {:.0} a second of training", examples as f64 / seconds)
+            format!("; {:.0} a second of CPU time, patterns included", examples as f64 / seconds)
         } else {
             String::new()
         };

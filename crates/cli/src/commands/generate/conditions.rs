@@ -1,8 +1,8 @@
 //! Space group and cell where they are known: as they are written, and what they leave of proposals.
 
+use surrogate_crystal::Lattice;
 use surrogate_crystal::retrieve::{Library, Query};
 use surrogate_crystal::symmetry::{CrystalSystem, SpaceGroup, SymmetricStructure};
-use surrogate_crystal::Lattice;
 
 use super::arguments::Generate;
 use crate::failure::Failure;
