@@ -7,7 +7,7 @@ use surrogate_crystal::cif;
 use surrogate_crystal::diffraction::{Instrument, PowderModel, QGrid, Radiation};
 use surrogate_crystal::pattern::Pattern;
 use surrogate_crystal::refine::{
-    COARSE_TO_FINE, Limits, RefineError, Refiner, Restarts, fit_measured,
+    COARSE_TO_FINE, Limits, RefineError, Refiner, Restarts, SCOUT_FIRST, fit_measured,
 };
 use surrogate_crystal::symmetry::{SymmetricStructure, analyse};
 
@@ -40,9 +40,9 @@ fn a_disturbed_mineral_comes_back_exactly() {
         let before = refiner.r_wp(&mut model, &start, QGrid::SCORING).unwrap();
         let rng = ChaCha8Rng::seed_from_u64(1);
         let spread = Limits { cell: 0.01, coordinate: 0.015 };
-        let restarts = Restarts { count: 10, enough: 1e-4, spread, rng: &rng };
+        let restarts = Restarts { rounds: 4, scouts: 16, kept: 2, enough: 1e-4, spread, rng: &rng };
         let refined = refiner
-            .refine_with_restarts(&mut model, &start, &COARSE_TO_FINE, Limits::WIDE, &restarts)
+            .refine_with_restarts(&mut model, &start, &SCOUT_FIRST, Limits::WIDE, &restarts)
             .unwrap();
         let after = refiner.r_wp(&mut model, &refined.parameters, QGrid::SCORING).unwrap();
         assert!(before > 0.1 && after < 1e-5, "{name}: {before} to {after}");

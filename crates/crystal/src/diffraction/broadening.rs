@@ -60,6 +60,17 @@ pub struct Broadening {
     inverse: Arc<dyn ComplexToReal<f64>>,
     buffer: Vec<f64>,
     spectrum: Vec<Complex64>,
+    /// Peaks placed last.
+    places: Vec<Placed>,
+}
+
+/// A peak of the last evaluation within reach: its number, the first of four slots, their weights and the
+/// derivatives of these by Q.
+struct Placed {
+    peak: usize,
+    slot: usize,
+    weights: [f64; 4],
+    slopes: [f64; 4],
 }
 
 impl Broadening {
@@ -69,6 +80,23 @@ impl Broadening {
     ///
     /// Values that describe no grid.
     pub fn new(grid: QGrid) -> Result<Self, BroadeningError> {
+        // twice the range, so that tails that wrap around end outside it
+        Self::of_length(grid, |points| 2 * points + 8)
+    }
+
+    /// The same in half the time, for patterns that are only compared with each other: tails that leave the
+    /// range on one side come in on the other.
+    ///
+    /// # Errors
+    ///
+    /// Values that describe no grid.
+    pub fn periodic(grid: QGrid) -> Result<Self, BroadeningError> {
+        // room for the peaks that still count beyond the range
+        let beyond = (2.0 * grid.fwhm / grid.step).ceil() as usize + 4;
+        Self::of_length(grid, |points| points + beyond)
+    }
+
+    fn of_length(grid: QGrid, least: impl Fn(usize) -> usize) -> Result<Self, BroadeningError> {
         let positive = [grid.step, grid.fwhm, grid.q_max].iter().all(|v| v.is_finite() && *v > 0.0);
         let sensible = (0.0..=1.0).contains(&grid.eta)
             && (0.0..grid.q_max).contains(&grid.q_min)
@@ -79,8 +107,7 @@ impl Broadening {
         }
         let points = (grid.q_max / grid.step).round() as usize;
         let first = (grid.q_min / grid.step).round() as usize;
-        // twice the range, so that tails that wrap around end outside it
-        let length = fast_length(2 * points + 8);
+        let length = fast_length(least(points));
         let mut planner = RealFftPlanner::new();
         let forward = planner.plan_fft_forward(length);
         let inverse = planner.plan_fft_inverse(length);
@@ -95,7 +122,8 @@ impl Broadening {
             (2.0 + (std::f64::consts::TAU * k as f64 / length as f64).cos()) / 3.0 * length as f64
         };
         let kernel = spectrum.iter().enumerate().map(|(k, c)| c.re / spline(k)).collect();
-        Ok(Self { grid, points, first, kernel, forward, inverse, buffer, spectrum })
+        let places = Vec::new();
+        Ok(Self { grid, points, first, kernel, forward, inverse, buffer, spectrum, places })
     }
 
     /// The grid.
@@ -152,27 +180,62 @@ impl Broadening {
         self.convolve(out);
     }
 
-    /// Derivative of the pattern when heights change by `d_intensity` and places by `d_q`: items are
-    /// (q, intensity, d_intensity, d_q).
+    /// Places peaks at `q` for the patterns and derivatives that follow.
+    pub fn place(&mut self, q: &[f64]) {
+        let mut places = std::mem::take(&mut self.places);
+        places.clear();
+        for (peak, &q) in q.iter().enumerate() {
+            let (slot, w, dw) = self.spline(q);
+            if slot + 4 > self.buffer.len() {
+                continue;
+            }
+            let (share, fade) = self.share(q);
+            let per_step = share / self.grid.step;
+            places.push(Placed {
+                peak,
+                slot,
+                weights: w.map(|w| w * share),
+                slopes: std::array::from_fn(|k| fade * w[k] + per_step * dw[k]),
+            });
+        }
+        self.places = places;
+    }
+
+    /// The pattern of the placed peaks.
+    pub fn placed(&mut self, intensity: &[f64], out: &mut Vec<f64>) {
+        self.deposit(|place| (intensity[place.peak], 0.0));
+        self.convolve(out);
+    }
+
+    /// Derivative of the pattern of the placed peaks when their heights change by `d_intensity`, and their places
+    /// by `d_q` if they do.
     pub fn derivative(
         &mut self,
-        peaks: impl Iterator<Item = (f64, f64, f64, f64)>,
+        intensity: &[f64],
+        d_intensity: &[f64],
+        d_q: Option<&[f64]>,
         out: &mut Vec<f64>,
     ) {
+        match d_q {
+            None => self.deposit(|place| (d_intensity[place.peak], 0.0)),
+            Some(d_q) => self.deposit(|place| {
+                (d_intensity[place.peak], intensity[place.peak] * d_q[place.peak])
+            }),
+        }
+        self.convolve(out);
+    }
+
+    /// Adds so much of the weights and of the slopes of each placed peak to nothing.
+    fn deposit(&mut self, of: impl Fn(&Placed) -> (f64, f64)) {
         self.buffer.fill(0.0);
-        let per_step = 1.0 / self.grid.step;
-        for (q, intensity, d_intensity, d_q) in peaks {
-            let (k, w, dw) = self.spline(q);
-            let (share, fade) = self.share(q);
-            let moved = intensity * share * d_q * per_step;
-            let d_intensity = d_intensity * share + intensity * fade * d_q;
-            if let Some(slots) = self.buffer.get_mut(k..k + 4) {
-                for ((slot, w), dw) in slots.iter_mut().zip(w).zip(dw) {
-                    *slot += d_intensity * w + moved * dw;
+        for place in &self.places {
+            let (height, moved) = of(place);
+            if let Some(slots) = self.buffer.get_mut(place.slot..place.slot + 4) {
+                for k in 0..4 {
+                    slots[k] += height * place.weights[k] + moved * place.slopes[k];
                 }
             }
         }
-        self.convolve(out);
     }
 
     /// Place of the first of four slots (one before the point, offset by one), their weights, and the

@@ -89,6 +89,20 @@ impl PowderModel {
         Ok(model)
     }
 
+    /// A model of the same crystal at other parameters with reflections up to another `q_max` and `margin`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn up_to(
+        &self,
+        parameters: &[f64],
+        q_max: f64,
+        margin: f64,
+    ) -> Result<Self, DiffractionError> {
+        Self::new(&self.structure(parameters), self.wavelength, q_max, margin)
+    }
+
     /// Atoms of the primitive cell as functions of the parameters, sorted by element.
     fn place_atoms(&mut self) -> Result<(), DiffractionError> {
         let mut placed = Vec::new();

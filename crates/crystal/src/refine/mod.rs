@@ -19,4 +19,4 @@ pub use likelihood::MeasuredLikelihood;
 pub use ranking::{RankingOptions, Solution, Trial, rank_measured};
 pub use refiner::{Limits, RefineError, Refined, Refiner, Restarts};
 pub use rietveld::{MeasuredFit, fit_measured};
-pub use stage::{COARSE_TO_FINE, Free, Stage};
+pub use stage::{COARSE_TO_FINE, Free, SCOUT_FIRST, Stage};

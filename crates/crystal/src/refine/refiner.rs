@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 use thiserror::Error;
 
-use super::solve::{Bounds, Ends, dot, minimise};
+use super::solve::{Bounds, Ends, Reuse, dot, minimise};
 use super::{Free, Stage};
 use crate::LatticeError;
 use crate::diffraction::{
@@ -63,7 +63,24 @@ pub struct Refined {
 pub struct Refiner {
     peaks: Vec<(f64, f64)>,
     q_range: [f64; 2],
-    grids: Vec<(QGrid, Broadening, Vec<f64>)>,
+    grids: Vec<Prepared>,
+}
+
+/// What becomes of tails of peaks that leave the range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tails {
+    /// They end, as in a measurement.
+    End,
+    /// They come in on the other side, in both patterns alike: faster, and the same minimum.
+    Wrap,
+}
+
+/// The pattern on a grid, of norm 1.
+struct Prepared {
+    grid: QGrid,
+    tails: Tails,
+    broadening: Broadening,
+    reference: Vec<f64>,
 }
 
 /// A change of a parameter that moves a pattern about as much as any other: 1 % of the cell, 0.02 of a
@@ -71,8 +88,11 @@ pub struct Refiner {
 const CELL_SCALE: f64 = 0.01;
 const COORDINATE_SCALE: f64 = 0.02;
 
-/// A restart goes on if half its stages end below this share of the best one's misfit there.
-const PROMISING: f64 = 0.9;
+/// A refinement goes on after a stage if it ends below this share of the best one's misfit there.
+const PROMISING: f64 = 0.95;
+
+/// Share by which reciprocal lengths may shrink while scouting.
+const MARGIN: f64 = 0.1;
 
 /// Relative gain below which a stage ends.
 const LEAST_GAIN: f64 = 1e-6;
@@ -86,8 +106,9 @@ impl Refiner {
     }
 
     /// Place of a grid among those prepared.
-    fn prepare(&mut self, grid: QGrid) -> Result<usize, RefineError> {
-        if let Some(k) = self.grids.iter().position(|(known, _, _)| *known == grid) {
+    fn prepare(&mut self, grid: QGrid, tails: Tails) -> Result<usize, RefineError> {
+        let same = |g: &Prepared| g.grid == grid && g.tails == tails;
+        if let Some(k) = self.grids.iter().position(same) {
             return Ok(k);
         }
         let cut = QGrid {
@@ -95,7 +116,10 @@ impl Refiner {
             q_max: grid.q_max.min(self.q_range[1] - 2.0 * grid.fwhm),
             ..grid
         };
-        let mut broadening = Broadening::new(cut)?;
+        let mut broadening = match tails {
+            Tails::End => Broadening::new(cut)?,
+            Tails::Wrap => Broadening::periodic(cut)?,
+        };
         let mut reference = Vec::new();
         broadening.pattern(self.peaks.iter().copied(), &mut reference);
         let norm = dot(&reference, &reference).sqrt();
@@ -103,7 +127,7 @@ impl Refiner {
             return Err(RefineError::NoSignal { from: grid.q_min, to: grid.q_max });
         }
         reference.iter_mut().for_each(|y| *y /= norm);
-        self.grids.push((grid, broadening, reference));
+        self.grids.push(Prepared { grid, tails, broadening, reference });
         Ok(self.grids.len() - 1)
     }
 
@@ -118,8 +142,8 @@ impl Refiner {
         parameters: &[f64],
         grid: QGrid,
     ) -> Result<f64, RefineError> {
-        let k = self.prepare(grid)?;
-        let (_, broadening, reference) = &mut self.grids[k];
+        let k = self.prepare(grid, Tails::End)?;
+        let Prepared { broadening, reference, .. } = &mut self.grids[k];
         let mut pattern = Vec::new();
         calculate(model, parameters, broadening, &mut pattern)?;
         Ok(r_wp(reference, &pattern))
@@ -136,8 +160,8 @@ impl Refiner {
         parameters: &[f64],
         grid: QGrid,
     ) -> Result<f64, RefineError> {
-        let k = self.prepare(grid)?;
-        let (_, broadening, reference) = &mut self.grids[k];
+        let k = self.prepare(grid, Tails::End)?;
+        let Prepared { broadening, reference, .. } = &mut self.grids[k];
         let mut pattern = Vec::new();
         calculate(model, parameters, broadening, &mut pattern)?;
         Ok(Residual::of(&pattern, reference).norm())
@@ -156,12 +180,13 @@ impl Refiner {
         limits: Limits,
     ) -> Result<Refined, RefineError> {
         let refined = Refined { parameters: start.to_vec(), misfit: f64::INFINITY, evaluations: 0 };
-        self.go_on(model, start, refined, stages, limits)
+        let bounds = around(start, model.cell_parameters(), limits);
+        self.all_stages(model, refined, stages, &bounds, &mut [])
     }
 
-    /// Refines, and while the misfit stays above `enough`, refines anew from points drawn around the
-    /// start within `spread`, at most `restarts` times. The best result is kept. A restart whose first
-    /// half of the stages ends no better than what it should beat is given up there.
+    /// Refines, and while the misfit stays above `enough`, scouts: the first stage, of low angles where
+    /// reflections are few, from many points drawn around the start within `spread`; the best of these go
+    /// through the other stages. What is no better after a stage than the best so far was there is given up.
     ///
     /// # Errors
     ///
@@ -174,59 +199,64 @@ impl Refiner {
         limits: Limits,
         restarts: &Restarts<'_, impl Rng + Clone>,
     ) -> Result<Refined, RefineError> {
-        let (first, last_stages) = stages.split_at(stages.len() / 2);
-        let half = self.refine(model, start, first, limits)?;
-        let mut best_half = half.misfit;
-        let mut best = self.go_on(model, start, half, last_stages, limits)?;
+        let Some((scout, others)) = stages.split_first() else {
+            return self.refine(model, start, stages, limits);
+        };
+        let bounds = around(start, model.cell_parameters(), limits);
+        let mut few = model.up_to(start, scout.q_max + 2.0 * scout.fwhm, MARGIN)?;
+        let mut evaluations = 0;
+        let mut least = vec![f64::INFINITY; others.len()];
+        let mut best: Option<Refined> = None;
         let mut rng = restarts.rng.clone();
-        let (cell, last) = (model.cell_parameters(), start.len() - 1);
-        for round in 0..restarts.count {
-            if best.misfit < restarts.enough {
-                break;
+        for round in 0..=restarts.rounds {
+            let mut scouted = Vec::new();
+            for k in 0..if round == 0 { 1 } else { restarts.scouts } {
+                let from = match &best {
+                    Some(best) => drawn(start, best, k % 2 == 0, model, restarts.spread, &mut rng),
+                    None => start.to_vec(),
+                };
+                let begun = Refined { parameters: from, misfit: f64::INFINITY, evaluations: 0 };
+                scouted.extend(self.all_stages(&mut few, begun, &[*scout], &bounds, &mut []).ok());
             }
-            let mut from = start.to_vec();
-            for (k, value) in from[..last].iter_mut().enumerate() {
-                let u: f64 = rng.random_range(-1.0..1.0);
-                if k >= cell {
-                    *value += restarts.spread.coordinate * u;
-                } else if round % 2 == 0 {
-                    // the best cell so far is mostly right already
-                    *value = best.parameters[k];
-                } else {
-                    *value *= 1.0 + restarts.spread.cell * u;
+            evaluations += scouted.iter().map(|s| s.evaluations).sum::<usize>();
+            scouted.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
+            for mut next in scouted.into_iter().take(restarts.kept) {
+                next.evaluations = 0;
+                let found = self.all_stages(model, next, others, &bounds, &mut least)?;
+                evaluations += found.evaluations;
+                if best.as_ref().is_none_or(|best| found.misfit < best.misfit) {
+                    best = Some(found);
+                }
+                if best.as_ref().is_some_and(|best| best.misfit < restarts.enough) {
+                    break;
                 }
             }
-            let Ok(half) = self.refine(model, &from, first, limits) else { continue };
-            if half.misfit > PROMISING * best_half && !last_stages.is_empty() {
-                best.evaluations += half.evaluations;
-                continue;
+            if best.as_ref().is_some_and(|best| best.misfit < restarts.enough) {
+                break;
             }
-            let halfway = half.misfit;
-            let Ok(next) = self.go_on(model, &from, half, last_stages, limits) else { continue };
-            if next.misfit < best.misfit {
-                best_half = halfway;
-            }
-            let evaluations = best.evaluations + next.evaluations;
-            if next.misfit < best.misfit {
-                best = next;
-            }
-            best.evaluations = evaluations;
         }
-        Ok(best)
+        let none = Refined { parameters: start.to_vec(), misfit: f64::INFINITY, evaluations };
+        Ok(best.map_or(none, |best| Refined { evaluations, ..best }))
     }
 
-    /// Further stages of a refinement that began at `start`.
-    fn go_on(
+    /// Stages one after the other. `least` are the least misfits so far after each of them, if any: a refinement
+    /// that comes to no less than a share of that ends with an infinite misfit.
+    fn all_stages(
         &mut self,
         model: &mut PowderModel,
-        start: &[f64],
         mut refined: Refined,
         stages: &[Stage],
-        limits: Limits,
+        bounds: &Bounds,
+        least: &mut [f64],
     ) -> Result<Refined, RefineError> {
-        let bounds = around(start, model.cell_parameters(), limits);
-        for stage in stages {
-            self.stage(model, stage, &bounds, &mut refined)?;
+        for (k, stage) in stages.iter().enumerate() {
+            self.stage(model, stage, bounds, &mut refined)?;
+            let Some(least) = least.get_mut(k) else { continue };
+            if k + 1 < stages.len() && refined.misfit > PROMISING * *least {
+                refined.misfit = f64::INFINITY;
+                return Ok(refined);
+            }
+            *least = least.min(refined.misfit);
         }
         Ok(refined)
     }
@@ -238,8 +268,8 @@ impl Refiner {
         bounds: &Bounds,
         refined: &mut Refined,
     ) -> Result<(), RefineError> {
-        let k = self.prepare(stage.grid())?;
-        let (_, broadening, reference) = &mut self.grids[k];
+        let k = self.prepare(stage.grid(), Tails::Wrap)?;
+        let Prepared { broadening, reference, .. } = &mut self.grids[k];
         let moved = match stage.free {
             Free::Cell => model.cell_parameters(),
             Free::Structure => refined.parameters.len() - 1,
@@ -258,7 +288,8 @@ impl Refiner {
             residual.differentiate(&pattern, reference, columns);
             Some(residual.values)
         };
-        let ends = Ends { iterations: stage.iterations, least_gain: LEAST_GAIN };
+        let ends =
+            Ends { iterations: stage.iterations, least_gain: LEAST_GAIN, reuse: Reuse::Jacobian };
         let found = minimise(&mut refined.parameters, &moved, bounds, ends, evaluate);
         refined.misfit = found.norm;
         refined.evaluations += found.evaluations;
@@ -268,14 +299,42 @@ impl Refiner {
 
 /// Restarts of a refinement.
 pub struct Restarts<'a, R> {
-    /// How many at most.
-    pub count: usize,
+    /// How often, at most.
+    pub rounds: usize,
+    /// Points scouted in each round.
+    pub scouts: usize,
+    /// The best of them that go on.
+    pub kept: usize,
     /// Misfit that is good enough.
     pub enough: f64,
     /// How far from the start.
     pub spread: Limits,
     /// Where the numbers come from.
     pub rng: &'a R,
+}
+
+/// A point around the start; every other one with the best cell so far, which is mostly right already.
+fn drawn(
+    start: &[f64],
+    best: &Refined,
+    keep_cell: bool,
+    model: &PowderModel,
+    spread: Limits,
+    rng: &mut impl Rng,
+) -> Vec<f64> {
+    let (cell, last) = (model.cell_parameters(), start.len() - 1);
+    let mut from = start.to_vec();
+    for (k, value) in from[..last].iter_mut().enumerate() {
+        let u: f64 = rng.random_range(-1.0..1.0);
+        if k >= cell {
+            *value += spread.coordinate * u;
+        } else if keep_cell {
+            *value = best.parameters[k];
+        } else {
+            *value *= 1.0 + spread.cell * u;
+        }
+    }
+    from
 }
 
 /// Bounds of cell parameters, coordinates and displacement around a start.
@@ -298,12 +357,12 @@ fn calculate(
     pattern: &mut Vec<f64>,
 ) -> Result<(), LatticeError> {
     model.evaluate(parameters, broadening.reach(), &mut [])?;
-    let peaks = model.q().iter().zip(model.intensity()).map(|(&q, &i)| (q, i));
-    broadening.pattern(peaks, pattern);
+    broadening.place(model.q());
+    broadening.placed(model.intensity(), pattern);
     Ok(())
 }
 
-/// Pattern of the last evaluation and its derivatives.
+/// Pattern of the last evaluation and its derivatives. Coordinates do not move peaks.
 fn derive(
     model: &PowderModel,
     gradients: &[Gradient],
@@ -311,12 +370,12 @@ fn derive(
     pattern: &mut Vec<f64>,
     columns: &mut [Vec<f64>],
 ) {
-    let (q, intensity) = (model.q(), model.intensity());
-    broadening.pattern(q.iter().copied().zip(intensity.iter().copied()), pattern);
-    for (column, gradient) in columns.iter_mut().zip(gradients) {
-        let peaks = (0..q.len()).filter(|&k| intensity[k] > 0.0 || gradient.intensity[k] != 0.0);
-        let changes = peaks.map(|k| (q[k], intensity[k], gradient.intensity[k], gradient.q[k]));
-        broadening.derivative(changes, column);
+    let intensity = model.intensity();
+    broadening.place(model.q());
+    broadening.placed(intensity, pattern);
+    for (k, (column, gradient)) in columns.iter_mut().zip(gradients).enumerate() {
+        let moves = (k < model.cell_parameters()).then_some(&gradient.q[..]);
+        broadening.derivative(intensity, &gradient.intensity, moves, column);
     }
 }
 

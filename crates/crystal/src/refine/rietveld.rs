@@ -7,7 +7,7 @@
 //! Source: Rietveld (1969), A profile refinement method for nuclear and magnetic structures.
 
 use super::RefineError;
-use super::solve::{Bounds, Ends, minimise};
+use super::solve::{Bounds, Ends, Reuse, minimise};
 use crate::LatticeError;
 use crate::diffraction::{Gradient, INSTRUMENT_PARAMETERS, Instrument, PowderModel};
 use crate::pattern::Pattern;
@@ -31,7 +31,7 @@ pub struct MeasuredFit {
 }
 
 /// Each of the four steps ends where noise decides.
-const ENDS: Ends = Ends { iterations: 15, least_gain: 1e-3 };
+const ENDS: Ends = Ends { iterations: 15, least_gain: 1e-3, reuse: Reuse::Nothing };
 
 /// Share by which reciprocal lengths may shrink without losing reflections.
 const MARGIN: f64 = 0.05;

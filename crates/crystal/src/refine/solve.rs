@@ -58,7 +58,24 @@ pub(super) struct Ends {
     pub(super) iterations: usize,
     /// Relative gain of an iteration below which it is the last.
     pub(super) least_gain: f64,
+    /// What is kept from one iteration to the next.
+    pub(super) reuse: Reuse,
 }
+
+/// What is kept from one iteration to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reuse {
+    /// Derivatives are calculated anew at every point.
+    Nothing,
+    /// After a step that gained much they are corrected by what the step has shown.
+    Jacobian,
+}
+
+/// A step that leaves at most this share of the norm has gained much.
+const MUCH: f64 = 0.5;
+
+/// Corrections of derivatives before they are calculated anew.
+const CORRECTIONS: usize = 4;
 
 /// What came of a minimisation.
 #[derive(Clone, Copy)]
@@ -75,6 +92,35 @@ const EXACT: f64 = 1e-9;
 /// Steps tried at one point before the search gives up.
 const TRIALS: usize = 6;
 
+/// Columns of derivatives at a point, in scaled parameters, and what remains there.
+struct Point {
+    columns: Vec<Vec<f64>>,
+    residual: Vec<f64>,
+    /// Corrections since the derivatives were calculated.
+    corrected: usize,
+}
+
+impl Point {
+    /// Goes on to a point that `step` has led to, with derivatives corrected so that they explain what came
+    /// of it and change in no other direction.
+    ///
+    /// Source: Broyden (1965), A class of methods for solving nonlinear simultaneous equations, eq. (4.5).
+    fn correct(&mut self, step: &DVector<f64>, residual: Vec<f64>) {
+        let square = step.norm_squared().max(f64::MIN_POSITIVE);
+        let mut surprise: Vec<f64> =
+            residual.iter().zip(&self.residual).map(|(after, before)| after - before).collect();
+        for (column, s) in self.columns.iter().zip(step.iter()) {
+            surprise.iter_mut().zip(column).for_each(|(u, c)| *u -= s * c);
+        }
+        for (column, s) in self.columns.iter_mut().zip(step.iter()) {
+            let share = s / square;
+            column.iter_mut().zip(&surprise).for_each(|(c, u)| *c += share * u);
+        }
+        self.residual = residual;
+        self.corrected += 1;
+    }
+}
+
 /// Lowers the norm of residuals by moving the parameters named by `moved`. `evaluate` gives the
 /// residuals at a point, or none where there are none; asked for, it also fills the columns of
 /// derivatives by the moved parameters.
@@ -86,22 +132,27 @@ pub(super) fn minimise(
     mut evaluate: impl FnMut(&[f64], Option<&mut [Vec<f64>]>) -> Option<Vec<f64>>,
 ) -> Minimum {
     let mut minimum = Minimum { norm: f64::INFINITY, evaluations: 0 };
-    let mut columns = vec![Vec::new(); moved.len()];
+    let mut point =
+        Point { columns: vec![Vec::new(); moved.len()], residual: Vec::new(), corrected: 0 };
+    let mut stale = false;
     let mut damping = 1e-3;
     for _ in 0..ends.iterations {
-        minimum.evaluations += 1;
-        let Some(residual) = evaluate(parameters, Some(&mut columns)) else { break };
-        minimum.norm = dot(&residual, &residual).sqrt();
+        if !stale {
+            minimum.evaluations += 1;
+            let Some(residual) = evaluate(parameters, Some(&mut point.columns)) else { break };
+            (point.residual, point.corrected) = (residual, 0);
+            for (column, &k) in point.columns.iter_mut().zip(moved) {
+                column.iter_mut().for_each(|v| *v *= bounds.scale[k]);
+            }
+        }
+        minimum.norm = dot(&point.residual, &point.residual).sqrt();
         if minimum.norm < EXACT || moved.is_empty() {
             break;
         }
-        for (column, &k) in columns.iter_mut().zip(moved) {
-            column.iter_mut().for_each(|v| *v *= bounds.scale[k]);
-        }
-        let (matrix, gradient) = normal_equations(&columns, &residual);
+        let (matrix, gradient) = normal_equations(&point.columns, &point.residual);
         let before = minimum.norm;
-        let mut accepted = false;
-        for _ in 0..TRIALS {
+        let mut accepted = None;
+        for _ in 0..if stale { 1 } else { TRIALS } {
             let Some(step) = damped_step(&matrix, &gradient, damping) else {
                 damping *= 10.0;
                 continue;
@@ -111,19 +162,34 @@ pub(super) fn minimise(
                 trial[k] = (trial[k] + s * bounds.scale[k]).clamp(bounds.low[k], bounds.high[k]);
             }
             minimum.evaluations += 1;
-            let norm = evaluate(&trial, None).map_or(f64::INFINITY, |r| dot(&r, &r).sqrt());
-            if norm < before {
+            let residual = evaluate(&trial, None);
+            let norm = residual.as_ref().map_or(f64::INFINITY, |r| dot(r, r).sqrt());
+            if let Some(residual) = residual.filter(|_| norm < before) {
+                // what the bounds left of it
+                let taken = |&k: &usize| (trial[k] - parameters[k]) / bounds.scale[k];
+                let step = DVector::from_iterator(moved.len(), moved.iter().map(taken));
                 *parameters = trial;
                 minimum.norm = norm;
                 damping = (damping * 0.2).max(1e-12);
-                accepted = true;
+                accepted = Some((step, residual));
                 break;
             }
-            damping *= 6.0;
+            if !stale {
+                damping *= 6.0;
+            }
         }
-        if !accepted || minimum.norm > before * (1.0 - ends.least_gain) {
+        let little = minimum.norm > before * (1.0 - ends.least_gain);
+        if !stale && (accepted.is_none() || little) {
             break;
         }
+        let much = minimum.norm < MUCH * before && point.corrected < CORRECTIONS;
+        stale = match accepted {
+            Some((step, residual)) if ends.reuse == Reuse::Jacobian && much => {
+                point.correct(&step, residual);
+                true
+            }
+            _ => false,
+        };
     }
     minimum
 }
@@ -133,7 +199,7 @@ mod tests {
     use super::*;
 
     fn ends(iterations: usize) -> Ends {
-        Ends { iterations, least_gain: 1e-6 }
+        Ends { iterations, least_gain: 1e-6, reuse: Reuse::Jacobian }
     }
 
     #[test]

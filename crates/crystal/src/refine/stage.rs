@@ -40,3 +40,10 @@ pub const COARSE_TO_FINE: [Stage; 4] = [
     Stage { fwhm: 0.1, q_max: 7.8, free: Free::Structure, iterations: 15 },
     Stage { fwhm: 0.05, q_max: 8.0, free: Free::Structure, iterations: 30 },
 ];
+
+/// For a refinement with restarts: first low angles, where reflections are few, then all.
+pub const SCOUT_FIRST: [Stage; 3] = [
+    Stage { fwhm: 0.3, q_max: 4.0, free: Free::Structure, iterations: 10 },
+    Stage { fwhm: 0.12, q_max: 5.5, free: Free::Structure, iterations: 10 },
+    Stage { fwhm: 0.05, q_max: 8.0, free: Free::Structure, iterations: 15 },
+];
