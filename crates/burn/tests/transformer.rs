@@ -3,8 +3,7 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use surrogate_burn::{Device, transformer_gradient};
-use surrogate_crystal::Element;
-use surrogate_crystal::symmetry::{Orbit, SpaceGroup, SymmetricStructure};
+use surrogate_crystal::symmetry::SymmetricStructure;
 use surrogate_generator::example::Example;
 use surrogate_generator::examples::Laboratory;
 use surrogate_generator::model::{Model, Worker};
@@ -12,14 +11,7 @@ use surrogate_generator::network::Shape;
 use surrogate_generator::sequence::AtomicVolumes;
 
 fn crystal(number: u16, cell: &[f64], orbits: &[(&str, char, &[f64])]) -> SymmetricStructure {
-    let group = SpaceGroup::get(number).unwrap();
-    let orbit = |(symbol, letter, parameters): &(&str, char, &[f64])| Orbit {
-        element: Element::from_symbol(symbol).unwrap(),
-        position: group.position_of_letter(*letter).unwrap(),
-        parameters: parameters.to_vec(),
-    };
-    let orbits = orbits.iter().map(orbit).collect();
-    SymmetricStructure { group, cell: cell.to_vec(), orbits }.canonical()
+    SymmetricStructure::of_letters(number, cell, orbits).unwrap().canonical()
 }
 
 #[test]

@@ -213,7 +213,7 @@ pub struct Evaluate {
 /// `surrogate report`
 #[derive(Args, Debug)]
 pub struct Report {
-    /// Run directories, or the folder of one calibration.
+    /// Run directories, or the folder of one calibration, search for structures, or evaluation of searches.
     #[arg(required = true)]
     pub runs: Vec<String>,
     /// Open the report in the browser.

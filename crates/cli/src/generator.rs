@@ -22,6 +22,9 @@ use surrogate_run::{Checkpoint, RunError};
 use crate::failure::Failure;
 use crate::trained;
 
+/// Structures that a generator draws for a pattern and a composition, where nothing else is asked for.
+pub const SAMPLES: usize = 64;
+
 /// The weights that come with the program; models/README.md says what they were trained on.
 const SHIPPED: &[u8] = include_bytes!("../../../models/generator/checkpoints/best.ckpt");
 

@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use hdf5_pure::FileBuilder;
 use support::{Said, json_file, root, surrogate};
 use surrogate_crystal::retrieve::compressed;
 use tempfile::tempdir;
@@ -189,6 +190,25 @@ fn what_is_no_table_of_structures_is_refused() {
 }
 
 #[test]
+fn texts_of_cif_files_are_imported_from_hdf5() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    // one whole text, one that lists an atom of each orbit and the identity alone, one that is no CIF
+    let short = rock_salt("Na", "Cl", 5.64) + "loop_\n_symmetry_equiv_pos_as_xyz\n'x, y, z'\n";
+    let texts = [&rock_salt("K", "Br", 6.6)[..], &short, "nothing"];
+    let mut builder = FileBuilder::new();
+    builder.create_dataset("cif_string").with_vlen_strings(&texts);
+    builder.create_dataset("cif_name").with_vlen_strings(&["first", "second", "third"]);
+    fs::write(at.join("set.h5"), builder.finish().unwrap()).unwrap();
+    let import = ["data", "import", "set.h5", "--out", "library.txt", "--origin", "o"];
+    let said = surrogate(at, &[&import[..], &["--licence", "l", "--json"]].concat());
+    let made = said.expect(0, &["1 left out: texts that are no CIF"]).json();
+    assert_eq!((&made["crystals"], &made["prototypes"]), (&2.into(), &1.into()), "{made}");
+    let library = fs::read_to_string(at.join("library.txt")).unwrap();
+    assert!(library.contains("first") && library.contains("225"), "{library}");
+}
+
+#[test]
 fn a_salt_is_found_from_its_pattern_and_formula() {
     let folder = tempdir().unwrap();
     let at = folder.path();
@@ -219,6 +239,9 @@ fn a_salt_is_found_from_its_pattern_and_formula() {
     let files = fs::read_dir(at.join("found")).unwrap().flatten();
     let cifs = files.filter(|f| f.path().extension().is_some_and(|e| e == "cif")).count();
     assert_eq!(cifs + 1, table.lines().count());
+    // the page is made anew from the folder alone
+    fs::remove_file(at.join("found/report.html")).unwrap();
+    surrogate(at, &["report", "found"]).expect(0, &["found/report.html"]);
     let page = fs::read_to_string(at.join("found/report.html")).unwrap();
     for words in
         ["Reproduce", "Free parameters", "id=\"profile\"", "id=\"structure\"", "all checks"]
@@ -261,6 +284,8 @@ fn a_search_that_cannot_be_is_refused_before_it_starts() {
     refused(("--library", "short.txt"), &[], &["short.txt", "cut short"]);
     refused(("--pxrd", "absent.xy"), &[], &["cannot read absent.xy"]);
     refused(("--pxrd", "empty.xy"), &[], &["empty.xy", "0 points"]);
+    refused(("--pxrd", "sample.raw"), &[], &["sample.raw", "Bruker", ".xy"]);
+    refused(("--pxrd", "sample.BRML"), &[], &["sample.BRML", "Bruker"]);
     refused(("--pxrd", "flat.xy"), &[], &["flat.xy", "no peak"]);
     refused(("--pxrd", "tail.csv"), &[], &["tail.csv", "12 13 14 15"]);
     refused(("--formula", "KBr"), &["--axis", "q"], &["salt.csv", "Q in 1/angstrom", "--axis"]);
@@ -309,6 +334,8 @@ fn methods_are_scored_on_known_crystals_beside_each_other() {
     assert_eq!(scores["differences"].as_array().unwrap().len(), 6);
     let cases = fs::read_to_string(at.join("scores/cases.csv")).unwrap();
     assert_eq!(cases.lines().count(), 1 + 4 * 2, "{cases}");
+    fs::remove_file(at.join("scores/report.html")).unwrap();
+    surrogate(at, &["report", "scores"]).expect(0, &["scores/report.html"]);
     let page = fs::read_to_string(at.join("scores/report.html")).unwrap();
     for words in ["retrieval, refined", "not seen in training", "McNemar", "<svg"] {
         assert!(page.contains(words), "{words}");

@@ -70,13 +70,7 @@ fn outcome(
         refiner.refine_with_restarts(&mut model, &start, &SCOUT_FIRST, Limits::WIDE, &restarts)?;
     let all_ms = (cpu_seconds() - begin) * 1e3;
     let restarted = refiner.r_wp(&mut model, &best.parameters, QGrid::SCORING)?;
-    Ok(Outcome {
-        start: first,
-        plain: plain_r,
-        restarted,
-        plain_ms,
-        all_ms,
-    })
+    Ok(Outcome { start: first, plain: plain_r, restarted, plain_ms, all_ms })
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use surrogate_crystal::Element;
-use surrogate_crystal::symmetry::{Orbit, SpaceGroup, SymmetricStructure};
+use surrogate_crystal::symmetry::{SpaceGroup, SymmetricStructure};
 use surrogate_generator::examples::Laboratory;
 use surrogate_generator::model::Model;
 use surrogate_generator::network::Shape;
@@ -21,14 +21,7 @@ fn volumes() -> AtomicVolumes {
 }
 
 fn crystal(number: u16, cell: &[f64], orbits: &[(&str, char, &[f64])]) -> SymmetricStructure {
-    let group = SpaceGroup::get(number).unwrap();
-    let orbit = |(symbol, letter, parameters): &(&str, char, &[f64])| Orbit {
-        element: Element::from_symbol(symbol).unwrap(),
-        position: group.position_of_letter(*letter).unwrap(),
-        parameters: parameters.to_vec(),
-    };
-    let orbits = orbits.iter().map(orbit).collect();
-    SymmetricStructure { group, cell: cell.to_vec(), orbits }.canonical()
+    SymmetricStructure::of_letters(number, cell, orbits).unwrap().canonical()
 }
 
 fn few() -> Vec<SymmetricStructure> {
@@ -68,6 +61,24 @@ fn a_crystal_comes_back_from_its_rows_within_its_levels() {
             }
         }
     }
+}
+
+#[test]
+fn a_training_has_the_same_bits_on_any_number_of_threads() {
+    let weights = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let settings = Settings { shape: SMALL, steps: 6, batch: 13, ..Settings::default() };
+            let mut training = Training::new(few(), volumes(), settings);
+            for _ in 0..6 {
+                training.step();
+            }
+            training.state()
+        })
+    };
+    let one = weights(1);
+    assert_eq!(one, weights(2));
+    assert_eq!(one, weights(5));
 }
 
 proptest! {

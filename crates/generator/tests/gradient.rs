@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use surrogate_crystal::symmetry::{Orbit, SpaceGroup, SymmetricStructure};
+use surrogate_crystal::symmetry::SymmetricStructure;
 use surrogate_crystal::{Element, retrieve::element_volumes};
 use surrogate_generator::example::Example;
 use surrogate_generator::examples::Laboratory;
@@ -18,24 +18,10 @@ fn element(symbol: &str) -> Element {
 
 /// Rutile and rock salt.
 fn crystals() -> Vec<SymmetricStructure> {
-    let rutile = SpaceGroup::get(136).unwrap();
-    let salt = SpaceGroup::get(225).unwrap();
-    let orbit = |group: &SpaceGroup, symbol: &str, letter: char, parameters: Vec<f64>| Orbit {
-        element: element(symbol),
-        position: group.position_of_letter(letter).unwrap(),
-        parameters,
-    };
+    let crystal = SymmetricStructure::of_letters;
     vec![
-        SymmetricStructure {
-            group: rutile,
-            cell: vec![4.594, 2.959],
-            orbits: vec![orbit(rutile, "O", 'f', vec![0.305]), orbit(rutile, "Ti", 'a', vec![])],
-        },
-        SymmetricStructure {
-            group: salt,
-            cell: vec![5.64],
-            orbits: vec![orbit(salt, "Na", 'a', vec![]), orbit(salt, "Cl", 'b', vec![])],
-        },
+        crystal(136, &[4.594, 2.959], &[("O", 'f', &[0.305]), ("Ti", 'a', &[])]).unwrap(),
+        crystal(225, &[5.64], &[("Na", 'a', &[]), ("Cl", 'b', &[])]).unwrap(),
     ]
 }
 

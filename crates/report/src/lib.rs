@@ -36,4 +36,6 @@ pub use calibration::{calibration, is_calibration};
 pub use comparison::compare;
 pub use error::ReportError;
 pub use page::{ReportFiles, report};
-pub use structures::{structure_scores, structure_search};
+pub use structures::{
+    is_structure_scores, is_structure_search, structure_scores, structure_search,
+};

@@ -2,17 +2,23 @@
 
 use std::path::Path;
 
-use surrogate_report::is_calibration;
+use surrogate_report::{is_calibration, is_structure_scores, is_structure_search};
 
 use crate::args::Report;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::trained::find;
 
-/// Writes the report of a run or of a calibration, or a comparison of several runs.
+/// Writes the report of a run, a calibration, a search for structures or scores of such searches, or a comparison of several runs.
 pub fn run(arguments: &Report, terminal: &Terminal) -> Result<u8, Failure> {
     let page = match arguments.runs.as_slice() {
         [one] if is_calibration(Path::new(one)) => surrogate_report::calibration(Path::new(one))?,
+        [one] if is_structure_search(Path::new(one)) => {
+            surrogate_report::structure_search(Path::new(one))?
+        }
+        [one] if is_structure_scores(Path::new(one)) => {
+            surrogate_report::structure_scores(Path::new(one))?
+        }
         [one] => surrogate_report::report(find(one)?.path())?,
         several => {
             let mut folders = Vec::new();

@@ -13,14 +13,13 @@ use surrogate_crystal::cif::{self, Uncertainties};
 use surrogate_crystal::diffraction::{Broadening, QGrid, reflections};
 use surrogate_crystal::matching::{Reduced, StructureMatcher};
 use surrogate_crystal::retrieve::{Candidate, Library, Query, SearchOptions, search};
-use surrogate_crystal::score::{Share, Validity};
+use surrogate_crystal::score::{Case, Share, Validity};
 use surrogate_crystal::symmetry::SymmetricStructure;
 use surrogate_generator::examples::WAVELENGTH;
 use surrogate_generator::sampling::Sample;
-use surrogate_generator::sequence::composition;
 use surrogate_run::{Column, RunDirectory, Table};
 
-use super::Generator;
+use super::{Generator, SAMPLES};
 use crate::cpu_time;
 use crate::crystal::{formula_words, group_words, picture};
 use crate::failure::Failure;
@@ -29,12 +28,10 @@ use crate::failure::Failure;
 const FORMAT: u32 = 2;
 /// Crystals of a judgement.
 const JUDGED: usize = 100;
-/// Crystals drawn for each.
-const DRAWN: usize = 64;
 /// The first of them that are kept as examples, whatever was found.
 const EXAMPLES: usize = 3;
-/// Range over which patterns are complete, 1/angstrom.
-const Q_RANGE: [f64; 2] = [0.5, 8.1];
+/// Width beyond the grid within which peaks count, 1/angstrom.
+const BEYOND: f64 = 0.1;
 
 /// Steps of the funnel, each among all that were drawn.
 const STEPS: [&str; 7] = [
@@ -183,7 +180,7 @@ fn points() -> Vec<f64> {
 fn pattern(name: &str, crystal: &SymmetricStructure) -> Result<Column, Failure> {
     let failed = |e: String| Failure::Internal(format!("pattern of an example: {e}"));
     let primitive = crystal.primitive().map_err(|e| failed(e.to_string()))?;
-    let all = reflections(&primitive, WAVELENGTH, [0.0, Q_RANGE[1]]);
+    let all = reflections(&primitive, WAVELENGTH, [0.0, QGrid::SCORING.q_max + BEYOND]);
     let all = all.map_err(|e| failed(e.to_string()))?;
     let mut values = Vec::new();
     let grid = Broadening::new(QGrid::SCORING);
@@ -222,7 +219,7 @@ impl Generator {
         Judgement {
             format: FORMAT,
             crystals: found.len(),
-            drawn: DRAWN,
+            drawn: SAMPLES,
             drawn_per_cpu_second: (seconds > 0.0).then(|| finished as f64 / seconds),
             skeleton_drawn: share("skeleton_drawn", &|f| f.skeleton),
             strict_first: share("strict_first", &|f| f.strict == Some(0)),
@@ -237,16 +234,10 @@ impl Generator {
     /// What is found of a crystal; nothing if it has no pattern.
     fn found(&self, crystal: &SymmetricStructure, rng: &mut impl Rng) -> Option<Found> {
         let truth = crystal.primitive().ok()?;
-        let all = reflections(&truth, WAVELENGTH, [0.0, Q_RANGE[1] + 0.005]).ok()?;
-        let query = Query {
-            peaks: all.iter().map(|r| (r.q, r.intensity)).collect(),
-            q_range: Q_RANGE,
-            wavelength: WAVELENGTH,
-            composition: composition(crystal).into_iter().collect(),
-        };
+        let query = Case::new(String::new(), &truth, WAVELENGTH).ok()?.query;
         let clock = Instant::now();
         let before = cpu_time::of_thread(clock);
-        let drawn = self.draw(&query, DRAWN, rng);
+        let drawn = self.draw(&query, SAMPLES, rng);
         let seconds = cpu_time::of_thread(clock) - before;
         let letters = crystal.letters();
         let skeleton = drawn.iter().any(|s| {
@@ -274,7 +265,7 @@ fn funnel(drawn: &[Sample], query: &Query) -> [usize; STEPS.len()] {
         drawn.iter().map(|s| Validity::of(&s.crystal, &query.composition)).collect();
     let count = |is: &dyn Fn(&Validity) -> bool| checks.iter().filter(|v| is(v)).count();
     [
-        DRAWN,
+        SAMPLES,
         drawn.len(),
         count(&|v| v.formula),
         count(&|v| v.multiplicities),

@@ -31,6 +31,23 @@ pub struct SymmetricStructure {
 }
 
 impl SymmetricStructure {
+    /// A crystal from the number of its group, its free cell parameters (angstrom, degrees), and for each orbit
+    /// the symbol of its element, the letter of its position and its free coordinates. None if there is no such
+    /// group, element or letter, or if numbers are missing or too many.
+    #[must_use]
+    pub fn of_letters(number: u16, cell: &[f64], orbits: &[(&str, char, &[f64])]) -> Option<Self> {
+        let group = SpaceGroup::get(number)?;
+        let orbit = |&(symbol, letter, parameters): &(&str, char, &[f64])| {
+            let position = group.position_of_letter(letter)?;
+            let element = Element::from_symbol(symbol)?;
+            let complete = group.positions[position].degrees_of_freedom() == parameters.len();
+            complete.then(|| Orbit { element, position, parameters: parameters.to_vec() })
+        };
+        let orbits = orbits.iter().map(orbit).collect::<Option<Vec<Orbit>>>()?;
+        let complete = Self::cell_names(group.system()).len() == cell.len();
+        complete.then(|| Self { group, cell: cell.to_vec(), orbits })
+    }
+
     /// Names of the free cell parameters of a crystal system.
     #[must_use]
     pub const fn cell_names(system: CrystalSystem) -> &'static [&'static str] {

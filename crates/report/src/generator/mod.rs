@@ -37,6 +37,8 @@ pub(crate) struct Generator {
 struct Learned {
     crystals: u64,
     held_out: u64,
+    #[serde(default)]
+    left_out_for_test: u64,
     tokens_per_held_out_crystal: Option<f64>,
     max_atoms: u64,
     origin: String,
@@ -290,6 +292,10 @@ impl Learned {
             String::new()
         };
         let tokens = self.tokens_per_held_out_crystal;
+        let tested = match self.left_out_for_test {
+            0 => String::new(),
+            n => format!("; {} left out, since they are tested on", count(n)),
+        };
         let row = |name: &str, value: String| vec![name.to_owned(), value];
         TableView {
             headers: ["What is learned", "Value"].map(str::to_owned).to_vec(),
@@ -297,7 +303,7 @@ impl Learned {
                 row(
                     "Crystals",
                     format!(
-                        "{} with at most {} atoms in the primitive cell, and {} held out",
+                        "{} with at most {} atoms in the primitive cell, and {} held out{tested}",
                         count(self.crystals),
                         self.max_atoms,
                         count(self.held_out)

@@ -25,7 +25,7 @@ use crate::crystal::sources::Sources;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
-use crate::generator::{Draws, Generator};
+use crate::generator::{Draws, Generator, SAMPLES};
 use crate::terminal::Terminal;
 use crate::trained;
 
@@ -58,7 +58,7 @@ pub struct StructureCases {
     #[arg(long, requires = "known", default_value = "CuKa", allow_hyphen_values = true)]
     pub wavelength: String,
     /// Structures that a generator draws for each crystal.
-    #[arg(long, value_name = "NUMBER", requires = "known", default_value_t = 64)]
+    #[arg(long, value_name = "NUMBER", requires = "known", default_value_t = SAMPLES)]
     pub samples: usize,
     /// New folder for the scores, one row a case, and a page [default: scores/ in the run, if one is named].
     #[arg(long, value_name = "DIR", requires = "known")]

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::counters::Counters;
 use crate::electricity::Electricity;
+use crate::generator::SAMPLES;
 
 /// `surrogate generate`
 #[derive(Args, Debug)]
@@ -20,7 +21,7 @@ pub struct Generate {
     #[arg(long, value_name = "RUN")]
     pub model: Option<String>,
     /// Structures that the generator draws for each number of formula units.
-    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    #[arg(long, value_name = "NUMBER", default_value_t = SAMPLES)]
     pub samples: usize,
     /// Measured pattern: columns of place and intensity (.xy, .xye, .csv, .txt), or .xrdml.
     #[arg(long, value_name = "FILE")]

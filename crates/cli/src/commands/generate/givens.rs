@@ -247,6 +247,12 @@ fn instruments(radiation: &Radiation) -> Vec<Instrument> {
 /// The pattern as measured, and without background at one wavelength.
 fn measured(arguments: &Generate) -> Result<(Pattern, Pattern), Failure> {
     let path = &arguments.pxrd;
+    if path.extension().is_some_and(|e| ["raw", "brml"].iter().any(|b| e.eq_ignore_ascii_case(b))) {
+        return Err(Failure::helped(
+            format!("{}: files of Bruker's programs are not read", path.display()),
+            "export columns of angle and intensity (.xy) from the program that measured",
+        ));
+    }
     let text = crystal::text(path)?;
     let is_xrdml = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xrdml"));
     let stated = arguments.wavelength.as_deref().map(crystal::radiation).transpose()?;
