@@ -231,8 +231,8 @@ impl Broadening {
         for place in &self.places {
             let (height, moved) = of(place);
             if let Some(slots) = self.buffer.get_mut(place.slot..place.slot + 4) {
-                for k in 0..4 {
-                    slots[k] += height * place.weights[k] + moved * place.slopes[k];
+                for ((slot, w), slope) in slots.iter_mut().zip(place.weights).zip(place.slopes) {
+                    *slot += height * w + moved * slope;
                 }
             }
         }
