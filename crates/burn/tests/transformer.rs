@@ -1,4 +1,5 @@
 //! The hand-written gradient of the transformer against automatic differentiation.
+#![allow(clippy::unwrap_used)]
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -1,4 +1,5 @@
 //! Sequences, sampling and training.
+#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};

@@ -1,4 +1,5 @@
 //! The hand-written gradient against differences of the loss.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 

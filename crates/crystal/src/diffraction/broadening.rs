@@ -359,11 +359,33 @@ mod tests {
         };
         let (above, below) = (at(&mut broadening, h), at(&mut broadening, -h));
         let mut derivative = Vec::new();
-        let peaks = [(2.3456, 1.0, 0.3, 0.7), (8.0321, 1.0, 0.3, 0.7)];
-        broadening.derivative(peaks.into_iter(), &mut derivative);
+        broadening.place(&[2.3456, 8.0321]);
+        broadening.derivative(&[1.0; 2], &[0.3; 2], Some(&[0.7; 2]), &mut derivative);
         for ((a, b), d) in above.iter().zip(&below).zip(&derivative) {
             assert!(((a - b) / (2.0 * h) - d).abs() < 1e-5);
         }
+    }
+
+    #[test]
+    fn periodic_patterns_differ_by_tails_from_the_other_side_alone() {
+        let (q, heights) = ([0.02, 3.3333, 7.98, 9.5], [1.0, 2.0, 4.0, 5.0]);
+        let of = |broadening: Result<Broadening, BroadeningError>| {
+            let mut broadening = broadening.unwrap();
+            let mut y = Vec::new();
+            broadening.place(&q);
+            broadening.placed(&heights, &mut y);
+            y
+        };
+        let (ends, wraps) =
+            (of(Broadening::new(QGrid::SCORING)), of(Broadening::periodic(QGrid::SCORING)));
+        let mut plain = Vec::new();
+        let peaks = q.into_iter().zip(heights);
+        Broadening::new(QGrid::SCORING).unwrap().pattern(peaks, &mut plain);
+        assert_eq!((ends.len(), wraps.len()), (plain.len(), plain.len()));
+        assert!(ends.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-12));
+        let off = ends.iter().zip(&wraps).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        // a Lorentzian tail of the highest peak, half a unit of Q and more away
+        assert!(off > 1e-5 && off < 0.01, "{off}");
     }
 
     #[test]
