@@ -243,6 +243,7 @@ fn a_salt_is_found_from_its_pattern_and_formula() {
     fs::remove_file(at.join("found/report.html")).unwrap();
     surrogate(at, &["report", "found"]).expect(0, &["found/report.html"]);
     let page = fs::read_to_string(at.join("found/report.html")).unwrap();
+    assert_eq!(at.join("found/2/pattern.csv").is_file(), page.contains("id=\"profile-2\""));
     for words in
         ["Reproduce", "Free parameters", "id=\"profile\"", "id=\"structure\"", "all checks"]
     {

@@ -1,6 +1,7 @@
 //! `surrogate evaluate`: errors at random parameter points, and what finding them took; of known
 //! crystals, scores of methods that find structures.
 
+mod known;
 pub mod scoring;
 pub mod structures;
 

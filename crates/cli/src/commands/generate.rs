@@ -7,7 +7,7 @@ mod givens;
 mod page;
 mod posterior;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -42,8 +42,8 @@ struct Found {
 
 /// What CIF files say beside the structures.
 struct Extras<'a> {
-    /// Of the first structure.
-    uncertainties: Option<&'a Uncertainties>,
+    /// Of the first structures; nothing where they are not believed.
+    uncertainties: &'a [Option<Uncertainties>],
     /// What the search took, where it was metered.
     energy_j: Option<f64>,
 }
@@ -67,10 +67,9 @@ pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
         ));
     }
     let found = &found[..found.len().min(arguments.count)];
-    let posterior = posterior_of(found, &givens, arguments, terminal, meter.as_ref())?;
-    let uncertainties = posterior.as_ref().filter(|p| p.doubt().is_none());
+    let uncertainties = posteriors(found, &givens, arguments, terminal, meter.as_ref())?;
     let extras = Extras {
-        uncertainties: uncertainties.map(|p| &p.uncertainties),
+        uncertainties: &uncertainties,
         energy_j: meter.as_ref().map(Meter::energy_so_far_j),
     };
     let table = write(found, &givens, &extras, &arguments.out)?;
@@ -111,16 +110,13 @@ pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
 
 /// Makes the folder of results; an older one is not written over.
 pub fn prepare(folder: &Path) -> Result<(), Failure> {
-    let failed = |e: &std::io::Error| {
-        Failure::user(format!("cannot make {}: {}", folder.display(), surrogate_run::words(e)))
-    };
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::helped(
             format!("{} is not empty", folder.display()),
             "--out DIR names a new or an empty folder",
         ));
     }
-    std::fs::create_dir_all(folder).map_err(|e| failed(&e))
+    made(folder.to_path_buf()).map(drop)
 }
 
 /// Searches every number of formula units and ranks what is found on the measured points; also the
@@ -160,23 +156,44 @@ fn candidates(givens: &Givens, arguments: &Generate) -> Result<(Vec<Found>, usiz
     Ok((ranked.map_err(failed)?.into_iter().filter_map(found).collect(), count))
 }
 
-/// Draws around the fit of the first crystal, if asked for, and writes them.
-fn posterior_of(
+/// Folder of what is told of the structure at place `k` besides its CIF file: the first has that of the search.
+pub fn own_folder(out: &Path, k: usize) -> PathBuf {
+    if k == 0 { out.to_path_buf() } else { out.join((k + 1).to_string()) }
+}
+
+/// Draws around the fits of the first crystals, as many as asked for, and writes them; uncertainties of each.
+fn posteriors(
     found: &[Found],
     givens: &Givens,
     arguments: &Generate,
     terminal: &Terminal,
     meter: Option<&Meter>,
-) -> Result<Option<Posterior>, Failure> {
-    let fit = found.first().and_then(|f| f.solution.fit.as_ref());
-    let Some(fit) = fit.filter(|_| arguments.posterior) else { return Ok(None) };
-    let _stage = meter.map(|meter| meter.stage("posterior"));
-    let posterior = Posterior::draw(&givens.pattern, fit, arguments.seed)?;
-    posterior.write(&arguments.out)?;
-    if let Some(doubt) = posterior.doubt() {
-        terminal.warn(format!("no uncertainties in the CIF: {doubt}"));
+) -> Result<Vec<Option<Uncertainties>>, Failure> {
+    let count = arguments.posterior.unwrap_or(0);
+    let _stage = meter.filter(|_| count > 0).map(|meter| meter.stage("posterior"));
+    let mut all = Vec::new();
+    for (k, found) in found.iter().enumerate().take(count) {
+        let Some(fit) = &found.solution.fit else {
+            all.push(None);
+            continue;
+        };
+        let posterior = Posterior::draw(&givens.pattern, fit, arguments.seed)?;
+        posterior.write(&made(own_folder(&arguments.out, k))?)?;
+        let doubt = posterior.doubt();
+        if let Some(doubt) = &doubt {
+            terminal.warn(format!("structure {}: no uncertainties in the CIF: {doubt}", k + 1));
+        }
+        all.push(doubt.is_none().then_some(posterior.uncertainties));
     }
-    Ok(Some(posterior))
+    Ok(all)
+}
+
+/// A folder, made if it is not there.
+pub fn made(folder: PathBuf) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(&folder).map_err(|e| {
+        Failure::user(format!("cannot make {}: {}", folder.display(), surrogate_run::words(&e)))
+    })?;
+    Ok(folder)
 }
 
 /// Writes one CIF file for each crystal and the table, which comes back.
@@ -256,7 +273,8 @@ fn cif_of(
         items.push(("_surrogate_search_energy_J", format!("{joules:.3}")));
     }
     let none = Uncertainties::default();
-    let uncertainties = extras.uncertainties.filter(|_| k == 0).unwrap_or(&none);
+    let own = extras.uncertainties.get(k).and_then(Option::as_ref);
+    let uncertainties = own.unwrap_or(&none);
     let items: Vec<_> = items.into_iter().map(|(tag, value)| (tag.to_string(), value)).collect();
     let (crystal, b_iso) = (&f.solution.structure, fit.map(|fit| fit.b_iso));
     cif::write_symmetric(name, crystal, b_iso, uncertainties, &items)

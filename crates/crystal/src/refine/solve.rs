@@ -51,6 +51,23 @@ pub(super) struct Bounds {
     pub(super) scale: Vec<f64>,
 }
 
+impl Bounds {
+    /// Parameters after a scaled step of those that move, within the bounds.
+    fn after(&self, parameters: &[f64], moved: &[usize], step: &DVector<f64>) -> Vec<f64> {
+        let mut trial = parameters.to_vec();
+        for (s, &k) in step.iter().zip(moved) {
+            trial[k] = (trial[k] + s * self.scale[k]).clamp(self.low[k], self.high[k]);
+        }
+        trial
+    }
+
+    /// The scaled step from one point to another: what the bounds left of it.
+    fn between(&self, from: &[f64], to: &[f64], moved: &[usize]) -> DVector<f64> {
+        let each = moved.iter().map(|&k| (to[k] - from[k]) / self.scale[k]);
+        DVector::from_iterator(moved.len(), each)
+    }
+}
+
 /// When a search ends.
 #[derive(Clone, Copy)]
 pub(super) struct Ends {
@@ -145,51 +162,42 @@ pub(super) fn minimise(
                 column.iter_mut().for_each(|v| *v *= bounds.scale[k]);
             }
         }
-        minimum.norm = dot(&point.residual, &point.residual).sqrt();
-        if minimum.norm < EXACT || moved.is_empty() {
+        let before = dot(&point.residual, &point.residual).sqrt();
+        minimum.norm = before;
+        if before < EXACT || moved.is_empty() {
             break;
         }
         let (matrix, gradient) = normal_equations(&point.columns, &point.residual);
-        let before = minimum.norm;
         let mut accepted = None;
+        // a failure of derivatives that were corrected calls for new ones, not for a shorter step
         for _ in 0..if stale { 1 } else { TRIALS } {
             let Some(step) = damped_step(&matrix, &gradient, damping) else {
                 damping *= 10.0;
                 continue;
             };
-            let mut trial = parameters.clone();
-            for (s, &k) in step.iter().zip(moved) {
-                trial[k] = (trial[k] + s * bounds.scale[k]).clamp(bounds.low[k], bounds.high[k]);
-            }
+            let trial = bounds.after(parameters, moved, &step);
             minimum.evaluations += 1;
-            let residual = evaluate(&trial, None);
-            let norm = residual.as_ref().map_or(f64::INFINITY, |r| dot(r, r).sqrt());
-            if let Some(residual) = residual.filter(|_| norm < before) {
-                // what the bounds left of it
-                let taken = |&k: &usize| (trial[k] - parameters[k]) / bounds.scale[k];
-                let step = DVector::from_iterator(moved.len(), moved.iter().map(taken));
+            let residual = evaluate(&trial, None).map(|r| (dot(&r, &r).sqrt(), r));
+            if let Some((norm, residual)) = residual.filter(|(norm, _)| *norm < before) {
+                let step = bounds.between(parameters, &trial, moved);
                 *parameters = trial;
                 minimum.norm = norm;
                 damping = (damping * 0.2).max(1e-12);
                 accepted = Some((step, residual));
                 break;
             }
-            if !stale {
-                damping *= 6.0;
-            }
+            damping *= if stale { 1.0 } else { 6.0 };
         }
         let little = minimum.norm > before * (1.0 - ends.least_gain);
         if !stale && (accepted.is_none() || little) {
             break;
         }
         let much = minimum.norm < MUCH * before && point.corrected < CORRECTIONS;
-        stale = match accepted {
-            Some((step, residual)) if ends.reuse == Reuse::Jacobian && much => {
-                point.correct(&step, residual);
-                true
-            }
-            _ => false,
-        };
+        stale = false;
+        if let Some((step, residual)) = accepted.filter(|_| ends.reuse == Reuse::Jacobian && much) {
+            point.correct(&step, residual);
+            stale = true;
+        }
     }
     minimum
 }

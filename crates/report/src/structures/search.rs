@@ -22,8 +22,8 @@ struct Search {
     funnel: Vec<(String, usize)>,
     /// Further facts, by name.
     facts: Vec<(String, String)>,
-    /// Name of the first structure.
-    first: String,
+    /// Structures that are shown in full, the first first: folder of their tables, and name.
+    shown: Vec<(String, String)>,
 }
 
 /// Writes `report.html` and `figures/` into the folder of a search for structures.
@@ -39,16 +39,14 @@ pub fn structure_search(folder: &Path) -> Result<ReportFiles, ReportError> {
         let read = Table::read_csv(&folder.join(name));
         read.map_err(|why| warnings.push(why.to_string())).ok()
     };
-    let (candidates, pattern) = (table("candidates.csv"), table("pattern.csv"));
-    let (reflections, atoms) = (table("reflections.csv"), table("atoms.csv"));
-    let posterior = folder.join("posterior.csv");
-    let posterior = if posterior.is_file() { table("posterior.csv") } else { None };
-    let mut first =
-        Section { title: format!("First structure: {}", search.first), ..Section::default() };
-    let mut drawn: Vec<Drawn> = Vec::new();
-    drawn.extend(pattern.as_ref().and_then(|p| profile(p, reflections.as_ref())));
-    drawn.extend(atoms.as_ref().and_then(|a| picture::draw("structure", a)));
-    first.tables.extend(posterior.as_ref().and_then(intervals));
+    let candidates = table("candidates.csv");
+    let mut sections = Vec::new();
+    let mut figures = Vec::new();
+    for (k, (place, name)) in search.shown.iter().enumerate() {
+        let (section, drawn) = structure(k, &folder.join(place), name, &mut warnings);
+        figures.extend(drawn.iter().map(|d| d.figure.name.clone()));
+        sections.push(Section { figures: write_figures(folder, drawn)?, ..section });
+    }
     let mut all = Section { title: "Candidates".to_owned(), ..Section::default() };
     all.notes.push(
         "Ranked by n ln(R_wp²) + k ln(n) with the weighted R_wp of a fit of the measured points, k free \
@@ -59,8 +57,7 @@ pub fn structure_search(folder: &Path) -> Result<ReportFiles, ReportError> {
     all.tables.extend(candidates.as_ref().map(listed));
     let mut others: Vec<Drawn> = candidates.as_ref().and_then(cells).into_iter().collect();
     others.extend(funnel(&search));
-    let figures = drawn.iter().chain(&others).map(|d| d.figure.name.clone()).collect();
-    first.figures = write_figures(folder, drawn)?;
+    figures.extend(others.iter().map(|d| d.figure.name.clone()));
     all.figures = write_figures(folder, others)?;
     let facts = Section {
         title: "Reproduce".to_owned(),
@@ -78,17 +75,51 @@ pub fn structure_search(folder: &Path) -> Result<ReportFiles, ReportError> {
         title => format!("{} from a powder pattern", search.formula),
         line => search.pattern,
         warnings => warnings.clone(),
-        sections => vec![first, all, facts],
+        sections => [sections, vec![all, facts]].concat(),
         files => vec![
             ("candidates.csv", "all candidates"),
-            ("pattern.csv", "the fitted pattern"),
+            ("pattern.csv", "the fitted pattern of the first"),
             ("reflections.csv", "its reflections"),
-            ("atoms.csv", "the atoms of the picture"),
+            ("atoms.csv", "the atoms of its picture"),
+            ("2/", "the same of the second, and so on"),
         ],
     };
     let page = folder.join("report.html");
     write_atomic(&page, render("structures.html", context)?.as_bytes())?;
     Ok(ReportFiles { page, figures, warnings })
+}
+
+/// What is shown of the structure at place `k` from the tables of its folder.
+fn structure(
+    k: usize,
+    folder: &Path,
+    name: &str,
+    warnings: &mut Vec<String>,
+) -> (Section, Vec<Drawn>) {
+    let mut table = |file: &str| {
+        let path = folder.join(file);
+        let read = path.is_file().then(|| Table::read_csv(&path)).transpose();
+        read.map_err(|why| warnings.push(why.to_string())).ok().flatten()
+    };
+    let title = match k {
+        0 => format!("First structure: {name}"),
+        _ => format!("Structure {}: {name}", k + 1),
+    };
+    let mut section = Section { title, ..Section::default() };
+    let (pattern, reflections) = (table("pattern.csv"), table("reflections.csv"));
+    if pattern.is_none() {
+        section.notes.push("It has no fit to the measured points.".to_owned());
+    }
+    section.tables.extend(table("posterior.csv").as_ref().and_then(intervals));
+    let mut drawn: Vec<Drawn> = Vec::new();
+    drawn.extend(pattern.as_ref().and_then(|p| profile(p, reflections.as_ref())));
+    drawn.extend(table("atoms.csv").as_ref().and_then(|a| picture::draw("structure", a)));
+    if k > 0 {
+        for one in &mut drawn {
+            one.figure.name = format!("{}-{}", one.figure.name, k + 1);
+        }
+    }
+    (section, drawn)
 }
 
 /// Measured and calculated pattern, ticks of the reflections, and the difference.
@@ -147,7 +178,7 @@ fn profile(pattern: &Table, reflections: Option<&Table>) -> Option<Drawn> {
         Column::numbers("difference", "", off),
     ]);
     let caption = "Intensity as the file has it (neighbouring points taken together where there are \
-                   many), the fit of the first structure with diffractometer and background, the angles \
+                   many), the fit of the structure with diffractometer and background, the angles \
                    of its reflections, and below measured less calculated.";
     let (title, caption) = ("Pattern".to_owned(), caption.to_owned());
     Some(Drawn { figure, table, title, caption })
@@ -232,7 +263,7 @@ fn listed(candidates: &Table) -> TableView {
     }
 }
 
-/// Intervals of the parameters of the first structure.
+/// Intervals of the parameters of a structure.
 fn intervals(posterior: &Table) -> Option<TableView> {
     let (names, units) = (posterior.words("parameter")?, posterior.words("unit")?);
     let column = |name: &str| posterior.numbers(name);

@@ -70,10 +70,10 @@ pub struct Generate {
     /// Seed of random starts.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Draw what the measured points leave open of the first structure: posterior.csv, posterior.nc for
-    /// ArviZ, and uncertainties in its CIF.
-    #[arg(long)]
-    pub posterior: bool,
+    /// Draw what the measured points leave open of the first structure, or of so many: posterior.csv,
+    /// posterior.nc for ArviZ, and uncertainties in their CIF files.
+    #[arg(long, value_name = "NUMBER", num_args = 0..=1, default_missing_value = "1")]
+    pub posterior: Option<usize>,
     /// Say what the search took: energy, carbon, water.
     #[arg(long)]
     pub footprint: bool,

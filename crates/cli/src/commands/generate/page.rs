@@ -10,16 +10,19 @@ use surrogate_crystal::refine::MeasuredFit;
 use surrogate_crystal::score::Validity;
 use surrogate_run::{Column, Table};
 
-use super::Found;
 use super::arguments::Generate;
 use super::givens::Givens;
+use super::{Found, made, own_folder};
 use crate::crystal::picture::atoms;
 use crate::failure::Failure;
 
 /// Version of `search.json`.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-/// Writes `search.json` and the tables of the first structure, and the page.
+/// Structures that are shown in full.
+const SHOWN: usize = 3;
+
+/// Writes `search.json` and the tables of the first structures, and the page.
 pub fn write(
     found: &[Found],
     candidates: usize,
@@ -27,13 +30,21 @@ pub fn write(
     arguments: &Generate,
 ) -> Result<PathBuf, Failure> {
     let folder = &arguments.out;
-    let Some(first) = found.first() else { return Err(Failure::user("nothing was found")) };
-    if let Some(fit) = &first.solution.fit {
-        profile(&givens.pattern, fit).write_csv(&folder.join("pattern.csv"))?;
-        reflections(first, &givens.pattern, fit)?.write_csv(&folder.join("reflections.csv"))?;
+    let mut shown = Vec::new();
+    // those behind the first without a fit have nothing to show but their atoms
+    let whole = |(k, f): &(usize, &Found)| *k == 0 || f.solution.fit.is_some();
+    for (k, one) in found.iter().enumerate().take(SHOWN).filter(whole) {
+        let own = made(own_folder(folder, k))?;
+        if let Some(fit) = &one.solution.fit {
+            profile(&givens.pattern, fit).write_csv(&own.join("pattern.csv"))?;
+            reflections(one, &givens.pattern, fit)?.write_csv(&own.join("reflections.csv"))?;
+        }
+        let crystal = &one.solution.structure;
+        atoms(crystal)?.write_csv(&own.join("atoms.csv"))?;
+        let name = format!("{} in {}", givens.formula_of(&one.structure), crystal.group.symbol);
+        let place = if k == 0 { String::new() } else { (k + 1).to_string() };
+        shown.push((place, name));
     }
-    atoms(&first.solution.structure)?.write_csv(&folder.join("atoms.csv"))?;
-    let crystal = &first.solution.structure;
     let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
     let mut facts = vec![
         ("pattern", name(&arguments.pxrd).unwrap_or_default()),
@@ -66,7 +77,7 @@ pub fn write(
         ),
         "funnel": funnel(found, candidates),
         "facts": facts,
-        "first": format!("{} in {}", givens.formula_of(&first.structure), crystal.group.symbol),
+        "shown": shown,
     });
     surrogate_run::write_json(&folder.join("search.json"), &object)?;
     Ok(surrogate_report::structure_search(folder)?.page)
