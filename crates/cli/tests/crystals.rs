@@ -460,7 +460,6 @@ fn a_generator_is_scored_on_the_crystals_of_its_own_problem_file() {
         "id=\"funnel\"",
         "id=\"example-1\"",
         "left out",
-        "Loss against energy",
     ] {
         assert!(page.contains(words), "{words}");
     }

@@ -14,6 +14,10 @@ pub(crate) fn energy_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
     let against = training::against_energy(&inputs.metrics, evaluation, &inputs.manifest.goals);
     match against {
         Some(figure) => drawn.push(figure),
+        None if inputs.generator.is_some() => section.notes.push(
+            "Loss against energy is not shown: held-out crystals were looked at less than twice."
+                .to_owned(),
+        ),
         None => section.notes.push(
             "Error against energy is not shown: metrics.jsonl holds no \
             energies with a validation error or a held-out residual."

@@ -121,7 +121,7 @@ impl Point {
     /// Goes on to a point that `step` has led to, with derivatives corrected so that they explain what came
     /// of it and change in no other direction.
     ///
-    /// Source: Broyden (1965), A class of methods for solving nonlinear simultaneous equations, eq. (4.5).
+    /// Source: Broyden (1965), A class of methods for solving nonlinear simultaneous equations.
     fn correct(&mut self, step: &DVector<f64>, residual: Vec<f64>) {
         let square = step.norm_squared().max(f64::MIN_POSITIVE);
         let mut surprise: Vec<f64> =
