@@ -180,6 +180,10 @@ fn what_is_no_table_of_structures_is_refused() {
     refused("empty", &["empty", "no .cif files"]);
     refused("broken.cif", &["broken.cif", "line 1"]);
     refused("broken.csv.zst", &["broken.csv.zst", "decompressed"]);
+    let atom = |k: usize| format!("Na 0.{:02} 0.{:02} {}\n", k % 11, k % 13, k as f64 / 1.0e4);
+    let large = rock_salt("Na", "Cl", 60.0).replace("F m -3 m", "P 1").replace("Na 0 0 0\n", "");
+    fs::write(at.join("large.cif"), large + &(1..2000).map(atom).collect::<String>()).unwrap();
+    refused("large.cif", &["more atoms than symmetry is searched in"]);
     refused("notes.txt", &["notes.txt", ".csv.zst", ".h5"]);
     fs::write(at.join("broken.h5"), "data").unwrap();
     refused("broken.h5", &["broken.h5", "cif_string"]);

@@ -313,7 +313,9 @@ impl Writing {
             position: o.position,
             parameters: o.levels.iter().map(coordinate).collect(),
         });
-        Some(SymmetricStructure { group, cell: cell.collect(), orbits: orbits.collect() })
+        let crystal = SymmetricStructure { group, cell: cell.collect(), orbits: orbits.collect() };
+        // angles of a triclinic cell may span none
+        crystal.primitive_lattice().is_ok().then_some(crystal)
     }
 }
 

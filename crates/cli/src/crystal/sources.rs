@@ -154,6 +154,7 @@ fn reason(error: &SymmetryError) -> &'static str {
     match error {
         SymmetryError::PartialOccupancy { .. } => "partial occupancies",
         SymmetryError::Empty => "no atoms",
+        SymmetryError::TooManyAtoms { .. } => "more atoms than symmetry is searched in",
         SymmetryError::Tolerance { .. } => "cells too short for the search for symmetry",
         SymmetryError::NotFound { .. } | SymmetryError::OffPosition { .. } => {
             "no space group found"

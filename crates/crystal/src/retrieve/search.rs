@@ -130,10 +130,17 @@ pub fn search(
     Ok(candidates)
 }
 
-/// By `R_wp`, then by misfit.
+/// `R_wp` of rounding; what lies below is equally right.
+const ROUNDING: f64 = 1e-6;
+
+/// By `R_wp`, of equal ones the more symmetric first; those without one behind, by misfit.
 fn rank(candidates: &mut [Candidate]) {
-    let r_wp = |c: &Candidate| c.r_wp.unwrap_or(f64::INFINITY);
-    candidates.sort_by(|a, b| r_wp(a).total_cmp(&r_wp(b)).then(a.misfit.total_cmp(&b.misfit)));
+    let r_wp = |c: &Candidate| c.r_wp.map_or(f64::INFINITY, |r| r.max(ROUNDING));
+    let free = |c: &Candidate| c.r_wp.map_or(0, |_| c.structure.degrees_of_freedom());
+    candidates.sort_by(|a, b| {
+        let first = r_wp(a).total_cmp(&r_wp(b)).then(free(a).cmp(&free(b)));
+        first.then(a.misfit.total_cmp(&b.misfit))
+    });
 }
 
 /// Refines a candidate to the end and keeps the result if it is better than what it has.

@@ -28,6 +28,14 @@ pub enum SymmetryError {
     /// A structure without atoms.
     #[error("the structure has no atoms")]
     Empty,
+    /// More atoms than a search can be made of in bounded time and memory, which grow with their square.
+    #[error(
+        "{atoms} atoms are more than the {MOST_ATOMS} that symmetry is searched in: give a smaller cell"
+    )]
+    TooManyAtoms {
+        /// Atoms of the cell.
+        atoms: usize,
+    },
     /// A tolerance that is not small against the cell.
     #[error(
         "a tolerance of {symprec} angstrom is too large for a crystal that repeats after {shortest:.3} \
@@ -59,6 +67,9 @@ pub enum SymmetryError {
     },
 }
 
+/// Most atoms of a cell: the search takes seconds then, and some hundred MB.
+const MOST_ATOMS: usize = 1000;
+
 /// Fractional distance within which an atom of the standard cell lies on a Wyckoff position.
 const ON_POSITION: f64 = 2e-3;
 
@@ -70,7 +81,7 @@ const SAME_ORBIT: f64 = 5e-3;
 ///
 /// # Errors
 ///
-/// Partial occupancies, no atoms, or a search without success.
+/// Partial occupancies, no or too many atoms, or a search without success.
 pub fn analyse(structure: &Structure, symprec: f64) -> Result<SymmetricStructure, SymmetryError> {
     for (k, site) in structure.sites.iter().enumerate() {
         if (site.occupancy - 1.0).abs() > 1e-6 {
@@ -80,6 +91,9 @@ pub fn analyse(structure: &Structure, symprec: f64) -> Result<SymmetricStructure
     }
     if structure.sites.is_empty() {
         return Err(SymmetryError::Empty);
+    }
+    if structure.sites.len() > MOST_ATOMS {
+        return Err(SymmetryError::TooManyAtoms { atoms: structure.sites.len() });
     }
     let lattice = MoyoLattice { basis: *structure.lattice.basis() };
     let reduced = lattice.unchecked_niggli_reduce().0;

@@ -13,6 +13,9 @@ use crate::figure::{Axis, Dash, Figure, Key, Mark, Panel, Shape, Swatch};
 use crate::figures::Drawn;
 use crate::page::{ReportFiles, Section, TableView, render, write_figures};
 
+/// R-hat beyond which no interval is shown.
+const MOST_R_HAT: f64 = 1.02;
+
 /// `search.json`
 #[derive(Debug, Deserialize)]
 struct Search {
@@ -110,7 +113,12 @@ fn structure(
     if pattern.is_none() {
         section.notes.push("It has no fit to the measured points.".to_owned());
     }
-    section.tables.extend(table("posterior.csv").as_ref().and_then(intervals));
+    if let Some(posterior) = table("posterior.csv") {
+        match doubt(&posterior) {
+            Some(doubt) => section.alerts.push(doubt),
+            None => section.tables.extend(intervals(&posterior)),
+        }
+    }
     let mut drawn: Vec<Drawn> = Vec::new();
     drawn.extend(pattern.as_ref().and_then(|p| profile(p, reflections.as_ref())));
     drawn.extend(table("atoms.csv").as_ref().and_then(|a| picture::draw("structure", a)));
@@ -261,6 +269,16 @@ fn listed(candidates: &Table) -> TableView {
         headers: COLUMNS.iter().map(|(_, shown, _)| (*shown).to_owned()).collect(),
         rows: (0..candidates.rows()).map(row).collect(),
     }
+}
+
+/// Why draws are not to be believed, if they are not.
+fn doubt(posterior: &Table) -> Option<String> {
+    let r_hat = posterior.numbers("r_hat")?.iter().copied().fold(0.0, f64::max);
+    (r_hat.is_nan() || r_hat > MOST_R_HAT).then(|| {
+        format!(
+            "Its draws have not come together (R-hat reaches {r_hat:.3}): no intervals are shown."
+        )
+    })
 }
 
 /// Intervals of the parameters of a structure.
