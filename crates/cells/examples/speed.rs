@@ -29,7 +29,7 @@ fn main() -> Result<(), CellsError> {
     ];
     let problem = CellProblem::new(chen2020(), Model::P2d, axes)?;
     let mut training = Training::new(problem, Settings::for_solves(100, 0))?;
-    while training.slice(100)?.stage < Stage::Fields {}
+    while training.slice(100)?.stage < Stage::Profiles {}
     let Some(surrogate) = training.surrogate() else { return Ok(()) };
 
     let times: Vec<f64> = (1..=TIMES).map(|k| 3500.0 * k as f64 / TIMES as f64).collect();

@@ -16,26 +16,46 @@ const LARGE_END: f64 = 0.05;
 const LEAST_MISS: f64 = 0.1;
 
 impl Training {
-    /// Points for more runs, more of them where the probe misses curves that it has not seen.
-    pub(crate) fn aim(&self) -> Vec<Vec<f64>> {
+    /// Points for more solver runs, and for sweeps, both last first: runs and every second sweep more often
+    /// where the probe misses curves that it has not seen, the other sweeps evenly.
+    pub(crate) fn aimed(&self, runs: usize, sweeps: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+        let misses = self.misses();
+        let (first, aimed) = (spread_runs(&self.settings), sweeps / 2);
+        let (next, last) = (first + CANDIDATES * runs, first + CANDIDATES * (runs + aimed));
+        let even = sample::points(&self.problem, last, sweeps - aimed, self.settings.seed as u32);
+        let mut later = self.aim(&misses, next, aimed, 6);
+        later.extend(even);
+        (self.aim(&misses, first, runs, 4), later)
+    }
+
+    /// What the probe misses at places of curves that it has not seen, over the mean.
+    fn misses(&self) -> Vec<(Vec<f64>, f64)> {
         let unseen: Vec<&Curve> = self.curves.iter().skip(1).step_by(2).collect();
         let curves = over_mean(unseen.iter().map(|curve| self.miss(curve)).collect());
         let ends = over_mean(self.ends_missed(&unseen));
-        let misses: Vec<(Vec<f64>, f64)> = (unseen.iter().zip(curves.iter().zip(&ends)))
+        (unseen.iter().zip(curves.iter().zip(&ends)))
             .map(|(curve, (miss, end))| (self.problem.places(&curve.point), 0.5 * (miss + end)))
-            .collect();
-        let first = spread_runs(&self.settings);
-        let wanted = self.settings.solves - first;
+            .collect()
+    }
+
+    /// `wanted` points among candidates from the `first` on, more of them where much is missed.
+    fn aim(
+        &self,
+        misses: &[(Vec<f64>, f64)],
+        first: usize,
+        wanted: usize,
+        stream: u64,
+    ) -> Vec<Vec<f64>> {
         let candidates =
             sample::points(&self.problem, first, CANDIDATES * wanted, self.settings.seed as u32);
-        let mut random = self.random(4);
+        let mut random = self.random(stream);
         // drawn without replacement, with chances in proportion to what is missed nearby
         // (Efraimidis and Spirakis 2006, Information Processing Letters 97, 181)
         let mut keyed: Vec<(f64, Vec<f64>)> = candidates
             .into_iter()
             .map(|point| {
                 let u: f64 = random.random();
-                let near = nearby(&misses, &self.problem.places(&point));
+                let near = nearby(misses, &self.problem.places(&point));
                 (-(1.0 - u).ln() / (near + LEAST_MISS), point)
             })
             .collect();

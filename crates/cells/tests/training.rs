@@ -214,7 +214,7 @@ fn fields_keep_what_is_known_exactly() {
     let mut buffers = surrogate.buffers();
     let mut voltages = [0.0; 3];
     surrogate.voltages(&point, &times, &mut buffers, &mut voltages);
-    let all = surrogate.fields(&point, &times, &mut buffers).unwrap();
+    let all = surrogate.fields(&point, &times).unwrap();
     let layers =
         [cell.negative.thickness_m, porous.separator_thickness_m, cell.positive.thickness_m];
     let pores = [porous.pores_n, porous.pores_s, porous.pores_p].map(|p| p.porosity);
@@ -241,7 +241,7 @@ fn fields_keep_what_is_known_exactly() {
         let rest = porous.electrolyte.concentration_mol_m3;
         assert!((lithium / (held * rest) - 1.0).abs() < 1e-4, "{lithium:e} mol m-2");
         // the first moment is known: the electrolyte at rest, the particles all alike
-        let rests = surrogate.fields(&point, &[0.0], &mut surrogate.buffers()).unwrap();
+        let rests = surrogate.fields(&point, &[0.0]).unwrap();
         let begins = |x: f64| {
             let start = if x < 0.5 * total {
                 cell.initial.stoichiometry_n

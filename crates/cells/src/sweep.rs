@@ -1,0 +1,110 @@
+//! A sweep of the equations: all of the cell from its electrolyte.
+//!
+//! In a known electrolyte the electrodes stand alone, and their potentials, reaction currents and particles
+//! follow by small implicit steps (`HalfCell` of the battery crate). What the network of the electrolyte
+//! misses can be mended: the reaction currents make an electrolyte anew, and the electrodes are swept again.
+
+use surrogate_battery::solve::{ElectrodeRun, HalfCell, KnownElectrolyte, Options};
+
+use crate::problem::CellProblem;
+
+/// Times at which the electrolyte is asked for.
+const TIMES: usize = 96;
+/// Least lithium in the electrolyte over that at rest: below it the elements cannot follow.
+const DEPLETED: f64 = 2e-2;
+/// Rounds that halve the distance from the cut-off, to rounding.
+const HALVINGS: usize = 50;
+
+/// Both electrodes in an electrolyte, along time.
+#[derive(Debug, Clone)]
+pub(crate) struct Sweep {
+    pub(crate) electrolyte: KnownElectrolyte,
+    /// Negative electrode, then positive.
+    pub(crate) runs: [ElectrodeRun; 2],
+}
+
+/// Times up to the last one, dense at the start.
+pub(crate) fn times(until_s: f64) -> Vec<f64> {
+    (0..=TIMES).map(|k| until_s * (k as f64 / TIMES as f64).powi(2)).collect()
+}
+
+impl Sweep {
+    /// The electrodes of a point in an electrolyte; `fields`: what is inside is kept. `None` where no
+    /// reaction carries the current.
+    pub(crate) fn new(
+        problem: &CellProblem,
+        options: &Options,
+        c_rate: f64,
+        electrolyte: KnownElectrolyte,
+        fields: bool,
+    ) -> Option<Self> {
+        let cell = &problem.cell;
+        let until = electrolyte.time_s.last().copied()?;
+        // beyond any that leaves the voltage above the cut-off
+        let full = cell.positive.open_circuit_potential.value(cell.initial.stoichiometry_p);
+        let limits = [full - cell.lower_cutoff_v, cell.lower_cutoff_v];
+        let follow = |positive: bool| {
+            let half = HalfCell::new(cell, positive, c_rate, options)?;
+            let limit = limits[usize::from(positive)];
+            let run = half.follow(&electrolyte, until, limit, fields);
+            (!run.time_s.is_empty()).then_some(run)
+        };
+        Some(Self { runs: [follow(false)?, follow(true)?], electrolyte })
+    }
+
+    /// The same in the electrolyte that its reaction currents make.
+    pub(crate) fn again(
+        &self,
+        problem: &CellProblem,
+        options: &Options,
+        c_rate: f64,
+    ) -> Option<Self> {
+        let [n, p] = &self.runs;
+        let until = n.end_time_s().min(p.end_time_s());
+        // where either electrode changes, and often enough in between
+        let mut all: Vec<f64> = n.time_s.iter().chain(&p.time_s).copied().collect();
+        all.retain(|t| *t < until);
+        all.sort_by(f64::total_cmp);
+        let every = (all.len() / TIMES).max(1);
+        let mut times: Vec<f64> = all.into_iter().step_by(every).collect();
+        times.dedup_by(|a, b| *a - *b < 1e-6 * until);
+        times.push(until);
+        let electrolyte = KnownElectrolyte::of(&problem.cell, options, c_rate, [n, p], &times);
+        Self::new(problem, options, c_rate, electrolyte, false)
+    }
+
+    /// Potentials of the negative and the positive electrode at a time, V.
+    pub(crate) fn potentials(&self, time: f64) -> [f64; 2] {
+        self.runs.each_ref().map(|run| {
+            let (near, weights) = run.weights(time);
+            near.zip(weights).map(|(k, weight)| weight * run.potential_v[k]).sum()
+        })
+    }
+
+    /// Voltage at a time, V.
+    pub(crate) fn voltage(&self, time: f64) -> f64 {
+        let [n, p] = self.potentials(time);
+        p - n
+    }
+
+    /// Time in s at which the voltage falls below the cut-off, or an electrode carries no more.
+    pub(crate) fn end_time_s(&self, lower_v: f64) -> f64 {
+        let until = self.runs[0].end_time_s().min(self.runs[1].end_time_s());
+        let mut all: Vec<f64> = self.runs.iter().flat_map(|run| run.time_s.clone()).collect();
+        all.retain(|t| *t <= until);
+        all.sort_by(f64::total_cmp);
+        let Some(k) = all.iter().position(|t| self.voltage(*t) <= lower_v) else { return until };
+        let (mut low, mut high) = (if k == 0 { 0.0 } else { all[k - 1] }, all[k]);
+        for _ in 0..HALVINGS {
+            let middle = 0.5 * (low + high);
+            if self.voltage(middle) > lower_v { low = middle } else { high = middle }
+        }
+        high
+    }
+
+    /// Whether the electrolyte is depleted somewhere before a time.
+    pub(crate) fn depleted(&self, before: f64) -> bool {
+        let known = self.electrolyte.time_s.iter().zip(&self.electrolyte.part);
+        known.filter(|(t, _)| **t < before).any(|(_, y)| y.iter().any(|y| *y < DEPLETED))
+    }
+}
