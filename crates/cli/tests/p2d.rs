@@ -174,7 +174,7 @@ fn solve_gives_the_curve_of_the_cell_and_what_is_inside() {
     assert!((rows[3][phi_s] - rows[3][v]).abs() < 1e-9, "the potential at the collector");
     assert!(rows[0][j] > 0.0 && rows[3][j] < 0.0);
     let inside = |row: &[f64], name: &str| row[column(name)];
-    for name in ["phi_s_V", "j_A_per_m2", "c_surf_mol_per_m3"] {
+    for name in ["phi_s_V", "j_A_per_m2", "c_surf_mol_per_m3", "c_centre_mol_per_m3"] {
         assert!(inside(&rows[2], name).is_nan(), "{name} in the separator");
     }
     let c_e = column("c_e_mol_per_m3");
@@ -291,7 +291,7 @@ fn a_cell_is_trained_predicted_evaluated_and_reported() {
     let said = surrogate(folder.path(), &["predict", "cell", "--points", "x.csv"]);
     said.expect(0, &[]);
     let (header, rows) = columns(&said);
-    for name in ["phi_s_V", "j_A_per_m2", "c_surf_mol_per_m3"] {
+    for name in ["phi_s_V", "j_A_per_m2", "c_surf_mol_per_m3", "c_centre_mol_per_m3"] {
         let k = header.iter().position(|h| h == name).unwrap();
         assert_eq!(rows.iter().map(|r| r[k].is_nan()).collect::<Vec<_>>(), [false, true, false]);
     }
