@@ -10,8 +10,10 @@ use crate::problem::CellProblem;
 
 /// Times at which the electrolyte is asked for.
 const TIMES: usize = 96;
+/// Parts of the discharge beyond its end that are kept for the next round.
+const BEYOND: [f64; 4] = [3e-4, 1e-3, 3e-3, 1e-2];
 /// Least lithium in the electrolyte over that at rest: below it the elements cannot follow.
-const DEPLETED: f64 = 2e-2;
+const DEPLETED: f64 = 1e-3;
 /// Rounds that halve the distance from the cut-off, to rounding.
 const HALVINGS: usize = 50;
 
@@ -52,24 +54,37 @@ impl Sweep {
         Some(Self { runs: [follow(false)?, follow(true)?], electrolyte })
     }
 
-    /// The same in the electrolyte that its reaction currents make.
+    /// The same in the electrolyte that its reaction currents make, of which `part` is taken beside that
+    /// of this sweep.
     pub(crate) fn again(
         &self,
         problem: &CellProblem,
         options: &Options,
         c_rate: f64,
+        part: f64,
     ) -> Option<Self> {
         let [n, p] = &self.runs;
         let until = n.end_time_s().min(p.end_time_s());
-        // where either electrode changes, and often enough in between
+        // where either electrode changes, and often enough in between and while the electrolyte settles
         let mut all: Vec<f64> = n.time_s.iter().chain(&p.time_s).copied().collect();
         all.retain(|t| *t < until);
         all.sort_by(f64::total_cmp);
         let every = (all.len() / TIMES).max(1);
         let mut times: Vec<f64> = all.into_iter().step_by(every).collect();
+        times.extend(self::times(until));
+        // the next sweep may last longer
+        let last = self.electrolyte.time_s.last().copied().unwrap_or(until).max(until);
+        times.extend(BEYOND.map(|part| (1.0 + part) * until).into_iter().filter(|t| *t < last));
+        times.push(last);
+        times.sort_by(f64::total_cmp);
         times.dedup_by(|a, b| *a - *b < 1e-6 * until);
-        times.push(until);
-        let electrolyte = KnownElectrolyte::of(&problem.cell, options, c_rate, [n, p], &times);
+        let mut electrolyte = KnownElectrolyte::of(&problem.cell, options, c_rate, [n, p], &times);
+        if part < 1.0 {
+            for (time, y) in electrolyte.time_s.iter().zip(&mut electrolyte.part) {
+                let old = self.electrolyte.at(*time);
+                y.iter_mut().zip(old).for_each(|(y, old)| *y = part * *y + (1.0 - part) * old);
+            }
+        }
         Self::new(problem, options, c_rate, electrolyte, false)
     }
 

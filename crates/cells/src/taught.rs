@@ -9,9 +9,11 @@ use crate::sample::{Curve, Entry, spread_times};
 use crate::sweep::{self, Sweep};
 
 /// Sweeps after which a point is left out.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 14;
+/// Sweeps from which only half of each change is taken: an electrolyte that is nearly depleted swings.
+const PLAIN: usize = 3;
 /// Changes by the last sweep that count as none: V over the first 95 %, and of the end, relative.
-const SETTLED: (f64, f64) = (2e-4, 2e-5);
+const SETTLED: (f64, f64) = (1e-4, 3e-5);
 /// Part of the discharge over which voltages are compared.
 const COMPARED: f64 = 0.95;
 /// Times of this comparison.
@@ -38,8 +40,9 @@ impl Teacher<'_> {
         let lower = self.problem.cell.lower_cutoff_v;
         let mut last = Sweep::new(self.problem, &options, c_rate, electrolyte, false)?;
         let mut end = last.end_time_s(lower);
-        for _ in 0..ROUNDS {
-            let next = last.again(self.problem, &options, c_rate)?;
+        for round in 0..ROUNDS {
+            let part = if round < PLAIN { 1.0 } else { 0.5 };
+            let next = last.again(self.problem, &options, c_rate, part)?;
             let next_end = next.end_time_s(lower);
             if next.depleted(next_end) {
                 return None;

@@ -10,7 +10,7 @@ use super::equations::{Surface, TimeDerivative, surface};
 use super::lobatto::Lobatto;
 use super::physics::Physics;
 use super::solid::{Radial, Solid};
-use super::{Options, RADII, radii};
+use super::{Options, RADII};
 use crate::cell::{Cell, Electrode, Porous};
 
 /// First step, s.
@@ -38,7 +38,7 @@ pub struct ElectrodeRun {
     pub reaction_current_a_m2: Vec<Vec<f64>>,
     /// Stoichiometry at the surface of the particles.
     pub surface_stoichiometry: Vec<Vec<f64>>,
-    /// Stoichiometry inside the particles at [`radii`]; empty where fields were not asked for.
+    /// Stoichiometry inside the particles at [`super::radii`]; empty where fields were not asked for.
     pub stoichiometry: Vec<Vec<[f64; RADII]>>,
     /// Potential of the solid over that of the collector, V; empty likewise.
     pub solid_potential_v: Vec<Vec<f64>>,
@@ -344,8 +344,7 @@ impl<'a> HalfCell<'a> {
         if !fields {
             return;
         }
-        let inside = |k| radii().map(|radius| solid.profile(k, radius));
-        out.stoichiometry.push((0..n).map(inside).collect());
+        out.stoichiometry.push((0..n).map(|k| solid.profile(k)).collect());
         let electrode = self.electrode();
         let start = if self.positive { self.density } else { 0.0 };
         let solid_v: Vec<f64> = (0..n)
