@@ -234,6 +234,17 @@ impl Training {
         if self.nodes.is_some() { self.settings.sweeps } else { 0 }
     }
 
+    /// Sweeps that go where the electrolyte runs low.
+    fn scarce_sweeps(&self) -> usize {
+        self.sweeps() / 4
+    }
+
+    /// Lithium in the electrolyte over that at rest, as far as it is learned.
+    pub(crate) fn electrolyte_at(&self, point: &[f64], time: f64) -> Vec<f64> {
+        let (Some(nodes), Some(network)) = (&self.nodes, &self.electrolyte) else { return vec![] };
+        network.at(&self.problem, nodes, &self.halves, point, &[time]).part.concat()
+    }
+
     /// Sweeps some points; those that do not converge are left out.
     fn sweep(&mut self, amount: usize) {
         let mut points = self.later.split_off(self.later.len().saturating_sub(amount));
@@ -327,11 +338,15 @@ impl Training {
         match self.stage {
             Stage::Probe if self.networks.len() == 2 => {
                 let runs = spread_runs(&self.settings);
-                (self.ahead, self.later) = self.aimed(self.settings.solves - runs, self.sweeps());
+                let probed = self.sweeps() - self.scarce_sweeps();
+                (self.ahead, self.later) = self.aimed(self.settings.solves - runs, probed);
                 self.networks.clear();
                 Stage::Aimed
             }
-            Stage::Electrolyte if self.sweeps() > 0 => Stage::Swept,
+            Stage::Electrolyte if self.sweeps() > 0 => {
+                self.later.extend(self.scarce(self.scarce_sweeps()));
+                Stage::Swept
+            }
             Stage::Electrolyte | Stage::Fields => Stage::Negative,
             Stage::Negative => Stage::Positive,
             Stage::Positive if self.settings.profiles > 0 && !self.exact() => Stage::Profiles,

@@ -279,10 +279,10 @@ impl<'a> HalfCell<'a> {
             by_reaction: vec![0.0; n * n],
             root: own.iter().map(|y| y.sqrt()).collect(),
         };
-        for i in 0..n {
-            paths.constant[i] -= self.physics.diffusion_voltage * (own[i] / y[middle]).ln();
-            for k in 0..n {
-                let (solid, liquid) = self.resistances(i, k, rho[k]);
+        for (i, here) in own.iter().enumerate() {
+            paths.constant[i] -= self.physics.diffusion_voltage * (here / y[middle]).ln();
+            for (k, rho) in rho.iter().enumerate() {
+                let (solid, liquid) = self.resistances(i, k, *rho);
                 paths.constant[i] += solid * self.density + (liquid - solid) * start;
                 let integral = &self.nodes.b[k * n..(k + 1) * n];
                 let slopes = &mut paths.by_reaction[i * n..(i + 1) * n];
