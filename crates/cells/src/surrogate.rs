@@ -21,6 +21,8 @@ use crate::training::Array;
 const SEARCH: usize = 96;
 /// Tolerance of sweeps for fields, V; that of reaction currents is the one of training.
 const SWEPT_V: f64 = 1e-3;
+/// Lithium in the electrolyte over that at rest below which all fields depend much on it.
+const LOW: f64 = 0.15;
 /// Least time that is swept, s.
 const SHORTEST_S: f64 = 1e-2;
 
@@ -168,8 +170,10 @@ impl CellSurrogate {
     /// Fields across the cell at times in s; `None` where they were not learned, as for single particles.
     ///
     /// The electrolyte is that of its network; all else follows from it by a sweep of the equations up to
-    /// the last time, which takes a millisecond or two. After the end of the discharge they stay as
-    /// the sweep leaves them. Times before the start count as the start.
+    /// the last time, which takes milliseconds. Where it runs low the sweep is repeated until the
+    /// electrolyte fits its reaction currents; where that does not come, it stays that of the network.
+    /// After the end of the discharge fields stay as the sweep leaves them. Times before the start count
+    /// as the start.
     pub fn fields(&self, point: &[f64], times: &[f64]) -> Option<Vec<FieldsAt<'_>>> {
         let (nodes, network) = self.electrolyte.as_ref()?;
         let (problem, halves) = (&self.problem, &self.halves);
@@ -179,9 +183,18 @@ impl CellSurrogate {
         let last = times.iter().copied().fold(SHORTEST_S, f64::max);
         let until = last.min(1.02 * problem.longest_s(point));
         let known = network.at(problem, nodes, halves, point, &sweep::times(until));
-        let sweep = Sweep::new(problem, &options, c_rate, known, true)?;
         let times: Vec<f64> = times.iter().map(|t| t.clamp(0.0, until)).collect();
-        let part = network.at(problem, nodes, halves, point, &times).part;
+        let low = known.part.iter().flatten().any(|y| *y < LOW);
+        let first = low.then(|| Sweep::new(problem, &options, c_rate, known.clone(), false));
+        let settled = first.flatten().and_then(|first| first.settled(problem, &options, c_rate));
+        let (known, part) = match settled {
+            Some(settled) => {
+                let part = times.iter().map(|t| settled.electrolyte.at(*t)).collect();
+                (settled.electrolyte, part)
+            }
+            None => (known, network.at(problem, nodes, halves, point, &times).part),
+        };
+        let sweep = Sweep::new(problem, &options, c_rate, known, true)?;
         let at =
             |(time, part): (&f64, Vec<f64>)| FieldsAt::new(problem, nodes, &sweep, *time, part);
         Some(times.iter().zip(part).map(at).collect())

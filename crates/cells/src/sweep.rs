@@ -12,8 +12,14 @@ use crate::problem::CellProblem;
 const TIMES: usize = 96;
 /// Parts of the discharge beyond its end that are kept for the next round.
 const BEYOND: [f64; 4] = [3e-4, 1e-3, 3e-3, 1e-2];
-/// Least lithium in the electrolyte over that at rest: below it the elements cannot follow.
-const DEPLETED: f64 = 1e-3;
+/// Rounds after which an electrolyte is given up.
+const ROUNDS: usize = 14;
+/// Rounds from which only half of each change is taken: an electrolyte that is nearly depleted swings.
+const PLAIN: usize = 3;
+/// Changes by the last round that count as none: V over the first 95 %, and of the end, relative.
+const SETTLED: (f64, f64) = (1e-4, 3e-5);
+/// Part of the discharge over which voltages are compared, and at how many times.
+const COMPARED: (f64, usize) = (0.95, 20);
 /// Rounds that halve the distance from the cut-off, to rounding.
 const HALVINGS: usize = 50;
 
@@ -117,9 +123,40 @@ impl Sweep {
         high
     }
 
-    /// Whether the electrolyte is depleted somewhere before a time.
-    pub(crate) fn depleted(&self, before: f64) -> bool {
+    /// Swept again until nothing changes; `None` where that does not come.
+    pub(crate) fn settled(
+        self,
+        problem: &CellProblem,
+        options: &Options,
+        c_rate: f64,
+    ) -> Option<Self> {
+        let lower = problem.cell.lower_cutoff_v;
+        let (mut last, mut end) = (self, 0.0);
+        for round in 0..ROUNDS {
+            let part = if round < PLAIN { 1.0 } else { 0.5 };
+            let next = last.again(problem, options, c_rate, part)?;
+            let next_end = next.end_time_s(lower);
+            let change = last.change(&next, COMPARED.0 * next_end);
+            let settled = change < SETTLED.0 && (next_end / end - 1.0).abs() < SETTLED.1;
+            (last, end) = (next, next_end);
+            if settled {
+                return Some(last);
+            }
+        }
+        None
+    }
+
+    /// Root mean square by which the voltage changed to the next sweep, V.
+    fn change(&self, next: &Self, until: f64) -> f64 {
+        let times = (1..=COMPARED.1).map(|k| until * k as f64 / COMPARED.1 as f64);
+        let squares = times.map(|t| (self.voltage(t) - next.voltage(t)).powi(2));
+        (squares.sum::<f64>() / COMPARED.1 as f64).sqrt()
+    }
+
+    /// Least lithium in the electrolyte over that at rest before a time.
+    pub(crate) fn least_before(&self, time: f64) -> f64 {
         let known = self.electrolyte.time_s.iter().zip(&self.electrolyte.part);
-        known.filter(|(t, _)| **t < before).any(|(_, y)| y.iter().any(|y| *y < DEPLETED))
+        let all = known.filter(|(t, _)| **t < time).flat_map(|(_, y)| y.iter().copied());
+        all.fold(1.0, f64::min)
     }
 }

@@ -8,16 +8,8 @@ use crate::problem::CellProblem;
 use crate::sample::{Curve, Entry, spread_times};
 use crate::sweep::{self, Sweep};
 
-/// Sweeps after which a point is left out.
-const ROUNDS: usize = 14;
-/// Sweeps from which only half of each change is taken: an electrolyte that is nearly depleted swings.
-const PLAIN: usize = 3;
-/// Changes by the last sweep that count as none: V over the first 95 %, and of the end, relative.
-const SETTLED: (f64, f64) = (1e-4, 3e-5);
-/// Part of the discharge over which voltages are compared.
-const COMPARED: f64 = 0.95;
-/// Times of this comparison.
-const TIMES: usize = 20;
+/// Least lithium in the electrolyte over that at rest: below it the elements cannot follow.
+const DEPLETED: f64 = 1e-3;
 
 /// What sweeps start from.
 pub(crate) struct Teacher<'a> {
@@ -37,24 +29,10 @@ impl Teacher<'_> {
         let options = Options { multipliers, ..self.problem.options.clone() };
         let times = sweep::times(self.problem.longest_s(point));
         let electrolyte = self.network.at(self.problem, self.nodes, self.halves, point, &times);
-        let lower = self.problem.cell.lower_cutoff_v;
-        let mut last = Sweep::new(self.problem, &options, c_rate, electrolyte, false)?;
-        let mut end = last.end_time_s(lower);
-        for round in 0..ROUNDS {
-            let part = if round < PLAIN { 1.0 } else { 0.5 };
-            let next = last.again(self.problem, &options, c_rate, part)?;
-            let next_end = next.end_time_s(lower);
-            if next.depleted(next_end) {
-                return None;
-            }
-            let change = change(&last, &next, COMPARED * next_end);
-            let settled = change < SETTLED.0 && (next_end / end - 1.0).abs() < SETTLED.1;
-            (last, end) = (next, next_end);
-            if settled {
-                return Some(self.learned(point, &last, end));
-            }
-        }
-        None
+        let first = Sweep::new(self.problem, &options, c_rate, electrolyte, false)?;
+        let settled = first.settled(self.problem, &options, c_rate)?;
+        let end = settled.end_time_s(self.problem.cell.lower_cutoff_v);
+        (settled.least_before(end) > DEPLETED).then(|| self.learned(point, &settled, end))
     }
 
     fn learned(&self, point: &[f64], sweep: &Sweep, end: f64) -> Curve {
@@ -84,11 +62,4 @@ impl Teacher<'_> {
             electrolyte: chosen.map(|k| (times[k], sweep.electrolyte.at(times[k]))).collect(),
         }
     }
-}
-
-/// Root mean square by which the voltage changed from one sweep to the next, V.
-fn change(last: &Sweep, next: &Sweep, until: f64) -> f64 {
-    let at = |k: usize| until * (k + 1) as f64 / TIMES as f64;
-    let apart = |t: f64| (last.voltage(t) - next.voltage(t)).powi(2);
-    ((0..TIMES).map(|k| apart(at(k))).sum::<f64>() / TIMES as f64).sqrt()
 }
