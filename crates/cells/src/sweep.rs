@@ -13,11 +13,13 @@ const TIMES: usize = 96;
 /// Parts of the discharge beyond its end that are kept for the next round.
 const BEYOND: [f64; 4] = [3e-4, 1e-3, 3e-3, 1e-2];
 /// Rounds after which an electrolyte is given up.
-const ROUNDS: usize = 14;
+const ROUNDS: usize = 20;
 /// Rounds from which only half of each change is taken: an electrolyte that is nearly depleted swings.
 const PLAIN: usize = 3;
-/// Changes by the last round that count as none: V over the first 95 %, and of the end, relative.
+/// Changes by a round that count as none: V over the first 95 %, and of the end, relative.
 const SETTLED: (f64, f64) = (1e-4, 3e-5);
+/// Changes by the last round that are small beside what networks miss where the electrolyte runs low.
+const NEARLY: (f64, f64) = (1e-4, 5e-4);
 /// Part of the discharge over which voltages are compared, and at how many times.
 const COMPARED: (f64, usize) = (0.95, 20);
 /// Rounds that halve the distance from the cut-off, to rounding.
@@ -123,7 +125,7 @@ impl Sweep {
         high
     }
 
-    /// Swept again until nothing changes; `None` where that does not come.
+    /// Swept again until nothing changes, or nearly so in the last round; `None` where that does not come.
     pub(crate) fn settled(
         self,
         problem: &CellProblem,
@@ -137,9 +139,10 @@ impl Sweep {
             let next = last.again(problem, options, c_rate, part)?;
             let next_end = next.end_time_s(lower);
             let change = last.change(&next, COMPARED.0 * next_end);
-            let settled = change < SETTLED.0 && (next_end / end - 1.0).abs() < SETTLED.1;
+            let moved = (next_end / end - 1.0).abs();
             (last, end) = (next, next_end);
-            if settled {
+            let limit = if round + 1 < ROUNDS { SETTLED } else { NEARLY };
+            if change < limit.0 && moved < limit.1 {
                 return Some(last);
             }
         }
