@@ -12,31 +12,75 @@ const CANDIDATES: usize = 16;
 const NEIGHBOURS: usize = 6;
 /// Miss of an end, relative, from which it says no more.
 const LARGE_END: f64 = 0.05;
+/// Part of the longest discharge at which the electrolyte is looked at.
+const LATE: f64 = 0.7;
+/// Lithium in the electrolyte over that at rest that is low.
+const LOW: f64 = 0.05;
 /// Part of the mean miss that every place counts at least.
 const LEAST_MISS: f64 = 0.1;
 
 impl Training {
-    /// Points for more runs, more of them where the probe misses curves that it has not seen.
-    pub(crate) fn aim(&self) -> Vec<Vec<f64>> {
+    /// Points for more solver runs, and for sweeps, both last first: runs and two thirds of these sweeps more
+    /// often where the probe misses curves that it has not seen, the other sweeps evenly.
+    pub(crate) fn aimed(&self, runs: usize, sweeps: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+        let misses = self.misses();
+        let (first, aimed) = (spread_runs(&self.settings), 2 * sweeps / 3);
+        let (next, last) = (first + CANDIDATES * runs, first + CANDIDATES * (runs + aimed));
+        let even = sample::points(&self.problem, last, sweeps - aimed, self.settings.seed as u32);
+        let mut later = self.aim(&misses, next, aimed, 6);
+        later.extend(even);
+        (self.aim(&misses, first, runs, 4), later)
+    }
+
+    /// Points for sweeps where the network of the electrolyte says that it runs low: there the end of the
+    /// discharge depends most on the point.
+    pub(crate) fn scarce(&self, wanted: usize) -> Vec<Vec<f64>> {
+        // of a sequence of its own
+        let seed = (self.settings.seed as u32).wrapping_add(1);
+        let candidates = sample::points(&self.problem, 0, CANDIDATES * wanted, seed);
+        let weight = |point: &Vec<f64>| {
+            let time = LATE * self.problem.longest_s(point);
+            let least = self.electrolyte_at(point, time).into_iter().fold(1.0, f64::min);
+            (least.max(0.0) + LOW).powi(-2)
+        };
+        let weighted = candidates.into_iter().map(|point| (weight(&point), point)).collect();
+        self.drawn(weighted, wanted, 7)
+    }
+
+    /// What the probe misses at places of curves that it has not seen, over the mean.
+    fn misses(&self) -> Vec<(Vec<f64>, f64)> {
         let unseen: Vec<&Curve> = self.curves.iter().skip(1).step_by(2).collect();
         let curves = over_mean(unseen.iter().map(|curve| self.miss(curve)).collect());
         let ends = over_mean(self.ends_missed(&unseen));
-        let misses: Vec<(Vec<f64>, f64)> = (unseen.iter().zip(curves.iter().zip(&ends)))
+        (unseen.iter().zip(curves.iter().zip(&ends)))
             .map(|(curve, (miss, end))| (self.problem.places(&curve.point), 0.5 * (miss + end)))
-            .collect();
-        let first = spread_runs(&self.settings);
-        let wanted = self.settings.solves - first;
+            .collect()
+    }
+
+    /// `wanted` points among candidates from the `first` on, more of them where much is missed.
+    fn aim(
+        &self,
+        misses: &[(Vec<f64>, f64)],
+        first: usize,
+        wanted: usize,
+        stream: u64,
+    ) -> Vec<Vec<f64>> {
         let candidates =
             sample::points(&self.problem, first, CANDIDATES * wanted, self.settings.seed as u32);
-        let mut random = self.random(4);
-        // drawn without replacement, with chances in proportion to what is missed nearby
-        // (Efraimidis and Spirakis 2006, Information Processing Letters 97, 181)
-        let mut keyed: Vec<(f64, Vec<f64>)> = candidates
+        let weight = |point: &Vec<f64>| nearby(misses, &self.problem.places(point)) + LEAST_MISS;
+        let weighted = candidates.into_iter().map(|point| (weight(&point), point)).collect();
+        self.drawn(weighted, wanted, stream)
+    }
+
+    /// Points drawn without replacement, with chances in proportion to their weights
+    /// (Efraimidis and Spirakis 2006, Information Processing Letters 97, 181).
+    fn drawn(&self, weighted: Vec<(f64, Vec<f64>)>, wanted: usize, stream: u64) -> Vec<Vec<f64>> {
+        let mut random = self.random(stream);
+        let mut keyed: Vec<(f64, Vec<f64>)> = weighted
             .into_iter()
-            .map(|point| {
+            .map(|(weight, point)| {
                 let u: f64 = random.random();
-                let near = nearby(&misses, &self.problem.places(&point));
-                (-(1.0 - u).ln() / (near + LEAST_MISS), point)
+                (-(1.0 - u).ln() / weight, point)
             })
             .collect();
         keyed.sort_by(|a, b| a.0.total_cmp(&b.0));

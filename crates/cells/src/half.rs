@@ -65,19 +65,6 @@ pub(crate) struct Frame<S> {
     pub(crate) relaxation: S,
 }
 
-/// The particle at one time.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Particle<S> {
-    /// Stoichiometry at the surface, unbounded.
-    pub(crate) surface: S,
-    /// Potential over the electrolyte, V.
-    pub(crate) potential: S,
-    /// Reaction current density out of the particles, A m-2.
-    pub(crate) reaction: S,
-    /// Excess of the surface over the mean that stoichiometries are compared with.
-    pub(crate) size: S,
-}
-
 impl Half {
     pub(crate) fn new(cell: &Cell, positive: bool, excess: Arc<Excess>) -> Self {
         let electrode = if positive { &cell.positive } else { &cell.negative };
@@ -135,8 +122,9 @@ impl Half {
         }
     }
 
-    /// The particle at a time in s, and the features of that time.
-    pub(crate) fn at<S: Scalar>(&self, frame: &Frame<S>, time: S) -> (Particle<S>, [S; FEATURES]) {
+    /// The potential of the particle over the electrolyte in V at a time in s, and the features of that
+    /// time.
+    pub(crate) fn at<S: Scalar>(&self, frame: &Frame<S>, time: S) -> (S, [S; FEATURES]) {
         let tau = frame.rate * time;
         let mean = S::of(self.x0) + frame.size * tau.scale(3.0);
         let surface = mean + frame.size * self.excess.of(tau);
@@ -153,13 +141,7 @@ impl Half {
             relaxed(RELAXATIONS[0]),
             relaxed(RELAXATIONS[1]),
         ];
-        let particle = Particle {
-            surface,
-            potential: potential + cliff,
-            reaction: frame.reaction,
-            size: frame.size,
-        };
-        (particle, features)
+        (potential + cliff, features)
     }
 
     /// The potential over the electrolyte in V of a particle with some surface while the cell carries

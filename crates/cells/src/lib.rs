@@ -3,6 +3,7 @@
 
 mod aim;
 mod drive;
+mod electrolyte;
 mod error;
 mod fields;
 mod half;
@@ -13,8 +14,12 @@ mod particle;
 mod problem;
 mod profile;
 mod regression;
+mod resume;
 mod sample;
+mod settings;
 mod surrogate;
+mod sweep;
+mod taught;
 mod training;
 
 pub use drive::{CutOff, DriveSurrogate, Driven};
@@ -23,5 +28,6 @@ pub use fields::{Field, FieldsAt};
 pub use judge::{DriveError, Judged};
 pub use problem::{Axis, CellProblem, Quantity};
 pub use profile::Profile;
+pub use settings::{Progress, Settings, Stage};
 pub use surrogate::{Buffers, CellSurrogate};
-pub use training::{Array, Progress, Settings, Stage, Training};
+pub use training::{Array, Training};

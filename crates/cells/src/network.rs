@@ -46,7 +46,7 @@ pub(crate) fn spread(
     for curve in curves {
         let frame = half.frame(&problem.factors::<f64>(&curve.point));
         for entry in &curve.entries {
-            all.push(entry.potentials[electrode] - half.at(&frame, entry.time).0.potential);
+            all.push(entry.potentials[electrode] - half.at(&frame, entry.time).0);
         }
     }
     let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
@@ -73,12 +73,11 @@ pub(crate) fn data(
         let directions = if directions { directions_of(problem, &curve.point) } else { vec![] };
         for &k in chosen {
             let entry = &curve.entries[k];
-            let (particle, features) = half.at(&frame, Dual::of(entry.time));
+            let (closed, features) = half.at(&frame, Dual::of(entry.time));
             for input in places.iter().chain(&features) {
                 out.inputs.push(input.v);
                 out.inputs.extend(directions.iter().map(|(p, stretch)| input.d[*p] * stretch));
             }
-            let closed = particle.potential;
             out.targets.push((entry.potentials[electrode] - closed.v - shift) / scale);
             let steep = entry.slopes[electrode] / STEEP;
             let weight = 1.0 / (1.0 + steep * steep).sqrt();
@@ -149,8 +148,8 @@ impl HalfNetwork {
         }
         for (times, out) in times.chunks(tile).zip(out.chunks_mut(tile)) {
             for (lane, time) in times.iter().enumerate() {
-                let (particle, features) = half.at(&frame, *time);
-                out[lane] = particle.potential + self.shift;
+                let (potential, features) = half.at(&frame, *time);
+                out[lane] = potential + self.shift;
                 for (k, feature) in features.iter().enumerate() {
                     inputs[(places.len() + k) * tile + lane] = *feature;
                 }
@@ -184,10 +183,10 @@ impl HalfNetwork {
         let chunks = times.chunks(tile).zip(out.chunks_mut(tile).zip(by.chunks_mut(tile * axes)));
         for (times, (out, by)) in chunks {
             for (lane, time) in times.iter().enumerate() {
-                let (particle, features) = half.at(&frame, Dual::of(*time));
-                out[lane] = particle.potential.v + self.shift;
+                let (potential, features) = half.at(&frame, Dual::of(*time));
+                out[lane] = potential.v + self.shift;
                 for (k, (p, stretch)) in directions.iter().enumerate() {
-                    by[lane * axes + k] = particle.potential.d[*p] * stretch;
+                    by[lane * axes + k] = potential.d[*p] * stretch;
                 }
                 for (unit, input) in places.iter().chain(&features).enumerate() {
                     let row = &mut inputs[unit * count * tile..(unit + 1) * count * tile];

@@ -167,6 +167,18 @@ impl CellProblem {
         std::array::from_fn(|k| S::factor(values[k], k))
     }
 
+    /// Time in s in which the current takes all lithium from the negative or fills the positive
+    /// electrode.
+    pub(crate) fn longest_s(&self, point: &[f64]) -> f64 {
+        let (cell, (c_rate, multipliers)) = (&self.cell, self.conditions(point));
+        let density = c_rate * cell.nominal_capacity_a_h / cell.area_m2;
+        let n = cell.negative.capacity_c_m2() * multipliers.get(Parameter::ActiveFractionN);
+        let p = cell.positive.capacity_c_m2() * multipliers.get(Parameter::ActiveFractionP);
+        let n = n * cell.initial.stoichiometry_n;
+        let p = p * (1.0 - cell.initial.stoichiometry_p);
+        n.min(p) / density
+    }
+
     /// Solves the discharge at a point.
     ///
     /// # Errors

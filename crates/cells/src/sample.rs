@@ -3,8 +3,7 @@
 use rayon::prelude::*;
 use surrogate_battery::solve::{Ended, Mechanism, PARAMETERS, Solution};
 
-use crate::fields::Nodes;
-use crate::half::Half;
+use crate::electrolyte::Nodes;
 use crate::problem::CellProblem;
 
 /// One time of a curve.
@@ -32,8 +31,9 @@ pub(crate) struct Curve {
     pub(crate) mechanism: Option<Mechanism>,
     /// Times in order.
     pub(crate) entries: Vec<Entry>,
-    /// Fields at some times in s, as [`Nodes::vector`] has them; empty where they are not learned.
-    pub(crate) fields: Vec<(f64, Vec<f64>)>,
+    /// Lithium in the electrolyte at some times in s, as [`Nodes::vector`] has it; empty where it is not
+    /// learned.
+    pub(crate) electrolyte: Vec<(f64, Vec<f64>)>,
 }
 
 /// Points of the box by a scrambled Sobol sequence, from the `first` on.
@@ -60,8 +60,8 @@ pub(crate) fn points(
 pub(crate) struct Kept<'a> {
     /// Derivatives.
     pub(crate) sensitivities: bool,
-    /// Fields, at these nodes and so many times.
-    pub(crate) fields: Option<(&'a Nodes, &'a [Half; 2], usize)>,
+    /// The electrolyte, at these nodes and so many times.
+    pub(crate) electrolyte: Option<(&'a Nodes, usize)>,
 }
 
 /// Runs of the solver at points, in their order; messages where it fails.
@@ -75,7 +75,7 @@ pub(crate) fn solve(
 
 fn run(problem: &CellProblem, point: &[f64], kept: Kept) -> Result<Curve, String> {
     let solution = problem
-        .solve(point, kept.fields.is_some(), kept.sensitivities)
+        .solve(point, kept.electrolyte.is_some(), kept.sensitivities)
         .map_err(|e| e.to_string())?;
     let mechanism = match solution.ended.last() {
         Some(Ended::LowerVoltage(m) | Ended::UpperVoltage(m) | Ended::Saturated(m)) => Some(*m),
@@ -83,38 +83,25 @@ fn run(problem: &CellProblem, point: &[f64], kept: Kept) -> Result<Curve, String
     };
     let end = solution.end_time_s();
     let entries = (0..solution.time_s.len()).map(|k| entry(&solution, k, end)).collect();
-    let fields = kept.fields.map_or(vec![], |(nodes, halves, times)| {
-        fields(problem, point, &solution, (nodes, halves), times)
+    let electrolyte = kept.electrolyte.map_or(vec![], |(nodes, times)| {
+        let at = |k: usize| Some((solution.time_s[k], nodes.vector(problem, &solution.fields[k])?));
+        spread_times(&solution.time_s, times).into_iter().filter_map(at).collect()
     });
-    Ok(Curve { point: point.to_vec(), end, mechanism, entries, fields })
+    Ok(Curve { point: point.to_vec(), end, mechanism, entries, electrolyte })
 }
 
-/// Fields at evenly spread entries of a run.
-fn fields(
-    problem: &CellProblem,
-    point: &[f64],
-    solution: &Solution,
-    (nodes, halves): (&Nodes, &[Half; 2]),
-    times: usize,
-) -> Vec<(f64, Vec<f64>)> {
-    let factors = problem.factors::<f64>(point);
-    let at = |k: usize| {
-        let time = solution.time_s[k];
-        let particles = halves.each_ref().map(|h| h.at(&h.frame(&factors), time).0);
-        let (voltage, negative) = (solution.voltage_v[k], solution.negative_potential_v[k]);
-        let fields = &solution.fields[k];
-        Some((time, nodes.vector(problem, fields, &particles, voltage, negative)?))
-    };
-    // half of them evenly in time, half where the solver took its steps
-    let (count, half) = (solution.time_s.len(), times / 2);
+/// Entries of a list of times: half of them evenly in time, half where the steps are.
+pub(crate) fn spread_times(list: &[f64], wanted: usize) -> Vec<usize> {
+    let (count, half) = (list.len(), wanted / 2);
+    let end = list.last().copied().unwrap_or(0.0);
     let even = |k: usize| {
-        let time = (k as f64 + 0.5) / half as f64 * solution.end_time_s();
-        solution.time_s.partition_point(|t| *t < time).min(count - 1)
+        let time = (k as f64 + 0.5) / half as f64 * end;
+        list.partition_point(|t| *t < time).min(count - 1)
     };
     let mut chosen: Vec<usize> = (0..half).flat_map(|k| [even(k), k * count / half]).collect();
     chosen.sort_unstable();
     chosen.dedup();
-    chosen.into_iter().filter_map(at).collect()
+    chosen
 }
 
 fn entry(solution: &Solution, k: usize, end: f64) -> Entry {
@@ -153,15 +140,15 @@ impl Curve {
             mechanism.map_or(-1.0, |m| m as f64),
             self.entries.len() as f64,
             by as f64,
-            self.fields.len() as f64,
-            self.fields.first().map_or(0, |(_, vector)| vector.len()) as f64,
+            self.electrolyte.len() as f64,
+            self.electrolyte.first().map_or(0, |(_, vector)| vector.len()) as f64,
         ]);
         for entry in &self.entries {
             out.push(entry.time);
             out.extend(entry.potentials.iter().chain(&entry.slopes));
             out.extend(entry.by.as_flattened());
         }
-        for (time, vector) in &self.fields {
+        for (time, vector) in &self.electrolyte {
             out.push(*time);
             out.extend(vector);
         }
@@ -190,7 +177,7 @@ pub(crate) fn read(mut list: &[f64], axes: usize) -> Option<Vec<Curve>> {
             end: *end,
             mechanism: MECHANISMS.get(*mechanism as usize).copied().filter(|_| *mechanism >= 0.0),
             entries: entries.chunks(per).map(entry).collect(),
-            fields: fields.chunks(length).map(|f| (f[0], f[1..].to_vec())).collect(),
+            electrolyte: fields.chunks(length).map(|f| (f[0], f[1..].to_vec())).collect(),
         });
         list = rest;
     }

@@ -2,19 +2,29 @@
 
 use std::sync::Arc;
 
+use surrogate_battery::solve::Options;
 use surrogate_jet::Workspace;
 
 use crate::CellsError;
 use crate::drive::DriveSurrogate;
-use crate::fields::{FieldNetwork, FieldsAt, NETWORKS, Nodes, vectors};
+use crate::electrolyte::{ElectrolyteNetwork, Nodes};
+use crate::fields::FieldsAt;
 use crate::half::Half;
 use crate::network::HalfNetwork;
 use crate::particle::Excess;
 use crate::problem::CellProblem;
+use crate::resume::ELECTROLYTE;
+use crate::sweep::{self, Sweep};
 use crate::training::Array;
 
 /// Times at which the end of a curve is looked for at first.
 const SEARCH: usize = 96;
+/// Tolerance of sweeps for fields, V; that of reaction currents is the one of training.
+const SWEPT_V: f64 = 1e-3;
+/// Lithium in the electrolyte over that at rest below which all fields depend much on it.
+const LOW: f64 = 0.15;
+/// Least time that is swept, s.
+const SHORTEST_S: f64 = 1e-2;
 
 /// Voltage curves of a cell over its box: the difference of two half-cells, each an exact particle and a
 /// network.
@@ -23,7 +33,7 @@ pub struct CellSurrogate {
     problem: CellProblem,
     halves: [Half; 2],
     networks: [HalfNetwork; 2],
-    fields: Option<(Nodes, Vec<FieldNetwork>)>,
+    electrolyte: Option<(Nodes, ElectrolyteNetwork)>,
     drive: Option<DriveSurrogate>,
 }
 
@@ -45,22 +55,22 @@ impl CellSurrogate {
     pub(crate) fn new(
         problem: CellProblem,
         networks: [HalfNetwork; 2],
-        fields: Vec<FieldNetwork>,
+        electrolyte: Option<ElectrolyteNetwork>,
         drive: Option<DriveSurrogate>,
     ) -> Self {
-        let fields =
-            Nodes::new(&problem).filter(|_| fields.len() == NETWORKS).map(|nodes| (nodes, fields));
+        let electrolyte = Nodes::new(&problem).zip(electrolyte);
         let drive = drive.or_else(|| DriveSurrogate::from_arrays(problem.clone(), &[]));
-        Self { halves: halves(&problem), problem, networks, fields, drive }
+        Self { halves: halves(&problem), problem, networks, electrolyte, drive }
     }
 
     /// Its weights, as named arrays.
     pub fn arrays(&self) -> Vec<Array> {
         let [n, p] = &self.networks;
-        let fields = self.fields.iter().flat_map(|(_, all)| all);
-        let fields: Vec<Array> = fields.flat_map(FieldNetwork::arrays).collect();
+        let electrolyte = self.electrolyte.iter();
+        let electrolyte =
+            electrolyte.flat_map(|(_, network)| network.arrays(ELECTROLYTE)).collect();
         let drive = self.drive.iter().flat_map(DriveSurrogate::arrays).collect();
-        [n.arrays("negative"), p.arrays("positive"), fields, drive].concat()
+        [n.arrays("negative"), p.arrays("positive"), electrolyte, drive].concat()
     }
 
     /// The surrogate of a problem from its weights.
@@ -74,12 +84,10 @@ impl CellSurrogate {
                 .ok_or_else(|| CellsError::State { name: format!("{name} weights") })
         };
         let networks = [read("negative")?, read("positive")?];
-        let read = |nodes: &Nodes| -> Vec<FieldNetwork> {
-            (0..NETWORKS).map_while(|k| FieldNetwork::read(k, nodes, axes, arrays)).collect()
-        };
-        let fields = Nodes::new(&problem).map_or(vec![], |nodes| read(&nodes));
+        let electrolyte = Nodes::new(&problem)
+            .and_then(|nodes| ElectrolyteNetwork::read(&nodes, axes, ELECTROLYTE, arrays));
         let drive = DriveSurrogate::from_arrays(problem.clone(), arrays);
-        Ok(Self::new(problem, networks, fields, drive))
+        Ok(Self::new(problem, networks, electrolyte, drive))
     }
 
     /// What it is a surrogate of.
@@ -154,34 +162,50 @@ impl CellSurrogate {
         self.drive.as_ref()
     }
 
+    /// Whether it gives fields across the cell: where particles at every place were learned.
+    pub fn has_fields(&self) -> bool {
+        self.electrolyte.is_some()
+    }
+
     /// Fields across the cell at times in s; `None` where they were not learned, as for single particles.
-    pub fn fields(
-        &self,
-        point: &[f64],
-        times: &[f64],
-        buffers: &mut Buffers,
-    ) -> Option<Vec<FieldsAt<'_>>> {
-        let (nodes, networks) = self.fields.as_ref()?;
-        let [n, p] = self.potentials(point, times, buffers);
-        let all = vectors(networks, &self.problem, nodes, &self.halves, point, times);
-        let at = |((particles, vector), (negative, positive))| FieldsAt {
-            problem: &self.problem,
-            nodes,
-            particles,
-            vector,
-            voltage: positive - negative,
-            negative,
+    ///
+    /// The electrolyte is that of its network; all else follows from it by a sweep of the equations up to
+    /// the last time, which takes milliseconds. Where it runs low the sweep is repeated until the
+    /// electrolyte fits its reaction currents; where that does not come, it stays that of the network.
+    /// After the end of the discharge fields stay as the sweep leaves them. Times before the start count
+    /// as the start.
+    pub fn fields(&self, point: &[f64], times: &[f64]) -> Option<Vec<FieldsAt<'_>>> {
+        let (nodes, network) = self.electrolyte.as_ref()?;
+        let (problem, halves) = (&self.problem, &self.halves);
+        let (c_rate, multipliers) = problem.conditions(point);
+        let options =
+            Options { multipliers, voltage_tolerance_v: SWEPT_V, ..problem.options.clone() };
+        let last = times.iter().copied().fold(SHORTEST_S, f64::max);
+        let until = last.min(1.02 * problem.longest_s(point));
+        let known = network.at(problem, nodes, halves, point, &sweep::times(until));
+        let times: Vec<f64> = times.iter().map(|t| t.clamp(0.0, until)).collect();
+        let low = known.part.iter().flatten().any(|y| *y < LOW);
+        let first = low.then(|| Sweep::new(problem, &options, c_rate, known.clone(), false));
+        let settled = first.flatten().and_then(|first| first.settled(problem, &options, c_rate));
+        let (known, part) = match settled {
+            Some(settled) => {
+                let part = times.iter().map(|t| settled.electrolyte.at(*t)).collect();
+                (settled.electrolyte, part)
+            }
+            None => (known, network.at(problem, nodes, halves, point, &times).part),
         };
-        Some(all.into_iter().zip(n.iter().copied().zip(p.iter().copied())).map(at).collect())
+        let sweep = Sweep::new(problem, &options, c_rate, known, true)?;
+        let at =
+            |(time, part): (&f64, Vec<f64>)| FieldsAt::new(problem, nodes, &sweep, *time, part);
+        Some(times.iter().zip(part).map(at).collect())
     }
 
     /// Time in s at which the voltage first reaches the lower cut-off, to 1e-9 of the time.
     pub fn end_time_s(&self, point: &[f64], buffers: &mut Buffers) -> f64 {
         let limit = self.problem.cell.lower_cutoff_v;
         let over = |v: &f64| v.is_nan() || *v <= limit;
-        let (c_rate, _) = self.problem.conditions(point);
         // beyond the lithium of either electrode
-        let longest = 1.02 * self.longest(point, c_rate);
+        let longest = 1.02 * self.problem.longest_s(point);
         let times: Vec<f64> = (1..=SEARCH).map(|k| longest * k as f64 / SEARCH as f64).collect();
         let mut voltages = vec![0.0; SEARCH];
         self.voltages(point, &times, buffers, &mut voltages);
@@ -205,18 +229,5 @@ impl CellSurrogate {
             }
         }
         0.5 * (low + high)
-    }
-
-    /// Time in s in which the current takes all lithium from the negative or fills the positive
-    /// electrode.
-    fn longest(&self, point: &[f64], c_rate: f64) -> f64 {
-        use surrogate_battery::solve::Parameter;
-        let (cell, (_, multipliers)) = (&self.problem.cell, self.problem.conditions(point));
-        let density = c_rate * cell.nominal_capacity_a_h / cell.area_m2;
-        let n = cell.negative.capacity_c_m2() * multipliers.get(Parameter::ActiveFractionN);
-        let p = cell.positive.capacity_c_m2() * multipliers.get(Parameter::ActiveFractionP);
-        let n = n * cell.initial.stoichiometry_n;
-        let p = p * (1.0 - cell.initial.stoichiometry_p);
-        n.min(p) / density
     }
 }

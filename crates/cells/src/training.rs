@@ -10,166 +10,60 @@ use surrogate_engine::optimize::{Optimizer, SsBroyden, Step};
 
 use crate::CellsError;
 use crate::drive::DriveSurrogate;
-use crate::fields::{self, FieldNetwork, Nodes};
+use crate::electrolyte::{ElectrolyteNetwork, Nodes};
 use crate::half::Half;
-use crate::lesson::{self, DriveNetwork, Lesson};
+use crate::lesson::{DriveNetwork, Lesson};
 use crate::network::{self, HalfNetwork};
 use crate::problem::CellProblem;
 use crate::regression::{Points, Regression};
 use crate::sample::{self, Curve, Kept};
+use crate::settings::{Progress, Settings, Stage};
 use crate::surrogate::{CellSurrogate, halves};
+use crate::taught;
 
-/// Most solver runs that come with derivatives by default.
-const FEW: usize = 600;
 /// A probe has this part of the iterations.
 const PROBE: usize = 4;
-/// Vectors of fields to be learned.
-const FIELD_VECTORS: usize = 8000;
-/// Runs of which the fields are kept.
-const FIELD_RUNS: usize = 1000;
-
-/// How training is done.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// Solver runs.
-    pub solves: usize,
-    /// Whether runs come with derivatives, which are learned as well.
-    pub sensitivities: bool,
-    /// Times of each run that are learned.
-    pub times: usize,
-    /// Width of both hidden layers.
-    pub width: usize,
-    /// Iterations of each network.
-    pub iterations: usize,
-    /// Factor on the squares of the weights in the loss.
-    pub decay: f64,
-    /// Solver runs under random currents, for predictions under any current; none without.
-    pub profiles: usize,
-    /// Seed of points and first weights.
-    pub seed: u64,
-}
-
-impl Settings {
-    /// What served best for a number of solver runs: few runs come with derivatives.
-    pub fn for_solves(solves: usize, seed: u64) -> Self {
-        let few = solves <= FEW;
-        Self {
-            solves,
-            sensitivities: few,
-            times: if few { 64 } else { 32 },
-            width: if few { 32 } else { 40 },
-            iterations: if few { 1200 } else { 2000 },
-            decay: 1e-8,
-            profiles: 0,
-            seed,
-        }
-    }
-}
-
-/// What a slice of training works on, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// Solver runs spread evenly over the box.
-    Spread,
-    /// Short training on half of them, which shows by the other half where the box is difficult.
-    Probe,
-    /// Solver runs where it is.
-    Aimed,
-    /// The network of the negative electrode.
-    Negative,
-    /// The network of the positive electrode.
-    Positive,
-    /// The network of the fields, where the model has them.
-    Fields,
-    /// Solver runs under random currents.
-    Profiles,
-    /// The networks that learn them, and the constant discharges as well.
-    Drive,
-    /// Nothing is left.
-    Done,
-}
-
-impl Stage {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Spread,
-        Self::Probe,
-        Self::Aimed,
-        Self::Negative,
-        Self::Positive,
-        Self::Fields,
-        Self::Profiles,
-        Self::Drive,
-        Self::Done,
-    ];
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Spread => "solver runs over the box",
-            Self::Probe => "probe",
-            Self::Aimed => "solver runs where it is difficult",
-            Self::Negative => "negative electrode",
-            Self::Positive => "positive electrode",
-            Self::Fields => "fields",
-            Self::Profiles => "solver runs under random currents",
-            Self::Drive => "any current",
-            Self::Done => "done",
-        }
-    }
-
-    /// Whether it runs the solver.
-    pub fn solves(self) -> bool {
-        matches!(self, Self::Spread | Self::Aimed | Self::Profiles)
-    }
-}
+/// Entries of runs from which the electrolyte is learned.
+const ELECTROLYTE_ENTRIES: usize = 8000;
+/// Runs of which the electrolyte is kept.
+const ELECTROLYTE_RUNS: usize = 1000;
 
 /// A named list of numbers.
 pub type Array = (String, Vec<f64>);
-
-/// Where training stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
-    /// Stage of the next slice.
-    pub stage: Stage,
-    /// Runs or iterations done in it.
-    pub done: usize,
-    /// Runs or iterations of the whole stage.
-    pub of: usize,
-    /// Root mean square of the misfit on data of the network in work: V, or in scales of the fields.
-    pub misfit_v: Option<f64>,
-}
 
 /// Training of a surrogate.
 pub struct Training {
     pub(crate) problem: CellProblem,
     pub(crate) settings: Settings,
     halves: [Half; 2],
-    nodes: Option<Nodes>,
-    stage: Stage,
+    pub(crate) nodes: Option<Nodes>,
+    pub(crate) stage: Stage,
     pub(crate) curves: Vec<Curve>,
-    failures: usize,
+    pub(crate) failures: usize,
     /// What the solver said when it failed first since the start of this process.
     first_failure: Option<String>,
     /// Points of the stage in hand that are still to be solved, last first.
-    ahead: Vec<Vec<f64>>,
+    pub(crate) ahead: Vec<Vec<f64>>,
     /// Networks of the stage in hand that are done.
     pub(crate) networks: Vec<HalfNetwork>,
     /// The network in work.
-    current: Option<Work>,
-    /// Networks of the fields that are done.
-    fields: Vec<FieldNetwork>,
+    pub(crate) current: Option<Work>,
+    /// The network of the electrolyte, once it is done.
+    pub(crate) electrolyte: Option<ElectrolyteNetwork>,
+    /// Sweeps that are done, and points that are still to be swept, last first.
+    pub(crate) swept: Vec<Curve>,
+    pub(crate) later: Vec<Vec<f64>>,
     /// Profiles that were solved, and how many could not be.
-    lessons: Vec<Lesson>,
-    unsolved: usize,
+    pub(crate) lessons: Vec<Lesson>,
+    pub(crate) unsolved: usize,
     /// Networks for any current that are done.
-    drive: Vec<DriveNetwork>,
+    pub(crate) drive: Vec<DriveNetwork>,
 }
 
 /// What is being trained.
-enum Subject {
+pub(crate) enum Subject {
     Half(HalfNetwork),
-    Fields(FieldNetwork),
+    Electrolyte(ElectrolyteNetwork),
     Drive(DriveNetwork),
 }
 
@@ -177,17 +71,17 @@ impl Subject {
     fn weights(&mut self) -> &mut Vec<f64> {
         match self {
             Self::Half(network) => &mut network.weights,
-            Self::Fields(network) => &mut network.weights,
+            Self::Electrolyte(network) => &mut network.weights,
             Self::Drive(network) => &mut network.weights,
         }
     }
 }
 
-struct Work {
-    subject: Subject,
-    loss: Regression,
-    optimizer: SsBroyden,
-    iterations: usize,
+pub(crate) struct Work {
+    pub(crate) subject: Subject,
+    pub(crate) loss: Regression,
+    pub(crate) optimizer: SsBroyden,
+    pub(crate) iterations: usize,
 }
 
 impl Training {
@@ -214,7 +108,9 @@ impl Training {
             ahead,
             networks: vec![],
             current: None,
-            fields: vec![],
+            electrolyte: None,
+            swept: vec![],
+            later: vec![],
             lessons: vec![],
             unsolved: 0,
             drive: vec![],
@@ -234,7 +130,8 @@ impl Training {
             }
             Stage::Probe => (self.networks.len() * of + iterations, 2 * of),
             Stage::Negative | Stage::Positive => (iterations, of),
-            Stage::Fields => (self.fields.len() * of + iterations, fields::NETWORKS * of),
+            Stage::Electrolyte | Stage::Fields => (iterations, of),
+            Stage::Swept => (self.sweeps() - self.later.len(), self.sweeps()),
             Stage::Profiles => (self.lessons.len() + self.unsolved, self.settings.profiles),
             Stage::Drive => (self.drive.len() * of + iterations, 2 * of),
             Stage::Done => (0, 0),
@@ -243,7 +140,7 @@ impl Training {
             let scale = match &w.subject {
                 Subject::Half(network) => network.scale,
                 Subject::Drive(network) => network.scale,
-                Subject::Fields(_) => 1.0,
+                Subject::Electrolyte(_) => 1.0,
             };
             scale * w.optimizer.value().max(0.0).sqrt()
         });
@@ -254,11 +151,13 @@ impl Training {
     pub fn plan(&self) -> Vec<(Stage, usize)> {
         let (runs, iterations) = (spread_runs(&self.settings), self.settings.iterations);
         let aimed = self.settings.solves - runs;
-        let fields = if self.nodes.is_some() { fields::NETWORKS * iterations } else { 0 };
+        let electrolyte = if self.nodes.is_some() { iterations } else { 0 };
+        let (sweeps, again) = (self.sweeps(), if self.sweeps() > 0 { iterations } else { 0 });
         let profiles = if self.exact() { 0 } else { self.settings.profiles };
         let drive = if profiles > 0 { 2 * iterations } else { 0 };
         let probe = 2 * (iterations / PROBE);
-        let most = [runs, probe, aimed, iterations, iterations, fields, profiles, drive];
+        let first = [runs, probe, aimed, electrolyte, sweeps, again];
+        let most = first.into_iter().chain([iterations, iterations, profiles, drive]);
         Stage::ALL.into_iter().zip(most).collect()
     }
 
@@ -274,9 +173,13 @@ impl Training {
     pub fn slice(&mut self, amount: usize) -> Result<Progress, CellsError> {
         match self.stage {
             Stage::Spread | Stage::Aimed => self.solve(amount)?,
-            Stage::Probe | Stage::Negative | Stage::Positive | Stage::Fields | Stage::Drive => {
-                self.learn(amount)
-            }
+            Stage::Swept => self.sweep(amount),
+            Stage::Probe
+            | Stage::Electrolyte
+            | Stage::Fields
+            | Stage::Negative
+            | Stage::Positive
+            | Stage::Drive => self.learn(amount),
             Stage::Profiles => self.solve_profiles(amount)?,
             Stage::Done => {}
         }
@@ -295,11 +198,11 @@ impl Training {
         let rest = self.ahead.len().saturating_sub(amount);
         let mut points = self.ahead.split_off(rest);
         points.reverse();
-        // a thousand runs tell enough of the fields
-        let fields = self.nodes.as_ref().filter(|_| self.curves.len() < FIELD_RUNS);
+        // a thousand runs tell enough of the electrolyte
+        let nodes = self.nodes.as_ref().filter(|_| self.curves.len() < ELECTROLYTE_RUNS);
         let kept = Kept {
             sensitivities: self.settings.sensitivities,
-            fields: fields.map(|nodes| (nodes, &self.halves, field_times(&self.settings))),
+            electrolyte: nodes.map(|nodes| (nodes, entries(self.settings.solves))),
         };
         for result in sample::solve(&self.problem, &points, kept) {
             match result {
@@ -318,8 +221,49 @@ impl Training {
             let first = self.first_failure.clone().unwrap_or_default();
             return Err(CellsError::Unsolvable { failed, asked: failed + solved, first });
         }
-        self.stage = if self.stage == Stage::Spread { Stage::Probe } else { Stage::Negative };
+        self.stage = match self.stage {
+            Stage::Spread => Stage::Probe,
+            _ if self.curves.iter().any(|c| !c.electrolyte.is_empty()) => Stage::Electrolyte,
+            _ => Stage::Negative,
+        };
         Ok(())
+    }
+
+    /// Sweeps that the model allows.
+    fn sweeps(&self) -> usize {
+        if self.nodes.is_some() { self.settings.sweeps } else { 0 }
+    }
+
+    /// Sweeps that go where the electrolyte runs low.
+    fn scarce_sweeps(&self) -> usize {
+        self.sweeps() / 4
+    }
+
+    /// Lithium in the electrolyte over that at rest, as far as it is learned.
+    pub(crate) fn electrolyte_at(&self, point: &[f64], time: f64) -> Vec<f64> {
+        let (Some(nodes), Some(network)) = (&self.nodes, &self.electrolyte) else { return vec![] };
+        network.at(&self.problem, nodes, &self.halves, point, &[time]).part.concat()
+    }
+
+    /// Sweeps some points; those that do not converge are left out.
+    fn sweep(&mut self, amount: usize) {
+        let mut points = self.later.split_off(self.later.len().saturating_sub(amount));
+        points.reverse();
+        if let (Some(nodes), Some(network)) = (&self.nodes, &self.electrolyte) {
+            let teacher = taught::Teacher {
+                problem: &self.problem,
+                nodes,
+                halves: &self.halves,
+                network,
+                entries: entries(self.sweeps()),
+            };
+            let curves: Vec<Option<Curve>> =
+                points.par_iter().map(|point| teacher.curve(point)).collect();
+            self.swept.extend(curves.into_iter().flatten());
+        }
+        if self.later.is_empty() {
+            self.stage = Stage::Fields;
+        }
     }
 
     fn solve_profiles(&mut self, amount: usize) -> Result<(), CellsError> {
@@ -361,7 +305,9 @@ impl Training {
     fn learn(&mut self, amount: usize) {
         let mut work = match self.current.take() {
             Some(work) => work,
-            None if self.stage == Stage::Fields => self.begin_fields(),
+            None if matches!(self.stage, Stage::Electrolyte | Stage::Fields) => {
+                self.begin_electrolyte()
+            }
             None if self.stage == Stage::Drive => self.begin_drive(),
             None => self.begin(),
         };
@@ -381,31 +327,41 @@ impl Training {
         }
         match work.subject {
             Subject::Half(network) => self.networks.push(network),
-            Subject::Fields(network) => self.fields.push(network),
+            Subject::Electrolyte(network) => self.electrolyte = Some(network),
             Subject::Drive(network) => self.drive.push(network),
         }
-        self.stage = match self.stage {
-            Stage::Negative => Stage::Positive,
-            Stage::Positive if self.curves.iter().any(|c| !c.fields.is_empty()) => Stage::Fields,
-            Stage::Fields if self.fields.len() < fields::NETWORKS => Stage::Fields,
-            Stage::Positive | Stage::Fields if self.settings.profiles > 0 && !self.exact() => {
-                Stage::Profiles
-            }
-            Stage::Drive if self.drive.len() < 2 => Stage::Drive,
-            Stage::Positive | Stage::Fields | Stage::Drive => Stage::Done,
+        self.stage = self.after();
+    }
+
+    /// The stage after a network is done.
+    fn after(&mut self) -> Stage {
+        match self.stage {
             Stage::Probe if self.networks.len() == 2 => {
-                self.ahead = self.aim();
+                let runs = spread_runs(&self.settings);
+                let probed = self.sweeps() - self.scarce_sweeps();
+                (self.ahead, self.later) = self.aimed(self.settings.solves - runs, probed);
                 self.networks.clear();
                 Stage::Aimed
             }
+            Stage::Electrolyte if self.sweeps() > 0 => {
+                self.later.extend(self.scarce(self.scarce_sweeps()));
+                Stage::Swept
+            }
+            Stage::Electrolyte | Stage::Fields => Stage::Negative,
+            Stage::Negative => Stage::Positive,
+            Stage::Positive if self.settings.profiles > 0 && !self.exact() => Stage::Profiles,
+            Stage::Drive if self.drive.len() < 2 => Stage::Drive,
+            Stage::Positive | Stage::Drive => Stage::Done,
             other => other,
-        };
+        }
     }
 
     /// Curves that the stage learns from; a probe leaves every second one to judge by.
     fn lessons(&self) -> Vec<&Curve> {
-        let every = if self.stage == Stage::Probe { 2 } else { 1 };
-        self.curves.iter().step_by(every).collect()
+        if self.stage == Stage::Probe {
+            return self.curves.iter().step_by(2).collect();
+        }
+        self.curves.iter().chain(&self.swept).collect()
     }
 
     /// Data of an electrode at random times of curves.
@@ -436,11 +392,13 @@ impl Training {
         random
     }
 
-    fn begin(&self) -> Work {
+    pub(crate) fn begin(&self) -> Work {
         let electrode = self.networks.len();
         let curves = self.lessons();
         let spread = network::spread(&self.problem, &self.halves[electrode], electrode, &curves);
-        let sensitivities = self.settings.sensitivities;
+        // sweeps have no derivatives
+        let sensitivities =
+            self.settings.sensitivities && (self.stage == Stage::Probe || self.swept.is_empty());
         let points = self.data(electrode, &curves, spread, sensitivities);
         let axes = self.problem.axes.len();
         let mlp = network::mlp(axes, self.settings.width);
@@ -454,26 +412,19 @@ impl Training {
         Work { subject, loss, optimizer, iterations: 0 }
     }
 
-    fn begin_fields(&self) -> Work {
-        let curves: Vec<&Curve> = self.curves.iter().collect();
-        let nodes = self.nodes.as_ref().expect("curves have fields only where there are nodes");
-        let width = self.settings.width;
-        let (mut network, points) = FieldNetwork::data(
-            self.fields.len(),
-            &self.problem,
-            nodes,
-            &self.halves,
-            &curves,
-            width,
-        );
+    pub(crate) fn begin_electrolyte(&self) -> Work {
+        let nodes = self.nodes.as_ref().expect("an electrolyte is learned only where it has nodes");
+        let (width, curves) = (self.settings.width, self.lessons());
+        let (mut network, points) =
+            ElectrolyteNetwork::data(&self.problem, nodes, &self.halves, &curves, width);
         let mut loss = Regression::new(&network.mlp, 0, &points, self.settings.decay);
-        let mut random = self.random(5 + self.fields.len() as u64);
+        let mut random = self.random(5);
         network.weights = network.mlp.glorot(&mut || StandardNormal.sample(&mut random));
         let optimizer = SsBroyden::new(network.weights.clone(), &mut loss);
-        Work { subject: Subject::Fields(network), loss, optimizer, iterations: 0 }
+        Work { subject: Subject::Electrolyte(network), loss, optimizer, iterations: 0 }
     }
 
-    fn begin_drive(&self) -> Work {
+    pub(crate) fn begin_drive(&self) -> Work {
         let (e, seed) = (self.drive.len(), self.settings.seed);
         let curves: Vec<&Curve> = self.curves.iter().collect();
         let drive = self.single_particles();
@@ -488,123 +439,26 @@ impl Training {
         (self.curves.len() + self.failures, self.failures)
     }
 
-    /// Everything needed to go on to the same bits, as named arrays.
-    pub fn state(&self) -> Vec<Array> {
-        let mut curves = vec![];
-        self.curves.iter().for_each(|curve| curve.write(&mut curves));
-        let mut out = vec![
-            ("stage".to_string(), vec![f64::from(self.stage as u8), self.failures as f64]),
-            ("curves".to_string(), curves),
-            ("ahead".to_string(), self.ahead.concat()),
-        ];
-        for (k, network) in self.networks.iter().enumerate() {
-            out.extend(network.arrays(&format!("network {k}")));
-        }
-        let mut lessons = vec![self.unsolved as f64];
-        self.lessons.iter().for_each(|lesson| lesson.write(&mut lessons));
-        out.push(("profiles".to_string(), lessons));
-        for (e, network) in self.drive.iter().enumerate() {
-            out.extend(network.arrays(&format!("drive {e}")));
-        }
-        for fields in &self.fields {
-            out.extend(fields.arrays());
-        }
-        if let Some(work) = &self.current {
-            match &work.subject {
-                Subject::Half(network) => out.extend(network.arrays("current")),
-                Subject::Fields(network) => out.extend(network.arrays()),
-                Subject::Drive(network) => {
-                    out.extend(network.arrays(&format!("drive {}", self.drive.len())));
-                }
-            }
-            out.push(("iterations".to_string(), vec![work.iterations as f64]));
-            let optimizer = work.optimizer.state().into_iter();
-            out.extend(optimizer.map(|(name, values)| (format!("optimizer {name}"), values)));
-        }
-        out
-    }
-
-    /// Takes up a training that was saved, with the problem and settings it had.
-    ///
-    /// # Errors
-    /// [`CellsError::State`] where an array is missing or makes no sense.
-    pub fn restore(
-        problem: CellProblem,
-        settings: Settings,
-        state: &[Array],
-    ) -> Result<Self, CellsError> {
-        let wrong = |name: &str| CellsError::State { name: name.to_string() };
-        let find = |name: &str| state.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice());
-        let get = |name: &str| find(name).ok_or_else(|| wrong(name));
-        let mut training = Self::new(problem, settings)?;
-        let [stage, failures] = *get("stage")? else { return Err(wrong("stage")) };
-        let known = Stage::ALL.into_iter().find(|s| f64::from(*s as u8) == stage);
-        training.stage = known.ok_or_else(|| wrong("stage"))?;
-        training.failures = failures as usize;
-        let axes = training.problem.axes.len();
-        training.curves = sample::read(get("curves")?, axes).ok_or_else(|| wrong("curves"))?;
-        training.ahead = get("ahead")?.chunks(axes.max(1)).map(<[f64]>::to_vec).collect();
-        training.networks =
-            (0..2).map_while(|k| HalfNetwork::read(axes, &format!("network {k}"), state)).collect();
-        let read = |nodes: &Nodes| -> Vec<FieldNetwork> {
-            let parts = 0..fields::NETWORKS;
-            parts.map_while(|k| FieldNetwork::read(k, nodes, axes, state)).collect()
-        };
-        training.fields = training.nodes.as_ref().map_or(vec![], read);
-        let (unsolved, lessons) =
-            get("profiles")?.split_first().ok_or_else(|| wrong("profiles"))?;
-        training.unsolved = *unsolved as usize;
-        training.lessons = Lesson::read(lessons).ok_or_else(|| wrong("profiles"))?;
-        let places = lesson::places_count(&training.problem);
-        let read = |e: usize| DriveNetwork::read(places, &format!("drive {e}"), state);
-        training.drive = (0..2).map_while(read).collect();
-        if let Some([iterations]) = find("iterations") {
-            let mut work = match training.stage {
-                Stage::Fields => {
-                    let current = training.fields.pop().ok_or_else(|| wrong("fields weights"))?;
-                    Work { subject: Subject::Fields(current), ..training.begin_fields() }
-                }
-                Stage::Drive => {
-                    let current = training.drive.pop().ok_or_else(|| wrong("drive weights"))?;
-                    Work { subject: Subject::Drive(current), ..training.begin_drive() }
-                }
-                _ => {
-                    let current = HalfNetwork::read(axes, "current", state);
-                    let current = current.ok_or_else(|| wrong("current weights"))?;
-                    Work { subject: Subject::Half(current), ..training.begin() }
-                }
-            };
-            work.iterations = *iterations as usize;
-            let named = |(name, values): &Array| {
-                Some((name.strip_prefix("optimizer ")?.to_string(), values.clone()))
-            };
-            let saved: Vec<Array> = state.iter().filter_map(named).collect();
-            work.optimizer.restore(&saved).map_err(|name| wrong(&name))?;
-            training.current = Some(work);
-        }
-        Ok(training)
-    }
-
     /// The surrogate, where all networks have begun.
     pub fn surrogate(&self) -> Option<CellSurrogate> {
         let mut networks = self.networks.clone();
-        let mut fields = self.fields.clone();
+        let mut electrolyte = self.electrolyte.clone();
         match self.current.as_ref().map(|work| &work.subject) {
             Some(Subject::Half(network)) => networks.push(network.clone()),
-            Some(Subject::Fields(network)) => fields.push(network.clone()),
+            Some(Subject::Electrolyte(network)) => electrolyte = Some(network.clone()),
             Some(Subject::Drive(_)) | None => {}
         }
         let networks: [HalfNetwork; 2] = networks.try_into().ok()?;
         let drive: Result<[DriveNetwork; 2], _> = self.drive.clone().try_into();
         let drive =
             drive.ok().map(|both| DriveSurrogate::with_networks(self.problem.clone(), both));
-        Some(CellSurrogate::new(self.problem.clone(), networks, fields, drive))
+        Some(CellSurrogate::new(self.problem.clone(), networks, electrolyte, drive))
     }
 }
 
-/// Times of a run at which fields are learned: as many vectors from few runs as from many.
-fn field_times(settings: &Settings) -> usize {
-    (FIELD_VECTORS / settings.solves).clamp(24, 96)
+/// Entries of each run from which the electrolyte is learned: as many from few runs as from many.
+fn entries(runs: usize) -> usize {
+    (ELECTROLYTE_ENTRIES / runs).clamp(8, 96)
 }
 
 /// Runs that are spread evenly.

@@ -22,6 +22,11 @@ fn settings() -> Settings {
     Settings { width: 8, iterations: 60, times: 16, ..Settings::for_solves(24, 5) }
 }
 
+/// The same with sweeps of the equations.
+fn swept() -> Settings {
+    Settings { sweeps: 12, ..settings() }
+}
+
 fn finished(mut training: Training) -> CellSurrogate {
     while training.slice(7).unwrap().stage != Stage::Done {}
     training.surrogate().unwrap()
@@ -29,12 +34,15 @@ fn finished(mut training: Training) -> CellSurrogate {
 
 #[test]
 fn training_goes_on_to_the_same_bits_from_any_stage() {
-    let straight = finished(Training::new(problem(Model::P2d), settings()).unwrap());
-    let mut training = Training::new(problem(Model::P2d), settings()).unwrap();
+    let new = || Training::new(problem(Model::P2d), swept()).unwrap();
+    let straight = finished(new());
+    let (mut training, mut stages) = (new(), vec![]);
     while training.slice(7).unwrap().stage != Stage::Done {
+        stages.push(training.progress().stage);
         let state = training.state();
-        training = Training::restore(problem(Model::P2d), settings(), &state).unwrap();
+        training = Training::restore(problem(Model::P2d), swept(), &state).unwrap();
     }
+    assert!([Stage::Electrolyte, Stage::Swept, Stage::Fields].iter().all(|s| stages.contains(s)));
     assert_eq!(straight.arrays(), training.surrogate().unwrap().arrays());
 }
 
@@ -214,7 +222,7 @@ fn fields_keep_what_is_known_exactly() {
     let mut buffers = surrogate.buffers();
     let mut voltages = [0.0; 3];
     surrogate.voltages(&point, &times, &mut buffers, &mut voltages);
-    let all = surrogate.fields(&point, &times, &mut buffers).unwrap();
+    let all = surrogate.fields(&point, &times).unwrap();
     let layers =
         [cell.negative.thickness_m, porous.separator_thickness_m, cell.positive.thickness_m];
     let pores = [porous.pores_n, porous.pores_s, porous.pores_p].map(|p| p.porosity);
@@ -241,7 +249,7 @@ fn fields_keep_what_is_known_exactly() {
         let rest = porous.electrolyte.concentration_mol_m3;
         assert!((lithium / (held * rest) - 1.0).abs() < 1e-4, "{lithium:e} mol m-2");
         // the first moment is known: the electrolyte at rest, the particles all alike
-        let rests = surrogate.fields(&point, &[0.0], &mut surrogate.buffers()).unwrap();
+        let rests = surrogate.fields(&point, &[0.0]).unwrap();
         let begins = |x: f64| {
             let start = if x < 0.5 * total {
                 cell.initial.stoichiometry_n
@@ -258,4 +266,53 @@ fn fields_keep_what_is_known_exactly() {
         assert!((across - voltage).abs() < 2e-3, "{across} of {voltage} V");
         assert!(fields.at(Field::Reaction, layers[0] + 0.5 * layers[1]).is_nan());
     }
+}
+
+#[test]
+fn fields_are_those_of_the_solver() {
+    let surrogate = finished(Training::new(problem(Model::P2d), swept()).unwrap());
+    let (problem, point) = (surrogate.problem(), [1.2, 0.6, 1.5]);
+    let solution = problem.solve(&point, true, false).unwrap();
+    let k = solution.time_s.partition_point(|t| *t < 0.6 * solution.end_time_s());
+    let (time, truth) = (solution.time_s[k], &solution.fields[k]);
+    let fields = surrogate.fields(&point, &[time]).unwrap();
+    for (electrode, stoichiometries) in [(&truth.negative, 3e-3), (&truth.positive, 3e-3)] {
+        for (node, x) in electrode.x_m.iter().enumerate() {
+            let j = electrode.reaction_current_a_m2[node];
+            let apart = fields[0].at(Field::Reaction, *x) / j - 1.0;
+            assert!(apart.abs() < 0.05, "{x} m: {apart:e}");
+            for (radius, at) in [(0.0, 0), (0.5, 10), (0.775, 15), (1.0, 20)] {
+                // the radius between two entries lies between their values
+                let known = if at == 15 {
+                    0.5 * (electrode.stoichiometry[node][15] + electrode.stoichiometry[node][16])
+                } else {
+                    electrode.stoichiometry[node][at]
+                };
+                let apart = fields[0].at(Field::Inside(radius), *x) - known;
+                assert!(apart.abs() < stoichiometries, "{x} m, {radius}: {apart:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sweeps_teach_what_more_solver_runs_would() {
+    let end = |settings: Settings| {
+        let training = Training::new(problem(Model::P2d), settings).unwrap();
+        let surrogate = finished(training);
+        let (mut buffers, mut sum) = (surrogate.buffers(), 0.0);
+        for point in [[0.8, 0.6, 0.7], [1.0, 1.4, 1.8], [1.3, 0.9, 0.6], [0.9, 1.9, 1.1]] {
+            let solution = surrogate.problem().solve(&point, false, false).unwrap();
+            let times: Vec<f64> =
+                (1..50).map(|k| 0.019 * f64::from(k) * solution.end_time_s()).collect();
+            let mut out = vec![0.0; times.len()];
+            surrogate.voltages(&point, &times, &mut buffers, &mut out);
+            let apart = |(t, v): (&f64, &f64)| (v - solution.voltage_at(*t)).powi(2);
+            sum += times.iter().zip(&out).map(apart).sum::<f64>() / times.len() as f64;
+        }
+        (sum / 4.0_f64).sqrt()
+    };
+    let values = Settings { sensitivities: false, width: 14, iterations: 300, ..settings() };
+    let (alone, taught) = (end(values.clone()), end(Settings { sweeps: 120, ..values }));
+    assert!(taught < 0.7 * alone, "{taught:e} V with sweeps, {alone:e} V without");
 }

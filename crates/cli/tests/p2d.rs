@@ -174,7 +174,7 @@ fn solve_gives_the_curve_of_the_cell_and_what_is_inside() {
     assert!((rows[3][phi_s] - rows[3][v]).abs() < 1e-9, "the potential at the collector");
     assert!(rows[0][j] > 0.0 && rows[3][j] < 0.0);
     let inside = |row: &[f64], name: &str| row[column(name)];
-    for name in ["phi_s_V", "j_A_per_m2", "c_surf_mol_per_m3"] {
+    for name in ["phi_s_V", "j_A_per_m2", "c_surf_mol_per_m3", "c_centre_mol_per_m3"] {
         assert!(inside(&rows[2], name).is_nan(), "{name} in the separator");
     }
     let c_e = column("c_e_mol_per_m3");
@@ -248,7 +248,7 @@ fn the_resolved_file_of_a_cell_resolves_to_itself() {
 fn small(folder: &Path, profiles: usize) -> String {
     let p2d = problem("p2d.toml");
     let text = format!(
-        "extends = \"{p2d}\"\n[parameters]\nD_n = \"0.5 .. 2\"\n[data]\nsolves = 40\nprofiles = {profiles}\n\
+        "extends = \"{p2d}\"\n[parameters]\nD_n = \"0.5 .. 2\"\n[data]\nsolves = 40\nsweeps = 12\nprofiles = {profiles}\n\
          [train]\nstages = [{{ optimizer = \"ssbroyden\", iterations = 120 }}]\n\
          [goal]\nvoltage = {{ rms = \"20 mV\", max = \"400 mV\" }}\n"
     );
@@ -267,9 +267,9 @@ fn a_cell_is_trained_predicted_evaluated_and_reported() {
     assert!(!said.stderr.contains("residual"), "a cell has no residual:\n{}", said.stderr);
     let run = folder.path().join("runs/cell");
     let stages = json_file(&run, "energy.json")["stages"].to_string();
-    for stage in ["train.solve", "train.probe", "train.negative", "train.positive", "train.fields"]
-    {
-        assert!(stages.contains(stage), "{stage} has no energy: {stages}");
+    let learned = ["solve", "probe", "electrolyte", "sweep", "fields", "negative", "positive"];
+    for stage in learned.map(|stage| format!("train.{stage}")) {
+        assert!(stages.contains(&stage), "{stage} has no energy: {stages}");
     }
     let payback = json_file(&run, "payback.json");
     assert!(payback["solver"].as_str().unwrap().starts_with("P2D solver of Chen2020"));
@@ -291,7 +291,7 @@ fn a_cell_is_trained_predicted_evaluated_and_reported() {
     let said = surrogate(folder.path(), &["predict", "cell", "--points", "x.csv"]);
     said.expect(0, &[]);
     let (header, rows) = columns(&said);
-    for name in ["phi_s_V", "j_A_per_m2", "c_surf_mol_per_m3"] {
+    for name in ["phi_s_V", "j_A_per_m2", "c_surf_mol_per_m3", "c_centre_mol_per_m3"] {
         let k = header.iter().position(|h| h == name).unwrap();
         assert_eq!(rows.iter().map(|r| r[k].is_nan()).collect::<Vec<_>>(), [false, true, false]);
     }
@@ -299,7 +299,11 @@ fn a_cell_is_trained_predicted_evaluated_and_reported() {
     said.expect(0, &["first 95 % of each curve", "end of discharge"]);
     let object = said.json();
     assert!(object["errors"]["voltage"]["rmse"].as_f64().unwrap() < 0.02, "{object}");
-    assert!(object["fields"]["j"]["relative_l2"].as_f64().unwrap() < 0.5, "{object}");
+    // the equations hold whatever was learned of the electrolyte
+    for (field, most) in [("j", 0.03), ("c_surf", 0.01), ("c_half", 0.01), ("c_centre", 0.01)] {
+        let error = object["fields"][field]["relative_l2"].as_f64().unwrap();
+        assert!(error < most, "{field}: {error:e} in {object}");
+    }
     assert!(object["discharge"]["end_of_discharge"]["relative_median"].as_f64().unwrap() < 0.02);
     said.expect(0, &["goal voltage rms 2.00e-2 V: reached"]);
     assert!(object["any_current"]["constant_discharges"]["mean_V"].as_f64().unwrap() < 0.02);

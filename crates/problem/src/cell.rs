@@ -69,6 +69,8 @@ pub struct CellTable {
     pub temperature_k: Option<f64>,
     /// Most solver runs that training may use; as many as it wants if nothing is stated.
     pub solves: Option<usize>,
+    /// Sweeps of the equations that training adds to few solver runs.
+    pub sweeps: Option<usize>,
     /// Runs of the solver under random currents that training may use, for predictions under any
     /// current.
     pub profiles: Option<usize>,
@@ -125,7 +127,7 @@ impl Session {
         let ranges = self.cell_parameters(root);
         let section = Section::of(&mut self.reporter, root.get("cell")?, "[cell]")?;
         let mut table = self.cell_table(&section, read_file)?;
-        (table.solves, table.profiles) = self.runs(root);
+        [table.solves, table.sweeps, table.profiles] = self.runs(root);
         if self.reporter.count() > 0 {
             return None;
         }
@@ -201,6 +203,7 @@ impl Session {
             state_of_charge,
             temperature_k,
             solves: None,
+            sweeps: None,
             profiles: None,
             other,
         })
@@ -310,9 +313,10 @@ impl Session {
         Some((name, section.positive(&mut self.reporter, "solves")?))
     }
 
-    /// `[data] solves` and `profiles`.
-    fn runs(&mut self, root: &Table) -> (Option<usize>, Option<usize>) {
-        let Some(value) = root.get("data") else { return (None, None) };
+    /// `[data] solves`, `sweeps` and `profiles`.
+    fn runs(&mut self, root: &Table) -> [Option<usize>; 3] {
+        const KEYS: [&str; 3] = ["solves", "sweeps", "profiles"];
+        let Some(value) = root.get("data") else { return [None; 3] };
         if value.as_list().is_some() {
             let message = "a file with [cell] has no [[data]]";
             self.report(
@@ -320,14 +324,13 @@ impl Session {
                     .at(value.span, "")
                     .help("curves that were measured are for `surrogate calibrate --data`"),
             );
-            return (None, None);
+            return [None; 3];
         }
         let Some(section) = Section::of(&mut self.reporter, value, "[data]") else {
-            return (None, None);
+            return [None; 3];
         };
-        section.check(&mut self.reporter, &["solves", "profiles"]);
-        let mut count = |key| section.count(&mut self.reporter, key, 0..=MOST_SOLVES);
-        (count("solves"), count("profiles"))
+        section.check(&mut self.reporter, &KEYS);
+        KEYS.map(|key| section.count(&mut self.reporter, key, 0..=MOST_SOLVES))
     }
 
     /// The file on top of the physics.

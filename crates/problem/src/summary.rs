@@ -105,6 +105,7 @@ fn cell_lines(cell: &CellTable) -> Vec<[String; 3]> {
     lines.extend(cell.state_of_charge.map(|z| line("state of charge", number(z))));
     lines.extend(cell.temperature_k.map(|t| line("temperature", format!("{} K", number(t)))));
     lines.extend(cell.solves.map(|n| line("solves", format!("at most {n} for training"))));
+    lines.extend(cell.sweeps.map(|n| line("sweeps", format!("{n} of the equations for training"))));
     lines.extend(
         cell.profiles.map(|n| line("profiles", format!("{n} random currents for training"))),
     );

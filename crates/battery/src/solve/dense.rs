@@ -22,6 +22,15 @@ impl Dense {
         self.a[row * self.n + column] += value;
     }
 
+    /// Becomes the rows and columns of another matrix from `first` on.
+    pub(super) fn copy_corner(&mut self, other: &Self, first: usize) {
+        for (row, from) in
+            self.a.chunks_exact_mut(self.n).zip(other.a.chunks_exact(other.n).skip(first))
+        {
+            row.copy_from_slice(&from[first..]);
+        }
+    }
+
     /// Replaces the matrix by its factors; false where it is singular or not finite.
     pub(super) fn factor(&mut self) -> bool {
         let n = self.n;

@@ -24,6 +24,20 @@ pub(super) struct TimeDerivative {
     pub(super) dt: f64,
 }
 
+impl TimeDerivative {
+    /// Over a step of `dt` from the last point, at times in s.
+    pub(super) fn of_step(dt: f64, last: f64, older: Option<f64>) -> Self {
+        let a = match older {
+            None => [1.0, -1.0, 0.0],
+            Some(older) => {
+                let r = dt / (last - older);
+                [(1.0 + 2.0 * r) / (1.0 + r), -(1.0 + r), r * r / (1.0 + r)]
+            }
+        };
+        Self { a, dt }
+    }
+}
+
 /// What one step knows beside its unknowns.
 pub(super) struct Step<'a, S> {
     pub(super) cell: &'a Cell,
@@ -145,14 +159,8 @@ impl<S: Scalar> Step<'_, S> {
             };
         };
         let e = &porous.electrolyte;
-        let at = |function: &Function, factor: S| -> Vec<(S, f64)> {
-            let value = |y: &S| {
-                let (value, slope) = apply(function, y.scale(e.concentration_mol_m3));
-                (value * factor, slope * e.concentration_mol_m3 * factor.value())
-            };
-            z[self.layout.first_y()..].iter().map(value).collect()
-        };
-        let conductivity = at(&e.conductivity.function, self.physics.electrolyte_conductivity);
+        let factor = self.physics.electrolyte_conductivity;
+        let conductivity = self.in_electrolyte(z, &e.conductivity.function, factor);
         let layer = |l: usize| {
             let (nodes, efficiency) = self.layer(l);
             let first = self.layout.y(l, 0) - self.layout.first_y();
@@ -163,10 +171,28 @@ impl<S: Scalar> Step<'_, S> {
             conductivity[first..first + nodes].iter().map(resistivity).collect()
         };
         Transport {
-            diffusivity: at(&e.diffusivity.function, self.physics.electrolyte_diffusivity),
+            diffusivity: self.diffusivities(z),
             resistivity: [layer(0), layer(1), layer(2)],
             ionic: [self.ionic_currents(0, z), self.ionic_currents(1, z)],
         }
+    }
+
+    /// Diffusivities of the free electrolyte at the unknowns y, with their slopes.
+    pub(super) fn diffusivities(&self, z: &[S]) -> Vec<(S, f64)> {
+        let Some(porous) = &self.cell.porous else { return vec![] };
+        let function = &porous.electrolyte.diffusivity.function;
+        self.in_electrolyte(z, function, self.physics.electrolyte_diffusivity)
+    }
+
+    /// A function of the concentration, times a factor, at the unknowns y.
+    fn in_electrolyte(&self, z: &[S], function: &Function, factor: S) -> Vec<(S, f64)> {
+        let Some(porous) = &self.cell.porous else { return vec![] };
+        let rest = porous.electrolyte.concentration_mol_m3;
+        let value = |y: &S| {
+            let (value, slope) = apply(function, y.scale(rest));
+            (value * factor, slope * rest * factor.value())
+        };
+        z[self.layout.first_y()..].iter().map(value).collect()
     }
 
     /// Nodes and transport efficiency of a layer.
@@ -215,7 +241,7 @@ impl<S: Scalar> Step<'_, S> {
         let (voltage, current) = (z[self.layout.voltage()], z[self.layout.current()]);
         out[self.layout.current()] = self.drive.residual(voltage, current, self.physics.current);
         if self.layout.electrolyte {
-            self.lithium(z, transport, out);
+            self.lithium(z, &transport.diffusivity, out);
         }
     }
 
@@ -328,7 +354,7 @@ impl<S: Scalar> Step<'_, S> {
     }
 
     /// Balance of lithium in the electrolyte, in the weak form that conserves it.
-    fn lithium(&self, z: &[S], transport: &Transport<S>, out: &mut [S]) {
+    pub(super) fn lithium(&self, z: &[S], diffusivity: &[(S, f64)], out: &mut [S]) {
         let layout = self.layout;
         let Some(time) = self.time else {
             for row in layout.first_y()..layout.unknowns() {
@@ -354,7 +380,7 @@ impl<S: Scalar> Step<'_, S> {
                 }
             }
             for point in &element.points {
-                let (d, _) = transport.diffusivity[layout.y(layer, point.node) - layout.first_y()];
+                let (d, _) = diffusivity[layout.y(layer, point.node) - layout.first_y()];
                 let slope = point.d.iter().enumerate().fold(S::of(0.0), |sum, (m, d)| {
                     sum + z[layout.y(layer, point.first + m)].scale(*d)
                 });

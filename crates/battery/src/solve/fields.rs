@@ -51,7 +51,7 @@ pub struct Fields {
 impl ElectrodeFields {
     /// Adds the inside of the particles, which have come to the end of the step.
     pub(super) fn look_inside(&mut self, solid: &Solid<f64>, layout: &Layout) {
-        let inside = |k| radii().map(|radius| solid.profile(layout.particle(k), radius));
+        let inside = |k| solid.profile(layout.particle(k));
         self.stoichiometry = (0..self.x_m.len()).map(inside).collect();
     }
 }

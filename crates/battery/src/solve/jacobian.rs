@@ -23,8 +23,17 @@ impl Step<'_, f64> {
         matrix.add(row, layout.voltage(), by_voltage);
         matrix.add(row, layout.current(), by_current);
         if layout.electrolyte {
-            self.lithium_slopes(z, transport, matrix);
+            self.lithium_slopes(z, &transport.diffusivity, matrix);
         }
+    }
+
+    /// Residuals of the balances of lithium and their slopes alone.
+    pub(super) fn lithium_step(&self, z: &[f64], residual: &mut [f64], matrix: &mut Dense) {
+        let diffusivity = self.diffusivities(z);
+        residual.fill(0.0);
+        self.lithium(z, &diffusivity, residual);
+        matrix.clear();
+        self.lithium_slopes(z, &diffusivity, matrix);
     }
 
     /// Weight of a node in its row of kinetics.
@@ -156,7 +165,7 @@ impl Step<'_, f64> {
         }
     }
 
-    fn lithium_slopes(&self, z: &[f64], transport: &Transport<f64>, matrix: &mut Dense) {
+    fn lithium_slopes(&self, z: &[f64], diffusivity: &[(f64, f64)], matrix: &mut Dense) {
         let layout = self.layout;
         let Some(time) = self.time else {
             for row in layout.first_y()..layout.unknowns() {
@@ -180,7 +189,7 @@ impl Step<'_, f64> {
             }
             for point in &element.points {
                 let at = layout.y(layer, point.node);
-                let (d, by_y) = transport.diffusivity[at - layout.first_y()];
+                let (d, by_y) = diffusivity[at - layout.first_y()];
                 let factor = efficiency * point.w / length;
                 let values = point.d.iter().enumerate();
                 let slope: f64 = values.map(|(m, d)| d * z[layout.y(layer, point.first + m)]).sum();

@@ -6,9 +6,11 @@
 
 mod checks;
 mod dense;
+mod electrolyte;
 mod equations;
 mod error;
 mod fields;
+mod half;
 mod jacobian;
 mod layout;
 mod lobatto;
@@ -26,8 +28,10 @@ mod tangent;
 mod thermal;
 mod volumes;
 
+pub use electrolyte::KnownElectrolyte;
 pub use error::SolveError;
 pub use fields::{ElectrodeFields, Fields, RADII, radii};
+pub use half::{ElectrodeRun, HalfCell};
 pub use lobatto::rule as lobatto_rule;
 pub use parameters::{Multipliers, PARAMETERS, Parameter};
 pub use protocol::{Control, ProtocolStep};

@@ -4,6 +4,11 @@
 //! x_k' = -lambda_k D / R^2 x_k - b_k q / R for a molar flux q outwards (over the largest
 //! concentration). The first mode is the mean: lambda_0 = 0, b_0 = 3. Lithium is conserved exactly.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{RADII, radii};
+
 /// Decay rates and surface weights of the modes, slowest first.
 #[derive(Debug, Clone)]
 pub(super) struct Modes {
@@ -11,9 +16,8 @@ pub(super) struct Modes {
     pub(super) rates: Vec<f64>,
     /// b_k, dimensionless.
     pub(super) weights: Vec<f64>,
-    /// Coefficients of the polynomials in each mode, so that its value at the surface is 1:
-    /// `[mode, degree]`.
-    shapes: Vec<f64>,
+    /// Values of each mode at [`radii`], that at the surface is 1.
+    inside: Vec<[f64; RADII]>,
 }
 
 /// Jacobi polynomials P^(0, 1/2) of degrees below `count` and their slopes, at `x`.
@@ -71,22 +75,35 @@ impl Modes {
         modes.sort_by(|a, b| a.rate.total_cmp(&b.rate));
         // exact for the mean, so that it does not drift
         (modes[0].rate, modes[0].weight) = (0.0, 3.0);
+        let polynomials = radii().map(|r| jacobi(count, 2.0 * r * r - 1.0));
+        let inside = |mode: &Mode| {
+            let at = |values: &Vec<(f64, f64)>| {
+                mode.shape.iter().zip(values).map(|(c, (value, _))| c * value).sum()
+            };
+            polynomials.each_ref().map(at)
+        };
         Self {
             rates: modes.iter().map(|mode| mode.rate).collect(),
             weights: modes.iter().map(|mode| mode.weight).collect(),
-            shapes: modes.into_iter().flat_map(|mode| mode.shape).collect(),
+            inside: modes.iter().map(inside).collect(),
         }
     }
 
-    /// Stoichiometry at a radius over that of the particle, from the amplitudes at the surface.
-    pub(super) fn profile(&self, amplitudes: &[f64], radius: f64) -> f64 {
-        let count = self.rates.len();
-        let polynomials = jacobi(count, 2.0 * radius * radius - 1.0);
-        let shape = |k: usize| -> f64 {
-            let shape = &self.shapes[k * count..(k + 1) * count];
-            shape.iter().zip(&polynomials).map(|(c, (value, _))| c * value).sum()
-        };
-        amplitudes.iter().enumerate().map(|(k, amplitude)| amplitude * shape(k)).sum()
+    /// The first `count` modes, which are found once in a process.
+    pub(super) fn shared(count: usize) -> Arc<Self> {
+        static FOUND: Mutex<BTreeMap<usize, Arc<Modes>>> = Mutex::new(BTreeMap::new());
+        // what another thread left is whole, whatever became of it
+        let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(found.entry(count).or_insert_with(|| Arc::new(Self::new(count))))
+    }
+
+    /// Stoichiometry at [`radii`], from the amplitudes at the surface.
+    pub(super) fn profile(&self, amplitudes: impl Iterator<Item = f64>) -> [f64; RADII] {
+        let mut out = [0.0; RADII];
+        for (amplitude, shape) in amplitudes.zip(&self.inside) {
+            out.iter_mut().zip(shape).for_each(|(out, shape)| *out += amplitude * shape);
+        }
+        out
     }
 }
 

@@ -3,8 +3,9 @@
 //! With a constant diffusivity the radial modes are advanced exactly for a reaction current that is
 //! linear in time, so that the surface is linear in the new current and the modes need no unknowns.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
+use super::RADII;
 use super::modes::Modes;
 use super::physics::ElectrodePhysics;
 use super::scalar::Scalar;
@@ -12,7 +13,7 @@ use super::scalar::Scalar;
 /// Modes of all particles of an electrode, and what the step under way needs of them.
 #[derive(Debug, Clone)]
 pub(super) struct ModalParticles<S> {
-    modes: Rc<Modes>,
+    modes: Arc<Modes>,
     /// Diffusivity in m2 s-1 at its reference temperature.
     diffusivity: f64,
     /// Amplitudes at the surface, `[particle, mode]`, in stoichiometry.
@@ -50,7 +51,7 @@ fn exponentials<S: Scalar>(z: S) -> [S; 3] {
 impl<S: Scalar> ModalParticles<S> {
     /// Particles at rest at a stoichiometry.
     pub(super) fn at_rest(
-        modes: Rc<Modes>,
+        modes: Arc<Modes>,
         diffusivity: f64,
         particles: usize,
         stoichiometry: f64,
@@ -118,11 +119,10 @@ impl<S: Scalar> ModalParticles<S> {
         self.values[particle * self.factors.len()]
     }
 
-    /// Stoichiometry in a particle at a radius over its own.
-    pub(super) fn profile(&self, particle: usize, radius: f64) -> f64 {
+    /// Stoichiometry in a particle at [`super::radii`].
+    pub(super) fn profile(&self, particle: usize) -> [f64; RADII] {
         let count = self.factors.len();
         let values = &self.values[particle * count..(particle + 1) * count];
-        let amplitudes: Vec<f64> = values.iter().map(|value| value.value()).collect();
-        self.modes.profile(&amplitudes, radius)
+        self.modes.profile(values.iter().map(|value| value.value()))
     }
 }

@@ -1,6 +1,7 @@
 //! Particles of an electrode of either kind.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::equations::TimeDerivative;
 use super::modes::Modes;
@@ -8,13 +9,14 @@ use super::particles::ModalParticles;
 use super::physics::ElectrodePhysics;
 use super::scalar::Scalar;
 use super::volumes::{Shells, VolumeParticles};
+use super::{RADII, radii};
 use crate::cell::Electrode;
 
 /// How the particles of an electrode are resolved.
 #[derive(Debug, Clone)]
 pub(super) enum Radial {
     /// A constant diffusivity in m2 s-1 at its reference temperature: modes.
-    Modes(Rc<Modes>, f64),
+    Modes(Arc<Modes>, f64),
     /// A diffusivity that depends on stoichiometry: shells.
     Shells(Rc<Shells>),
 }
@@ -22,7 +24,7 @@ pub(super) enum Radial {
 impl Radial {
     pub(super) fn new(electrode: &Electrode, modes: usize, shells: usize) -> Self {
         match electrode.diffusivity.function.constant() {
-            Some(diffusivity) => Self::Modes(Rc::new(Modes::new(modes)), diffusivity),
+            Some(diffusivity) => Self::Modes(Modes::shared(modes), diffusivity),
             None => Self::Shells(Rc::new(Shells::new(shells))),
         }
     }
@@ -40,7 +42,7 @@ impl<S: Scalar> Solid<S> {
     pub(super) fn at_rest(radial: &Radial, count: usize, stoichiometry: f64) -> Self {
         match radial {
             Radial::Modes(modes, diffusivity) => {
-                let modes = Rc::clone(modes);
+                let modes = Arc::clone(modes);
                 Self::Modal(ModalParticles::at_rest(modes, *diffusivity, count, stoichiometry))
             }
             Radial::Shells(shells) => {
@@ -103,11 +105,11 @@ impl<S: Scalar> Solid<S> {
         }
     }
 
-    /// Stoichiometry in a particle at a radius over its own.
-    pub(super) fn profile(&self, particle: usize, radius: f64) -> f64 {
+    /// Stoichiometry in a particle at [`radii`].
+    pub(super) fn profile(&self, particle: usize) -> [f64; RADII] {
         match self {
-            Self::Modal(particles) => particles.profile(particle, radius),
-            Self::Volumes(particles) => particles.profile(particle, radius),
+            Self::Modal(particles) => particles.profile(particle),
+            Self::Volumes(particles) => radii().map(|radius| particles.profile(particle, radius)),
         }
     }
 }

@@ -144,14 +144,8 @@ impl<S: Scalar> State<S> {
 
     /// The derivative in time over a step, of order two where there is an older point.
     pub(super) fn derivative(&self, dt: f64) -> TimeDerivative {
-        let a = match self.points.get(1) {
-            None => [1.0, -1.0, 0.0],
-            Some(older) => {
-                let r = dt / (self.newest().time - older.time);
-                [(1.0 + 2.0 * r) / (1.0 + r), -(1.0 + r), r * r / (1.0 + r)]
-            }
-        };
-        TimeDerivative { a, dt }
+        let last = self.newest().time;
+        TimeDerivative::of_step(dt, last, self.points.get(1).map(|older| older.time))
     }
 
     /// Parabola, line or constant through the points, `dt` after the newest.

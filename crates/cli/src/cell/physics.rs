@@ -45,13 +45,17 @@ pub enum Quantity {
     Reaction,
     /// Lithium at the surface of the particles, mol m-3; none in the separator.
     Surface,
+    /// Lithium in the particles at half their radius, mol m-3; none in the separator.
+    HalfRadius,
+    /// Lithium in the middle of the particles, mol m-3; none in the separator.
+    Centre,
 }
 
 /// A field: quantity, name, unit, words for people.
 type FieldWords = (Quantity, &'static str, &'static str, &'static str);
 
 /// The fields by name.
-const FIELDS: [FieldWords; 6] = [
+const FIELDS: [FieldWords; 8] = [
     (Quantity::Voltage, "voltage", "V", "terminal voltage, down to the cut-off"),
     (Quantity::Electrolyte, "c_e", "mol/m^3", "lithium in the electrolyte"),
     (
@@ -77,6 +81,18 @@ const FIELDS: [FieldWords; 6] = [
         "c_surf",
         "mol/m^3",
         "lithium at the surface of the particles; none in the separator",
+    ),
+    (
+        Quantity::HalfRadius,
+        "c_half",
+        "mol/m^3",
+        "lithium in the particles at half their radius; none in the separator",
+    ),
+    (
+        Quantity::Centre,
+        "c_centre",
+        "mol/m^3",
+        "lithium in the middle of the particles; none in the separator",
     ),
 ];
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use surrogate_battery::solve::{ElectrodeFields, Fields, Options, Resolution, Solution};
+use surrogate_battery::solve::{ElectrodeFields, Fields, Options, RADII, Resolution, Solution};
 use surrogate_cells::{CellProblem, CellsError};
 use surrogate_problem::Problem;
 use surrogate_solve::FieldSolution;
@@ -11,6 +11,11 @@ use surrogate_solve::FieldSolution;
 use super::physics::{self, Quantity};
 use crate::failure::Failure;
 use crate::reference::ToEnd;
+
+/// Stoichiometries inside the particles at a radius by its number.
+fn inside(fields: &ElectrodeFields, radius: usize) -> Vec<f64> {
+    fields.stoichiometry.iter().map(|profile| profile[radius]).collect()
+}
 
 /// A cell and what varies of it. Deterministic; threads may share it.
 #[derive(Clone, Debug)]
@@ -181,14 +186,21 @@ impl CellSolver {
             Quantity::ElectrolytePotential => fields.electrolyte_potential_v.clone(),
             Quantity::SolidPotential => both(|e| &e.solid_potential_v),
             Quantity::Reaction => both(|e| &e.reaction_current_a_m2),
-            Quantity::Surface => {
-                let most = |e: &surrogate_battery::cell::Electrode| e.maximum_concentration_mol_m3;
-                let in_n = fields.negative.surface_stoichiometry.iter();
-                let in_p = fields.positive.surface_stoichiometry.iter();
-                let (n, p) = (most(&self.problem.cell.negative), most(&self.problem.cell.positive));
-                in_n.map(|x| x * n).chain(in_p.map(|x| x * p)).collect()
-            }
+            Quantity::Surface => self.lithium(fields, &|e| e.surface_stoichiometry.clone()),
+            Quantity::HalfRadius => self.lithium(fields, &|e| inside(e, RADII / 2)),
+            Quantity::Centre => self.lithium(fields, &|e| inside(e, 0)),
         }
+    }
+
+    /// Lithium in the particles of both electrodes, mol m-3, from stoichiometries.
+    fn lithium(&self, fields: &Fields, of: &dyn Fn(&ElectrodeFields) -> Vec<f64>) -> Vec<f64> {
+        let cell = &self.problem.cell;
+        let both = [(&fields.negative, &cell.negative), (&fields.positive, &cell.positive)];
+        let each = both.map(|(fields, electrode)| {
+            let most = electrode.maximum_concentration_mol_m3;
+            of(fields).into_iter().map(|x| x * most).collect::<Vec<f64>>()
+        });
+        each.concat()
     }
 
     /// What must be said of the discharges so far.

@@ -50,7 +50,7 @@ impl CellNetworks {
         let point = self.surrogate.problem().middle();
         let mut out = vec![0.0; FINGERPRINT_S.len()];
         self.surrogate.voltages(&point, &FINGERPRINT_S, &mut buffers, &mut out);
-        let fields = self.surrogate.fields(&point, &FINGERPRINT_S, &mut buffers);
+        let fields = self.surrogate.fields(&point, &FINGERPRINT_S);
         out.extend(fields.iter().flatten().map(|at| at.at(Field::Electrolyte, 0.0)));
         out.into_iter().map(|v| if v.is_finite() { v } else { 0.0 }).collect()
     }
@@ -59,10 +59,7 @@ impl CellNetworks {
     pub fn gives(&self, problem: &Problem, item: Item) -> bool {
         match physics::field(item.name(problem)) {
             Some(Quantity::Voltage) => true,
-            Some(_) => {
-                let middle = self.surrogate.problem().middle();
-                self.surrogate.fields(&middle, &[0.0], &mut self.surrogate.buffers()).is_some()
-            }
+            Some(_) => self.surrogate.has_fields(),
             None => false,
         }
     }
@@ -163,6 +160,8 @@ fn from_start(
         Quantity::SolidPotential => Field::SolidPotential,
         Quantity::Reaction => Field::Reaction,
         Quantity::Surface => Field::Surface,
+        Quantity::HalfRadius => Field::Inside(0.5),
+        Quantity::Centre => Field::Inside(0.0),
     };
     let cell = &surrogate.problem().cell;
     // runs of one time are evaluated once
@@ -174,17 +173,16 @@ fn from_start(
         }
         of.push(distinct.len() - 1);
     }
-    let Some(fields) = surrogate.fields(point, &distinct, buffers) else {
+    let Some(fields) = surrogate.fields(point, &distinct) else {
         out.fill(f64::NAN);
         return;
     };
     for ((out, k), x) in out.iter_mut().zip(of).zip(places) {
         let value = fields[k].at(field, *x);
+        let negative = *x < cell.negative.thickness_m * (1.0 + 1e-9);
+        let own = if negative { &cell.negative } else { &cell.positive };
         *out = match field {
-            Field::Surface if *x < cell.negative.thickness_m * (1.0 + 1e-9) => {
-                value * cell.negative.maximum_concentration_mol_m3
-            }
-            Field::Surface => value * cell.positive.maximum_concentration_mol_m3,
+            Field::Surface | Field::Inside(_) => value * own.maximum_concentration_mol_m3,
             _ => value,
         };
     }

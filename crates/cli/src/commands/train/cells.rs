@@ -1,5 +1,6 @@
 //! Training of the surrogate of a cell: runs of its solver, then networks.
 
+use surrogate_battery::solve::Model;
 use surrogate_cells::{
     CellProblem, CellSurrogate, CellsError, Progress, Settings, Stage, Training,
 };
@@ -21,6 +22,8 @@ const RUNS: usize = 4;
 const ITERATIONS: usize = 10;
 /// Solver runs where the file names no number.
 const SOLVES: usize = 1000;
+/// Sweeps of the equations that are added to few solver runs where the file names no number.
+const SWEEPS: usize = 1000;
 
 /// How a problem is trained.
 ///
@@ -29,6 +32,10 @@ const SOLVES: usize = 1000;
 pub fn settings(problem: &Problem, cell: &CellProblem) -> Result<Settings, Failure> {
     let solves = problem.cell.as_ref().and_then(|cell| cell.solves).unwrap_or(SOLVES);
     let mut settings = Settings::for_solves(solves, problem.train.seed);
+    let few = settings.sensitivities && cell.model == Model::P2d;
+    let usual = if few { SWEEPS } else { 0 };
+    let sweeps = problem.cell.as_ref().and_then(|cell| cell.sweeps).unwrap_or(usual);
+    settings = settings.with_sweeps(sweeps);
     settings.profiles = problem.cell.as_ref().and_then(|cell| cell.profiles).unwrap_or(0);
     let help =
         "stages = [{ optimizer = \"ssbroyden\", iterations = 2000 }]: iterations of each network";
@@ -100,7 +107,7 @@ impl<'a> CellTrainer<'a> {
             component: 0,
             fields: vec![
                 match progress.stage {
-                    Stage::Fields => "fields",
+                    Stage::Electrolyte | Stage::Fields => "electrolyte",
                     Stage::Profiles | Stage::Drive => "any current",
                     _ => "voltage",
                 }
@@ -111,6 +118,8 @@ impl<'a> CellTrainer<'a> {
                 Stage::Probe => "probe",
                 Stage::Negative => "negative",
                 Stage::Positive => "positive",
+                Stage::Electrolyte => "electrolyte",
+                Stage::Swept => "sweep",
                 Stage::Fields => "fields",
                 Stage::Profiles => "profiles",
                 Stage::Drive | Stage::Done => "currents",
