@@ -294,7 +294,8 @@ impl Writing {
         }
     }
 
-    /// The crystal, each number in the middle of its level; nothing before it is complete.
+    /// The crystal, each number in the middle of its level; nothing before it is complete, and nothing if its angles span
+    /// no cell.
     #[must_use]
     pub fn crystal(&self, volumes: &AtomicVolumes) -> Option<SymmetricStructure> {
         let group = self.group?;
