@@ -237,7 +237,6 @@ mod tests {
         let frames = frames(&[Cell { lattice, reciprocal, score: 0.0 }], &peaks);
         let same = |f: &&Frame| f.group.number == 12 && (f.cell[1] - b).abs() < 1e-6;
         let best = frames.iter().find(same).map(|f| (f.score, f.cell.clone()));
-        eprintln!("{best:?} first {:?} {:?}", frames[0].score, frames[0].group.number);
         assert!(best.is_some_and(|(score, _)| score > 0.8 * frames[0].score));
     }
 }

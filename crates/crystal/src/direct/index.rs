@@ -239,8 +239,10 @@ impl<'a> Search<'a> {
     fn fit(&mut self, region: &Region) {
         let n = self.lattice.numbers();
         let mut metric = [0.0; MOST];
-        for k in 0..n {
-            metric[k] = f64::midpoint(region.low[k], region.high[k]);
+        for (value, (low, high)) in
+            metric.iter_mut().zip(region.low.iter().zip(&region.high)).take(n)
+        {
+            *value = f64::midpoint(*low, *high);
         }
         let places =
             |k: usize| region.may_be[k].iter().map(|&c| &self.coefficients[usize::from(c)]);
