@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::trained;
 
 /// Structures that a generator draws for a pattern and a composition, where nothing else is asked for.
-pub const SAMPLES: usize = 64;
+pub const SAMPLES: usize = 256;
 
 /// The weights that come with the program; models/README.md says what they were trained on.
 const SHIPPED: &[u8] = include_bytes!("../../../models/generator/checkpoints/best.ckpt");

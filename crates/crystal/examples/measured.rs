@@ -102,6 +102,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             q_range: [q[0].max(0.5), q[q.len() - 1]],
             wavelength: radiation.wavelength(),
             composition,
+            symmetry: None,
         };
         let begin = Instant::now();
         let mut rng = ChaCha8Rng::seed_from_u64(1);

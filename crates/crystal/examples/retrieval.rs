@@ -43,7 +43,7 @@ fn query(structure: &Structure, primitive: &Structure) -> Result<Query, Box<dyn 
     }
     let peaks = reflections(structure, WAVELENGTH, [0.0, 8.105])?;
     let peaks = peaks.iter().map(|r| (r.q, r.intensity)).collect();
-    Ok(Query { peaks, q_range: [0.5, 8.1], wavelength: WAVELENGTH, composition })
+    Ok(Query { peaks, q_range: [0.5, 8.1], wavelength: WAVELENGTH, composition, symmetry: None })
 }
 
 /// Match at 1 and at 20, with the distance of the first.

@@ -38,7 +38,7 @@ fn solved(truth: &Structure, seed: u64) -> Vec<Candidate> {
     }
     let peaks = reflections(truth, CU, [0.0, 8.1]).unwrap();
     let peaks = peaks.iter().map(|r| (r.q, r.intensity)).collect();
-    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition };
+    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition, symmetry: None };
     let direct = DirectOptions { choices: 600, ..DirectOptions::default() };
     let options = SearchOptions { direct: Some(direct), ..SearchOptions::default() };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -91,7 +91,7 @@ fn without_the_option_nothing_is_made_up() {
         *composition.entry(site.element).or_insert(0) += 1;
     }
     let peaks = vec![(1.5, 1.0), (2.0, 0.5)];
-    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition };
+    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition, symmetry: None };
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let found = search(&[&nothing()], &query, SearchOptions::default(), &mut rng).unwrap();
     assert!(found.is_empty());

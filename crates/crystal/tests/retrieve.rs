@@ -57,7 +57,8 @@ fn a_relative_of_a_known_mineral_is_found_and_refined() {
         }
         let peaks = reflections(&truth, CU, [0.0, 8.1]).unwrap();
         let peaks = peaks.iter().map(|r| (r.q, r.intensity)).collect();
-        let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition };
+        let query =
+            Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition, symmetry: None };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         // seven minerals know little of volumes: sizes are far off, so that the search must work
         let options = SearchOptions { attempts: 300, ..SearchOptions::default() };
@@ -89,8 +90,13 @@ fn a_composition_that_nothing_fits_has_no_candidates() {
     let seven = BTreeMap::from([(Element::from_symbol("Fe").unwrap(), 7)]);
     let many = (20..30).map(|z| (Element::from_atomic_number(z).unwrap(), 1)).collect();
     for composition in [seven, many] {
-        let query =
-            Query { peaks: vec![(2.0, 1.0)], q_range: [0.5, 8.1], wavelength: CU, composition };
+        let query = Query {
+            peaks: vec![(2.0, 1.0)],
+            q_range: [0.5, 8.1],
+            wavelength: CU,
+            composition,
+            symmetry: None,
+        };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         assert!(
             search(&[&library], &query, SearchOptions::default(), &mut rng).unwrap().is_empty()
@@ -109,7 +115,7 @@ fn a_library_is_written_whole_and_read_back_to_the_same_bits() {
     let composition =
         BTreeMap::from([("K", 1), ("Br", 1)].map(|(e, n)| (Element::from_symbol(e).unwrap(), n)));
     let peaks = vec![(2.0, 1.0), (3.1, 0.4)];
-    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition };
+    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition, symmetry: None };
     assert_eq!(read.scan(&query).unwrap(), known.scan(&query).unwrap());
     assert!(!read.scan(&query).unwrap().is_empty());
 }
@@ -146,7 +152,7 @@ fn an_anonymous_library_keeps_no_elements_and_finds_the_same() {
     let composition =
         BTreeMap::from([("K", 1), ("Br", 1)].map(|(e, n)| (Element::from_symbol(e).unwrap(), n)));
     let peaks = vec![(2.0, 1.0), (3.1, 0.4)];
-    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition };
+    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition, symmetry: None };
     let (with, without) = (known.scan(&query).unwrap(), anonymous.scan(&query).unwrap());
     assert_eq!(with.len(), without.len());
     for (a, b) in with.iter().zip(&without) {

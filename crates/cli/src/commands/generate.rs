@@ -14,7 +14,6 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use surrogate_crystal::Structure;
 use surrogate_crystal::cif::{self, Uncertainties};
-use surrogate_crystal::direct::DirectOptions;
 use surrogate_crystal::refine::{RankingOptions, RefineError, Solution, Trial, rank_measured};
 use surrogate_crystal::retrieve::{Candidate, Library, SearchOptions, search};
 use surrogate_meter::Meter;
@@ -125,10 +124,8 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
 /// How far the search goes.
 fn options(arguments: &Generate) -> SearchOptions {
     let usual = SearchOptions::default();
-    let only_direct = arguments.proposer == Proposer::Direct;
-    let default = if only_direct { DirectOptions::default().choices } else { 0 };
-    let direct = crystal::direct(arguments.direct.unwrap_or(default));
-    if only_direct {
+    let direct = crystal::direct(arguments.direct_choices());
+    if arguments.proposer == Proposer::Direct {
         return SearchOptions { coarse: 0, attempts: 0, direct, ..usual };
     }
     SearchOptions {

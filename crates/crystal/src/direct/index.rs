@@ -56,14 +56,14 @@ const SAME: f64 = 4e-3;
 const LIMIT: [i32; 3] = [9, 12, 20];
 
 /// Cells whose primitive volume in cubic angstrom is within `volumes` and whose reflections explain the peaks, by ascending Q,
-/// best first.
+/// best first; of one crystal system, if that is known.
 #[must_use]
-pub fn index(peaks: &[Maximum], volumes: [f64; 2]) -> Vec<Cell> {
+pub fn index(peaks: &[Maximum], volumes: [f64; 2], system: Option<CrystalSystem>) -> Vec<Cell> {
     let mut cells = Vec::new();
     if peaks.len() < 3 {
         return cells;
     }
-    for lattice in LATTICES {
+    for lattice in LATTICES.into_iter().filter(|l| system.is_none_or(|s| s == l.system)) {
         let mut found = Search::new(lattice, peaks, volumes).run();
         found.truncate(KEPT);
         cells.extend(found);
@@ -418,7 +418,7 @@ mod tests {
             let points = lattice.centring.points() as f64;
             let volume = TAU.powi(3) / determinant.sqrt() / points;
             let peaks = peaks_of(lattice, &metric, 0.001);
-            let cells = index(&peaks, [0.75 * volume, 1.35 * volume]);
+            let cells = index(&peaks, [0.75 * volume, 1.35 * volume], None);
             let same = |cell: &Cell| {
                 let ratio = cell.reciprocal.determinant() / determinant;
                 cell.lattice.system == lattice.system && (ratio - 1.0).abs() < 0.01
@@ -436,10 +436,10 @@ mod tests {
             q += 0.05 + 0.11 * (f64::from(k as u8) * 2.39).sin().abs();
             peaks.push(Maximum { q, height: 1.0 });
         }
-        let cells = index(&peaks, [60.0, 90.0]);
+        let cells = index(&peaks, [60.0, 90.0], None);
         let symmetric = [CrystalSystem::Cubic, CrystalSystem::Hexagonal, CrystalSystem::Tetragonal];
         assert!(cells.iter().all(|c| !symmetric.contains(&c.lattice.system)));
-        assert!(index(&peaks[..2], [60.0, 90.0]).is_empty());
+        assert!(index(&peaks[..2], [60.0, 90.0], None).is_empty());
     }
 
     #[test]

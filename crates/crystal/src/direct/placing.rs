@@ -4,7 +4,7 @@ use nalgebra::Vector3;
 use rand::{Rng, RngExt};
 
 use crate::Element;
-use crate::score::expected_distance;
+use crate::score::least_distance;
 use crate::structure::nearest;
 use crate::symmetry::{AtomImage, Orbit, SpaceGroup, SymmetricStructure};
 
@@ -94,12 +94,6 @@ impl Listing<'_> {
     }
 }
 
-/// Atoms nearer than this share of the sum of their radii are too near.
-const TOO_NEAR: f64 = 0.62;
-
-/// Least distance in angstrom of atoms whose radii are not known.
-const LEAST: f64 = 1.0;
-
 /// Throws atoms onto the positions of a choice.
 pub(super) struct Thrower {
     pub structure: SymmetricStructure,
@@ -128,13 +122,12 @@ impl Thrower {
         for (k, orbit) in structure.orbits.iter().enumerate() {
             atoms.extend(structure.primitive_images(orbit).into_iter().map(|i| (k, i)));
         }
-        let distance = |a: &Orbit, b: &Orbit| {
-            TOO_NEAR * expected_distance(a.element, b.element).unwrap_or(LEAST / TOO_NEAR)
-        };
         let least = structure
             .orbits
             .iter()
-            .map(|a| structure.orbits.iter().map(|b| distance(a, b)).collect())
+            .map(|a| {
+                structure.orbits.iter().map(|b| least_distance(a.element, b.element)).collect()
+            })
             .collect();
         Some(Self { structure, atoms, least, basis })
     }

@@ -11,7 +11,7 @@ use crate::Element;
 use crate::diffraction::{PowderModel, QGrid};
 use crate::pattern::{Maximum, PeakFinder};
 use crate::refine::{Free, Limits, RefineError, Refiner, Stage};
-use crate::retrieve::{Candidate, Library, Query, finished};
+use crate::retrieve::{Candidate, KnownSymmetry, Library, Query, finished};
 use crate::symmetry::SymmetricStructure;
 
 /// How far a search goes.
@@ -96,7 +96,7 @@ impl Task<'_> {
 }
 
 /// Structures that reproduce a pattern, best first. What the library says is only how large atoms are and how
-/// frequent groups.
+/// frequent groups. Triclinic crystals are looked for where their cell is known.
 ///
 /// # Errors
 ///
@@ -111,8 +111,7 @@ pub(crate) fn solve(
     let (elements, counts): (Vec<Element>, Vec<usize>) =
         query.composition.iter().map(|(e, n)| (*e, *n)).unzip();
     let volume = library.volume(&elements, &counts);
-    let (peaks, cells) = indexed(query, VOLUMES.map(|f| f * volume))?;
-    let frames = frames(&cells, &peaks);
+    let frames = framed(query, VOLUMES.map(|f| f * volume))?;
     let atoms: Vec<(Element, usize)> = query.composition.iter().map(|(e, n)| (*e, *n)).collect();
     let mut tasks = tasks(&frames, &atoms, library, options);
     for (most, effort) in ROUNDS {
@@ -121,7 +120,7 @@ pub(crate) fn solve(
             attempt(refiner, query, task, effort, rng)?;
             let r_wp = task.best.as_ref().and_then(|best| best.r_wp);
             if r_wp.is_some_and(|r| r < options.enough) {
-                return Ok(best_of(tasks, options.kept));
+                return best_of(tasks, refiner, query, options.kept);
             }
         }
         tasks.retain(|task| task.best.is_some());
@@ -129,27 +128,56 @@ pub(crate) fn solve(
         // different choices may be one structure
         tasks.dedup_by(|a, b| (a.misfit() / b.misfit() - 1.0).abs() < SAME_MISFIT);
     }
-    Ok(best_of(tasks, options.kept))
+    best_of(tasks, refiner, query, options.kept)
 }
 
-/// What was found, best first.
-fn best_of(tasks: Vec<Task<'_>>, count: usize) -> Vec<Candidate> {
+/// What was found, best first, all refined to the end: patterns that no structure reproduces have answers too.
+fn best_of(
+    tasks: Vec<Task<'_>>,
+    refiner: &mut Refiner,
+    query: &Query,
+    count: usize,
+) -> Result<Vec<Candidate>, RefineError> {
     let mut found: Vec<Candidate> = tasks.into_iter().filter_map(|task| task.best).collect();
     found.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
     found.dedup_by(|a, b| (a.misfit / b.misfit - 1.0).abs() < SAME_MISFIT);
     found.truncate(count);
-    found
+    for candidate in found.iter_mut().filter(|c| c.r_wp.is_none()) {
+        if let Some((structure, r_wp)) = finished(refiner, query, &candidate.structure)? {
+            (candidate.structure, candidate.r_wp) = (structure, Some(r_wp));
+        }
+    }
+    Ok(found)
+}
+
+/// Space groups with cells: those that the pattern speaks for, or what is known.
+fn framed(query: &Query, volumes: [f64; 2]) -> Result<Vec<Frame>, RefineError> {
+    let symmetry = query.symmetry.as_ref();
+    if let Some(KnownSymmetry { group, cells }) = symmetry.filter(|s| !s.cells.is_empty()) {
+        let frame = |cell: &Vec<f64>| {
+            let empty = SymmetricStructure { group, cell: cell.clone(), orbits: Vec::new() };
+            let volume = empty.primitive_lattice().ok()?.volume();
+            let possible = (volumes[0]..volumes[1]).contains(&volume);
+            possible.then(|| Frame { group, cell: cell.clone(), score: 0.0 })
+        };
+        return Ok(cells.iter().filter_map(frame).collect());
+    }
+    let (peaks, cells) = indexed(query, volumes)?;
+    let mut frames = frames(&cells, &peaks);
+    frames.retain(|f| symmetry.is_none_or(|s| s.group.number == f.group.number));
+    Ok(frames)
 }
 
 /// Cells of a pattern, with the peaks that they explain: where the smallest peaks are noise or impurities, the larger
 /// ones.
 fn indexed(query: &Query, volumes: [f64; 2]) -> Result<(Vec<Maximum>, Vec<Cell>), RefineError> {
     let mut finder = PeakFinder::new(WIDTH)?;
+    let system = query.symmetry.as_ref().map(|s| s.group.system());
     let mut best: Option<(Vec<Maximum>, Vec<Cell>)> = None;
     let score = |cells: &[Cell]| cells.first().map_or(f64::NEG_INFINITY, |c| c.score);
     for least in LEAST_HEIGHTS {
         let peaks = finder.peaks(&query.peaks, query.q_range, least, PEAKS);
-        let cells = index(&peaks, volumes);
+        let cells = index(&peaks, volumes, system);
         if best.as_ref().is_none_or(|(_, known)| score(&cells) > score(known)) {
             best = Some((peaks, cells));
         }

@@ -2,15 +2,18 @@
 //!
 //! y(2 theta) = scale x sum of reflections + background, every point weighted by one over its variance.
 //! Parameters become free in the usual order: scale and background; cell, zero shift and width; shape and
-//! displacement; coordinates.
+//! displacement; coordinates. Atoms that are nearer than
+//! radii allow are drawn apart, and coordinates that put two into one place stay as they were.
 //!
 //! Source: Rietveld (1969), A profile refinement method for nuclear and magnetic structures.
 
 use super::RefineError;
+use super::distances::Distances;
 use super::solve::{Bounds, Ends, Reuse, minimise};
 use crate::LatticeError;
 use crate::diffraction::{Gradient, INSTRUMENT_PARAMETERS, Instrument, PowderModel};
 use crate::pattern::Pattern;
+use crate::score::apart;
 use crate::symmetry::SymmetricStructure;
 
 /// A crystal and a diffractometer fitted to a measured pattern.
@@ -62,21 +65,34 @@ pub fn fit_measured(
     let start = Start::of(&mut model, pattern, instrument, strongest)?;
     let layout = start.layout;
     let mut parameters = start.parameters;
+    let distances = Distances::new(structure)?;
+    let coordinates = layout.cell..layout.structure - 1;
     let mut run = Run { model, points, layout, instrument: instrument.clone() };
     for free in layout.steps() {
+        let before = parameters.clone();
         let evaluate = |parameters: &[f64], columns: Option<&mut [Vec<f64>]>| {
             let wanted = columns.is_some();
             let (values, all) = run.calculate(parameters, wanted).ok()?;
+            let at = &parameters[coordinates.clone()];
             if let Some(columns) = columns {
                 for (column, &k) in columns.iter_mut().zip(&free) {
                     column.clear();
                     column.extend(all[k].iter().zip(&weights).map(|(v, w)| v * w / total));
+                    column.extend(distances.derivative(at, k.wrapping_sub(layout.cell)));
                 }
             }
             let each = values.iter().zip(&pattern.intensity).zip(&weights);
-            Some(each.map(|((c, y), w)| (c - y) * w / total).collect())
+            let off = each.map(|((c, y), w)| (c - y) * w / total);
+            Some(off.chain(distances.lacking(at)).collect())
         };
         minimise(&mut parameters, &free, &start.bounds, ENDS, evaluate);
+        let is_apart = |p: &[f64]| {
+            let structure = run.model.structure(&p[..layout.structure]);
+            structure.primitive().is_ok_and(|primitive| apart(&primitive))
+        };
+        if is_apart(&before) && !is_apart(&parameters) {
+            parameters = before;
+        }
     }
     let (calculated, _) = run.calculate(&parameters, false)?;
     let each = calculated.iter().zip(&pattern.intensity).zip(&weights);

@@ -15,6 +15,6 @@ mod search;
 pub use file::{LibraryError, Source, compressed, open_library, read_library, write_library};
 pub(crate) use library::orders;
 pub use library::{Kind, Library, Prototype, element_volumes};
-pub use scan::{Proposal, Query};
+pub use scan::{KnownSymmetry, Proposal, Query};
 pub(crate) use search::finished;
 pub use search::{Candidate, Origin, SearchOptions, search};

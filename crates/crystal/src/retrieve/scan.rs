@@ -13,7 +13,7 @@ use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex32};
 use super::library::{Label, Library, Prototype, orders};
 use crate::Element;
 use crate::diffraction::{DiffractionError, FormFactor, PowderModel};
-use crate::symmetry::SymmetricStructure;
+use crate::symmetry::{SpaceGroup, SymmetricStructure};
 
 /// Grid of the coarse patterns in 1/angstrom.
 const STEP: f64 = 0.02;
@@ -100,8 +100,8 @@ pub struct Proposal {
     pub alternatives: Vec<Proposal>,
 }
 
-/// What is known of a crystal: its pattern and what it is made of.
-#[derive(Debug, Clone, PartialEq)]
+/// What is known of a crystal: its pattern, what it is made of, and perhaps its symmetry.
+#[derive(Debug, Clone)]
 pub struct Query {
     /// Peaks `(q, intensity)`: reflections, or points of a measurement times their distance.
     pub peaks: Vec<(f64, f64)>,
@@ -111,6 +111,18 @@ pub struct Query {
     pub wavelength: f64,
     /// Atoms of each element in the primitive cell.
     pub composition: BTreeMap<Element, usize>,
+    /// Its symmetry where that is known. A scan does not look at it: libraries are restricted to it beforehand.
+    pub symmetry: Option<KnownSymmetry>,
+}
+
+/// What is known of a crystal's symmetry.
+#[derive(Debug, Clone)]
+pub struct KnownSymmetry {
+    /// Its space group.
+    pub group: &'static SpaceGroup,
+    /// Free parameters of its cell (angstrom, degrees), if that is known; several where axes may be named in
+    /// several orders.
+    pub cells: Vec<Vec<f64>>,
 }
 
 impl Library {

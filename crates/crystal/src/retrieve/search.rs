@@ -14,7 +14,7 @@ use crate::symmetry::SymmetricStructure;
 pub struct SearchOptions {
     /// Proposals that are refined coarsely.
     pub coarse: usize,
-    /// Of these, the best that are refined finely.
+    /// Of these, the best of each library that are refined finely.
     pub fine: usize,
     /// Attempts for each library, from random cells and coordinates, where no candidate reproduces the pattern.
     pub attempts: usize,
@@ -111,8 +111,8 @@ pub fn search(
         }
     }
     candidates.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
-    for candidate in candidates.iter_mut().take(options.fine * libraries.len()) {
-        finish(&mut refiner, query, candidate)?;
+    for k in first_of_each(&candidates, libraries.len(), options.fine) {
+        finish(&mut refiner, query, &mut candidates[k])?;
     }
     rank(&mut candidates);
     let best =
@@ -141,6 +141,22 @@ fn rank(candidates: &mut [Candidate]) {
         let first = r_wp(a).total_cmp(&r_wp(b)).then(free(a).cmp(&free(b)));
         first.then(a.misfit.total_cmp(&b.misfit))
     });
+}
+
+/// Places of the first `count` candidates of each library.
+fn first_of_each(candidates: &[Candidate], libraries: usize, count: usize) -> Vec<usize> {
+    let mut left = vec![count; libraries];
+    let of_library = |c: &Candidate| c.origin.as_ref().map(|o| o.library);
+    let mut first = Vec::new();
+    for (k, candidate) in candidates.iter().enumerate() {
+        if let Some(left) = of_library(candidate).and_then(|l| left.get_mut(l))
+            && *left > 0
+        {
+            *left -= 1;
+            first.push(k);
+        }
+    }
+    first
 }
 
 /// Refines a candidate to the end and keeps the result if it is better than what it has.
@@ -173,7 +189,7 @@ pub(crate) fn finished(
     Ok(Some((structure, r_wp)))
 }
 
-/// Candidates that get attempts, for each library.
+/// Candidates of each library that get attempts.
 const CONTENDERS: usize = 5;
 
 /// Largest relative change of lengths and angles, and of coordinates, of an attempt.
@@ -192,11 +208,14 @@ fn attempt(
     options: SearchOptions,
     rng: &mut impl Rng,
 ) -> Result<(), RefineError> {
-    let contenders = candidates.len().min(CONTENDERS * libraries.len());
-    for k in 0..if contenders == 0 { 0 } else { options.attempts * libraries.len() } {
-        let candidate = &mut candidates[k % contenders];
+    let contenders = first_of_each(candidates, libraries.len(), CONTENDERS);
+    if contenders.is_empty() {
+        return Ok(());
+    }
+    for k in 0..options.attempts * libraries.len() {
+        let candidate = &mut candidates[contenders[k % contenders.len()]];
         let Some(Origin { library, proposal }) = &candidate.origin else { continue };
-        let round = k / contenders;
+        let round = k / contenders.len();
         let choices = proposal.alternatives.len() + 1;
         let proposal = match round % choices {
             0 => proposal,

@@ -33,13 +33,24 @@ fn row(element: Element) -> Option<&'static Row> {
 }
 
 /// Sum of the radii of two elements; none where the table has no value.
-pub(crate) fn expected(a: Element, b: Element) -> Option<f64> {
+fn expected(a: Element, b: Element) -> Option<f64> {
     let (mut a, mut b) = (row(a)?, row(b)?);
     if a.2 > b.2 {
         std::mem::swap(&mut a, &mut b);
     }
     let (first, second) = if b.2 - a.2 >= IONIC { (a.4, b.5) } else { (a.3, b.3) };
     (first > 0.0 && second > 0.0).then_some(first + second)
+}
+
+/// Atoms nearer than this share of the sum of their radii are too near.
+const TOO_NEAR: f64 = 0.62;
+
+/// Least distance in angstrom of atoms whose radii are not known.
+const LEAST: f64 = 1.0;
+
+/// Distance in angstrom below which atoms are too near.
+pub(crate) fn least_distance(a: Element, b: Element) -> f64 {
+    expected(a, b).map_or(LEAST, |sum| TOO_NEAR * sum)
 }
 
 /// Whether every bond is as long as it should be. Bonds of elements without radii count as right.

@@ -70,7 +70,7 @@ impl Case {
             atoms: primitive.sites.len(),
             group: symmetric.group.number,
             kind: Kind::of(&symmetric.canonical()),
-            query: Query { peaks, q_range: Q_RANGE, wavelength, composition },
+            query: Query { peaks, q_range: Q_RANGE, wavelength, composition, symmetry: None },
             reduced: [Reduced::primitive(structure)?, Reduced::as_given(&primitive)?],
             pattern,
         })

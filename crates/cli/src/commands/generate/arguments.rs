@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use surrogate_crystal::direct::DirectOptions;
 
 use crate::counters::Counters;
 use crate::electricity::Electricity;
@@ -87,6 +88,17 @@ pub struct Generate {
     /// What the energy stands for.
     #[command(flatten)]
     pub electricity: Electricity,
+}
+
+impl Generate {
+    /// Choices that the search without examples tries, 0 for none.
+    pub fn direct_choices(&self) -> usize {
+        let usual = match self.proposer {
+            Proposer::Direct => DirectOptions::default().choices,
+            _ => 0,
+        };
+        self.direct.unwrap_or(usual)
+    }
 }
 
 /// Where structures come from.

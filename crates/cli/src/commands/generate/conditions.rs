@@ -1,7 +1,7 @@
 //! Space group and cell where they are known: as they are written, and what they leave of proposals.
 
 use surrogate_crystal::Lattice;
-use surrogate_crystal::retrieve::{Library, Query};
+use surrogate_crystal::retrieve::{KnownSymmetry, Library, Query};
 use surrogate_crystal::symmetry::{CrystalSystem, SpaceGroup, SymmetricStructure};
 
 use super::arguments::Generate;
@@ -38,6 +38,11 @@ impl Conditions {
             given => orders(group, &cell(group, given)?),
         };
         Ok(Self { group: Some(group), cells })
+    }
+
+    /// The same for a search without examples.
+    pub fn symmetry(&self) -> Option<KnownSymmetry> {
+        Some(KnownSymmetry { group: self.group?, cells: self.cells.clone() })
     }
 
     /// Whether elements may fill the cell with so many atoms, given the volumes that they usually take.

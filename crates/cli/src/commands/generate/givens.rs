@@ -79,11 +79,13 @@ impl Givens {
             q_range: [ends[0].max(Q_MIN), ends[1]],
             wavelength: pattern.radiation.wavelength(),
             composition,
+            symmetry: conditions.symmetry(),
         };
         let cells = match &chemistry {
             Chemistry::Formula(unit) => {
-                // a generator needs no prototype of the right numbers
-                let needed = if draws { None } else { library.as_ref() };
+                // only retrieval needs a prototype of the right numbers
+                let looked_up = !draws && arguments.direct_choices() == 0;
+                let needed = library.as_ref().filter(|_| looked_up);
                 cells(unit, arguments, needed, &conditions)?
             }
             _ => {
