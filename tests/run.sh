@@ -28,6 +28,9 @@ trap 'rm -f "$SURROGATE_KEEP_POSTERIOR"' EXIT
 step "tests"
 cargo test --workspace --release --locked
 
+step "code for GPUs, compiled"
+cargo check -p surrogate --features cuda --release --locked
+
 if [ "${1:-}" = "--slow" ]; then
     step "slow tests"
     cargo test --workspace --release --locked -- --ignored --test-threads=1 --nocapture

@@ -8,7 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use surrogate_crystal::diffraction::reflections;
 use surrogate_crystal::direct::DirectOptions;
 use surrogate_crystal::matching::{Reduced, StructureMatcher};
-use surrogate_crystal::retrieve::{Candidate, Library, Query, SearchOptions, search};
+use surrogate_crystal::retrieve::{
+    Candidate, KnownSymmetry, Library, Query, SearchOptions, search,
+};
 use surrogate_crystal::symmetry::{Orbit, SpaceGroup, SymmetricStructure};
 use surrogate_crystal::{Element, Structure};
 
@@ -32,13 +34,17 @@ fn crystal(number: u16, cell: &[f64], orbits: &[(&str, char, &[f64])]) -> Struct
 }
 
 fn solved(truth: &Structure, seed: u64) -> Vec<Candidate> {
+    solved_knowing(truth, None, seed)
+}
+
+fn solved_knowing(truth: &Structure, symmetry: Option<KnownSymmetry>, seed: u64) -> Vec<Candidate> {
     let mut composition = BTreeMap::new();
     for site in &truth.sites {
         *composition.entry(site.element).or_insert(0) += 1;
     }
     let peaks = reflections(truth, CU, [0.0, 8.1]).unwrap();
     let peaks = peaks.iter().map(|r| (r.q, r.intensity)).collect();
-    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition, symmetry: None };
+    let query = Query { peaks, q_range: [0.5, 8.1], wavelength: CU, composition, symmetry };
     let direct = DirectOptions { choices: 600, ..DirectOptions::default() };
     let options = SearchOptions { direct: Some(direct), ..SearchOptions::default() };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -72,6 +78,32 @@ fn crystals_are_found_without_an_example() {
         let first = Reduced::primitive(&first.structure.primitive().unwrap()).unwrap();
         assert!(StructureMatcher::STRICT.fits(&truth, &first), "{name}");
     }
+}
+
+#[test]
+fn a_known_group_and_cell_are_kept_and_triclinic_crystals_are_found_in_them() {
+    let cell = [4.1, 4.9, 5.7, 81.0, 97.0, 104.0];
+    let group = SpaceGroup::get(2).unwrap();
+    let orbits: [(&str, char, &[f64]); 2] = [("Sn", 'a', &[]), ("O", 'i', &[0.271, 0.113, 0.342])];
+    let truth = crystal(2, &cell, &orbits);
+    let known = KnownSymmetry { group, cells: vec![cell.map(|v| v * 1.003).to_vec()] };
+    let found = solved_knowing(&truth, Some(known), 3);
+    let reduced = Reduced::primitive(&truth).unwrap();
+    let first = &found[0].structure;
+    assert_eq!(first.group.number, 2);
+    let first = Reduced::primitive(&first.primitive().unwrap()).unwrap();
+    assert!(StructureMatcher::STRICT.fits(&reduced, &first), "{:?}", found[0].r_wp);
+    // without a cell nothing triclinic is looked for; a cell of the wrong size holds nothing
+    let group_alone = KnownSymmetry { group, cells: Vec::new() };
+    assert!(solved_knowing(&truth, Some(group_alone), 3).is_empty());
+    let large = cell.map(|v| if v < 10.0 { 1.5 * v } else { v }).to_vec();
+    let wrong = KnownSymmetry { group, cells: vec![large] };
+    assert!(solved_knowing(&truth, Some(wrong), 3).is_empty());
+    // of a group that is known no other is proposed
+    let (_, rutile) = &cases()[0];
+    let known = KnownSymmetry { group: SpaceGroup::get(136).unwrap(), cells: Vec::new() };
+    let found = solved_knowing(rutile, Some(known), 5);
+    assert!(!found.is_empty() && found.iter().all(|c| c.structure.group.number == 136));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use nalgebra::{Matrix3, Vector3};
 
-use super::index::{COMPARED, Cell, likelihood};
+use super::index::{COMPARED, COST_OF_NUMBER, Cell, likelihood};
 use super::lattices::Centring;
 use crate::pattern::Maximum;
 use crate::symmetry::{CrystalSystem, SpaceGroup, SymmetricStructure};
@@ -16,11 +16,12 @@ pub(super) struct Frame {
     pub group: &'static SpaceGroup,
     /// Free cell parameters.
     pub cell: Vec<f64>,
-    /// Logarithm of how much likelier the peaks are by its reflections than by chance.
+    /// Logarithm of how much likelier the peaks are by its reflections than by chance, less what the numbers of its
+    /// cell cost.
     pub score: f64,
 }
 
-/// Space groups of cells in every setting, best first.
+/// Space groups of cells in every setting.
 pub(super) fn frames(cells: &[Cell], peaks: &[Maximum]) -> Vec<Frame> {
     let mut found: Vec<Frame> = Vec::new();
     for cell in cells {
@@ -44,12 +45,12 @@ pub(super) fn frames(cells: &[Cell], peaks: &[Maximum]) -> Vec<Frame> {
                 let key = frame.cells_of_descriptions().iter().map(steps).min();
                 let Some(key) = key.filter(|key| !known.contains(key)) else { continue };
                 known.push(key);
-                let score = explained(group, &parameters, peaks);
+                let cost = COST_OF_NUMBER * cell.lattice.numbers() as f64;
+                let score = explained(group, &parameters, peaks) - cost;
                 found.push(Frame { group, cell: free, score });
             }
         }
     }
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
     found
 }
 
@@ -163,6 +164,11 @@ fn parameters(metric: &Matrix3<f64>) -> Option<CellParameters> {
 mod tests {
     use super::*;
 
+    fn sorted(mut frames: Vec<Frame>) -> Vec<Frame> {
+        frames.sort_by(|a, b| b.score.total_cmp(&a.score));
+        frames
+    }
+
     #[test]
     fn absent_reflections_are_those_of_the_tables() {
         let absent = |number: u16, hkl| absent(SpaceGroup::get(number).unwrap(), hkl);
@@ -203,7 +209,7 @@ mod tests {
         }
         peaks.sort_by(|a, b| a.q.total_cmp(&b.q));
         peaks.dedup_by(|a, b| (a.q - b.q).abs() < 1e-3);
-        let frames = frames(&[found], &peaks);
+        let frames = sorted(frames(&[found], &peaks));
         assert_eq!(frames[0].group.number, 14);
         // [1, 0, 1] of the cell is as long as this
         let diagonal = (lattice.basis() * Vector3::new(1.0, 0.0, 1.0)).norm();
@@ -234,7 +240,7 @@ mod tests {
         }
         peaks.sort_by(|a, b| a.q.total_cmp(&b.q));
         peaks.dedup_by(|a, b| (a.q - b.q).abs() < 0.01);
-        let frames = frames(&[Cell { lattice, reciprocal, score: 0.0 }], &peaks);
+        let frames = sorted(frames(&[Cell { lattice, reciprocal, score: 0.0 }], &peaks));
         let same = |f: &&Frame| f.group.number == 12 && (f.cell[1] - b).abs() < 1e-6;
         let best = frames.iter().find(same).map(|f| (f.score, f.cell.clone()));
         assert!(best.is_some_and(|(score, _)| score > 0.8 * frames[0].score));

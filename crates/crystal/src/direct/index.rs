@@ -23,9 +23,13 @@ pub struct Cell {
     pub lattice: Bravais,
     /// Its reciprocal metric, times 4 pi^2.
     pub reciprocal: Matrix3<f64>,
-    /// Logarithm of how much likelier the peaks are by its reflections than by chance.
+    /// Logarithm of how much likelier the peaks are by its reflections than by chance, less what its numbers cost.
     pub score: f64,
 }
+
+/// What a number of the metric counts against a cell: so much likelier are peaks by the best of all its values, of
+/// which about a hundred differ, than by one.
+pub(super) const COST_OF_NUMBER: f64 = 4.6;
 
 /// Peaks that a cell must explain, the first, and how many of them it may miss.
 const USED: usize = 14;
@@ -42,6 +46,9 @@ const AXES: [f64; 2] = [2.2, 45.0];
 
 /// Boxes that are looked at for each lattice.
 const BOXES: usize = 800_000;
+
+/// Metrics of a lattice that are fitted.
+const FITTED: usize = 2000;
 
 /// Cells kept of each lattice.
 const KEPT: usize = 4;
@@ -143,7 +150,7 @@ impl<'a> Search<'a> {
         let mut open = vec![whole];
         while let Some(region) = open.pop() {
             self.boxes += 1;
-            if self.boxes > BOXES {
+            if self.boxes > BOXES || self.metrics.len() > FITTED {
                 break;
             }
             let Some((region, widest)) = self.narrowed(region) else { continue };
@@ -272,7 +279,7 @@ impl<'a> Search<'a> {
         let mut lines: Vec<f64> =
             squares.filter(|s| *s > 0.0).map(f64::sqrt).filter(|q| *q < last + NEAR).collect();
         lines.sort_by(f64::total_cmp);
-        likelihood(self.peaks, &lines)
+        likelihood(self.peaks, &lines) - COST_OF_NUMBER * self.lattice.numbers() as f64
     }
 
     /// The best cells, fitted to all peaks that are compared.
@@ -418,7 +425,7 @@ mod tests {
             let points = lattice.centring.points() as f64;
             let volume = TAU.powi(3) / determinant.sqrt() / points;
             let peaks = peaks_of(lattice, &metric, 0.001);
-            let cells = index(&peaks, [0.75 * volume, 1.35 * volume], None);
+            let cells = index(&peaks, [0.9 * volume, 1.15 * volume], None);
             let same = |cell: &Cell| {
                 let ratio = cell.reciprocal.determinant() / determinant;
                 cell.lattice.system == lattice.system && (ratio - 1.0).abs() < 0.01

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use rand::Rng;
 
 use super::groups::{Frame, frames};
-use super::index::{Cell, index};
+use super::index::index;
 use super::placing::{Choice, Thrower, choices};
 use crate::Element;
 use crate::diffraction::{PowderModel, QGrid};
-use crate::pattern::{Maximum, PeakFinder};
+use crate::pattern::PeakFinder;
 use crate::refine::{Free, Limits, RefineError, Refiner, Stage};
 use crate::retrieve::{Candidate, KnownSymmetry, Library, Query, finished};
 use crate::symmetry::SymmetricStructure;
@@ -37,11 +37,12 @@ impl Default for DirectOptions {
 const WIDTH: f64 = 0.05;
 const PEAKS: usize = 40;
 
-/// Least heights of peaks that are tried.
-const LEAST_HEIGHTS: [f64; 3] = [2e-3, 2e-2, 6e-2];
+/// Least heights of peaks that are looked at, until a cell is convincing: the smallest peaks of a measured pattern are
+/// noise or impurities.
+const LEAST_HEIGHTS: [f64; 5] = [2e-3, 2e-2, 6e-2, 0.12, 0.2];
 
 /// Score of a cell that is hardly by chance.
-const CONVINCING: f64 = 15.0;
+const CONVINCING: f64 = 20.0;
 
 /// Factors by which the volume of a cell may differ from what its elements say.
 const VOLUMES: [f64; 2] = [0.6, 1.7];
@@ -162,30 +163,18 @@ fn framed(query: &Query, volumes: [f64; 2]) -> Result<Vec<Frame>, RefineError> {
         };
         return Ok(cells.iter().filter_map(frame).collect());
     }
-    let (peaks, cells) = indexed(query, volumes)?;
-    let mut frames = frames(&cells, &peaks);
-    frames.retain(|f| symmetry.is_none_or(|s| s.group.number == f.group.number));
-    Ok(frames)
-}
-
-/// Cells of a pattern, with the peaks that they explain: where the smallest peaks are noise or impurities, the larger
-/// ones.
-fn indexed(query: &Query, volumes: [f64; 2]) -> Result<(Vec<Maximum>, Vec<Cell>), RefineError> {
     let mut finder = PeakFinder::new(WIDTH)?;
-    let system = query.symmetry.as_ref().map(|s| s.group.system());
-    let mut best: Option<(Vec<Maximum>, Vec<Cell>)> = None;
-    let score = |cells: &[Cell]| cells.first().map_or(f64::NEG_INFINITY, |c| c.score);
+    let mut all: Vec<Frame> = Vec::new();
     for least in LEAST_HEIGHTS {
         let peaks = finder.peaks(&query.peaks, query.q_range, least, PEAKS);
-        let cells = index(&peaks, volumes, system);
-        if best.as_ref().is_none_or(|(_, known)| score(&cells) > score(known)) {
-            best = Some((peaks, cells));
-        }
-        if best.as_ref().is_some_and(|(_, known)| score(known) > CONVINCING) {
+        let cells = index(&peaks, volumes, symmetry.map(|s| s.group.system()));
+        all.extend(frames(&cells, &peaks));
+        if cells.first().is_some_and(|cell| cell.score > CONVINCING) {
             break;
         }
     }
-    Ok(best.unwrap_or_default())
+    all.retain(|f| symmetry.is_none_or(|s| s.group.number == f.group.number));
+    Ok(all)
 }
 
 /// Choices of positions in every frame, those first for which most speaks.

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use surrogate_crystal::diffraction::{Instrument, Radiation};
 use surrogate_crystal::pattern::{self, Axis, Pattern};
 use surrogate_crystal::retrieve::{Library, Query, Source};
+use surrogate_crystal::symmetry::CrystalSystem;
 use surrogate_crystal::{Element, Structure};
 
 use super::arguments::{FirstColumn, Generate, Proposer};
@@ -150,6 +151,10 @@ impl Givens {
     pub fn way_out(&self) -> &'static str {
         match (self.conditions.group, self.conditions.cells.is_empty()) {
             (None, _) => "check --formula and --wavelength, or raise --max-atoms",
+            (Some(group), true) if group.system() == CrystalSystem::Triclinic => {
+                "name --cell too, since triclinic cells are not looked for; check --formula and \
+                 --wavelength, or raise --max-atoms"
+            }
             (Some(_), true) => {
                 "check --space-group, --formula and --wavelength, or raise --max-atoms"
             }
