@@ -11,6 +11,7 @@ use std::path::Path;
 use surrogate_crystal::cif::{self, CifStructure};
 use surrogate_crystal::diffraction::Radiation;
 use surrogate_crystal::direct::DirectOptions;
+use surrogate_crystal::score::electronegativity;
 use surrogate_crystal::symmetry::{SYMPREC, SymmetricStructure, SymmetryError, analyse};
 use surrogate_crystal::{Element, Structure, reduced_formula};
 
@@ -98,14 +99,19 @@ pub fn group_words(structure: &SymmetricStructure) -> String {
     format!("{} ({})", structure.group.symbol, structure.group.number)
 }
 
-/// `Ti2O`, elements by their numbers, the smallest whole numbers of atoms.
+/// `KCoO3`: elements by electronegativity, the smallest whole numbers of atoms.
 pub fn formula_words(structure: &SymmetricStructure) -> String {
     let mut amounts = BTreeMap::new();
     for orbit in &structure.orbits {
         *amounts.entry(orbit.element).or_insert(0) += structure.wyckoff(orbit).multiplicity;
     }
-    let part = |(e, n): (&Element, &usize)| if *n == 1 { e.to_string() } else { format!("{e}{n}") };
-    reduced_formula(&amounts).iter().map(part).collect()
+    let mut amounts: Vec<(Element, usize)> = reduced_formula(&amounts).into_iter().collect();
+    amounts.sort_by(|a, b| {
+        let of = |e: Element| electronegativity(e).unwrap_or(f64::INFINITY);
+        of(a.0).total_cmp(&of(b.0))
+    });
+    let part = |(e, n): &(Element, usize)| if *n == 1 { e.to_string() } else { format!("{e}{n}") };
+    amounts.iter().map(part).collect()
 }
 
 /// A search without examples over so many choices; none over none.

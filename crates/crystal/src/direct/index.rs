@@ -8,6 +8,7 @@
 //! Source: Boultif and Louer (1991), Indexing of powder diffraction patterns for low-symmetry lattices by the
 //! successive dichotomy method.
 
+use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 
 use nalgebra::{DMatrix, DVector, Matrix3};
@@ -44,9 +45,6 @@ const NEAR: f64 = 0.006;
 /// Longest and shortest axis of a conventional cell in angstrom.
 const AXES: [f64; 2] = [2.2, 45.0];
 
-/// Boxes that are looked at for each lattice.
-const BOXES: usize = 800_000;
-
 /// Metrics of a lattice that are fitted.
 const FITTED: usize = 2000;
 
@@ -63,15 +61,20 @@ const SAME: f64 = 4e-3;
 const LIMIT: [i32; 3] = [9, 12, 20];
 
 /// Cells whose primitive volume in cubic angstrom is within `volumes` and whose reflections explain the peaks, by ascending Q,
-/// best first; of one crystal system, if that is known.
+/// best first; of one crystal system, if that is known. At most `boxes` are looked at for each lattice.
 #[must_use]
-pub fn index(peaks: &[Maximum], volumes: [f64; 2], system: Option<CrystalSystem>) -> Vec<Cell> {
+pub fn index(
+    peaks: &[Maximum],
+    volumes: [f64; 2],
+    system: Option<CrystalSystem>,
+    boxes: usize,
+) -> Vec<Cell> {
     let mut cells = Vec::new();
     if peaks.len() < 3 {
         return cells;
     }
     for lattice in LATTICES.into_iter().filter(|l| system.is_none_or(|s| s == l.system)) {
-        let mut found = Search::new(lattice, peaks, volumes).run();
+        let mut found = Search::new(lattice, peaks, volumes).run(boxes);
         found.truncate(KEPT);
         cells.extend(found);
     }
@@ -91,8 +94,40 @@ struct Search<'a> {
     boxes: usize,
     /// Scores and metrics.
     found: Vec<(f64, [f64; MOST])>,
-    /// Metrics that are known, good or bad.
-    metrics: Vec<[f64; MOST]>,
+    known: Known,
+}
+
+/// Metrics that are known, good or bad, by the logarithm of their first number in units of [`SAME`].
+#[derive(Default)]
+struct Known {
+    by_first: BTreeMap<i64, Vec<[f64; MOST]>>,
+    count: usize,
+}
+
+impl Known {
+    fn key(first: f64) -> i64 {
+        (first.ln() / SAME).floor() as i64
+    }
+
+    fn insert(&mut self, metric: [f64; MOST]) {
+        self.by_first.entry(Self::key(metric[0])).or_default().push(metric);
+        self.count += 1;
+    }
+
+    /// Whether a region of `n` numbers is no larger than what one of them stands for.
+    fn hold(&self, low: &[f64; MOST], high: &[f64; MOST], n: usize) -> bool {
+        if high[0] > low[0] * (1.0 + 3.0 * SAME) {
+            return false;
+        }
+        let scale = |k: usize, m: &[f64; MOST]| if k == 3 { (m[0] * m[2]).sqrt() } else { m[k] };
+        let near = self.by_first.range(Self::key(low[0]) - 2..=Self::key(high[0]) + 2);
+        near.flat_map(|(_, metrics)| metrics).any(|m| {
+            (0..n).all(|k| {
+                let reach = SAME * scale(k, m);
+                low[k] > m[k] - reach && high[k] < m[k] + reach
+            })
+        })
+    }
 }
 
 /// Ranges of the numbers of a metric, with the reflections that each peak may be.
@@ -120,23 +155,11 @@ impl<'a> Search<'a> {
             coefficients: coefficients.into_iter().map(|c| c.map(f64::from)).collect(),
             boxes: 0,
             found: Vec::new(),
-            metrics: Vec::new(),
+            known: Known::default(),
         }
     }
 
-    /// Whether a region is no larger than what a metric that is known already stands for.
-    fn holds_known(&self, region: &Region) -> bool {
-        let n = self.lattice.numbers();
-        let scale = |k: usize, m: &[f64; MOST]| if k == 3 { (m[0] * m[2]).sqrt() } else { m[k] };
-        self.metrics.iter().any(|m| {
-            (0..n).all(|k| {
-                let reach = SAME * scale(k, m);
-                region.low[k] > m[k] - reach && region.high[k] < m[k] + reach
-            })
-        })
-    }
-
-    fn run(mut self) -> Vec<Cell> {
+    fn run(mut self, boxes: usize) -> Vec<Cell> {
         let [low, high] = [(TAU / AXES[1]).powi(2), (TAU / AXES[0]).powi(2)];
         let n = self.lattice.numbers();
         let (mut lows, mut highs) = ([0.0; MOST], [0.0; MOST]);
@@ -150,11 +173,11 @@ impl<'a> Search<'a> {
         let mut open = vec![whole];
         while let Some(region) = open.pop() {
             self.boxes += 1;
-            if self.boxes > BOXES || self.metrics.len() > FITTED {
+            if self.boxes > boxes || self.known.count > FITTED {
                 break;
             }
             let Some((region, widest)) = self.narrowed(region) else { continue };
-            if self.holds_known(&region) {
+            if self.known.hold(&region.low, &region.high, n) {
                 continue;
             }
             if widest < 1.0 {
@@ -258,10 +281,10 @@ impl<'a> Search<'a> {
         else {
             return;
         };
-        if self.holds_known(&Region { low: metric, high: metric, may_be: Vec::new() }) {
+        if self.known.hold(&metric, &metric, n) {
             return;
         }
-        self.metrics.push(metric);
+        self.known.insert(metric);
         let score = self.score(&metric);
         if score.is_finite() {
             self.found.push((score, metric));
@@ -286,7 +309,7 @@ impl<'a> Search<'a> {
     fn best(mut self) -> Vec<Cell> {
         self.found.sort_by(|a, b| b.0.total_cmp(&a.0));
         self.found.truncate(POLISHED);
-        self.metrics.clear();
+        self.known = Known::default();
         let mut best = Vec::new();
         for (score, metric) in std::mem::take(&mut self.found) {
             let compared = &self.peaks[..self.peaks.len().min(COMPARED)];
@@ -295,8 +318,8 @@ impl<'a> Search<'a> {
             let polished = fitted(metric, self.lattice.numbers(), squares).unwrap_or(metric);
             let next = self.score(&polished);
             let (score, metric) = if next > score { (next, polished) } else { (score, metric) };
-            if !self.holds_known(&Region { low: metric, high: metric, may_be: Vec::new() }) {
-                self.metrics.push(metric);
+            if !self.known.hold(&metric, &metric, self.lattice.numbers()) {
+                self.known.insert(metric);
                 best.push(Cell {
                     lattice: self.lattice,
                     reciprocal: self.lattice.reciprocal(&metric),
@@ -425,7 +448,7 @@ mod tests {
             let points = lattice.centring.points() as f64;
             let volume = TAU.powi(3) / determinant.sqrt() / points;
             let peaks = peaks_of(lattice, &metric, 0.001);
-            let cells = index(&peaks, [0.9 * volume, 1.15 * volume], None);
+            let cells = index(&peaks, [0.9 * volume, 1.15 * volume], None, 800_000);
             let same = |cell: &Cell| {
                 let ratio = cell.reciprocal.determinant() / determinant;
                 cell.lattice.system == lattice.system && (ratio - 1.0).abs() < 0.01
@@ -443,10 +466,10 @@ mod tests {
             q += 0.05 + 0.11 * (f64::from(k as u8) * 2.39).sin().abs();
             peaks.push(Maximum { q, height: 1.0 });
         }
-        let cells = index(&peaks, [60.0, 90.0], None);
+        let cells = index(&peaks, [60.0, 90.0], None, 800_000);
         let symmetric = [CrystalSystem::Cubic, CrystalSystem::Hexagonal, CrystalSystem::Tetragonal];
         assert!(cells.iter().all(|c| !symmetric.contains(&c.lattice.system)));
-        assert!(index(&peaks[..2], [60.0, 90.0], None).is_empty());
+        assert!(index(&peaks[..2], [60.0, 90.0], None, 1000).is_empty());
     }
 
     #[test]

@@ -41,6 +41,10 @@ const PEAKS: usize = 40;
 /// noise or impurities.
 const LEAST_HEIGHTS: [f64; 5] = [2e-3, 2e-2, 6e-2, 0.12, 0.2];
 
+/// Boxes of metrics that are looked at for each lattice, with the peaks of the first height and of others: where small
+/// peaks are noise, few are left, which large cells explain in many ways.
+const BOXES: [usize; 2] = [800_000, 100_000];
+
 /// Score of a cell that is hardly by chance.
 const CONVINCING: f64 = 20.0;
 
@@ -164,10 +168,15 @@ fn framed(query: &Query, volumes: [f64; 2]) -> Result<Vec<Frame>, RefineError> {
         return Ok(cells.iter().filter_map(frame).collect());
     }
     let mut finder = PeakFinder::new(WIDTH)?;
+    let system = symmetry.map(|s| s.group.system());
     let mut all: Vec<Frame> = Vec::new();
-    for least in LEAST_HEIGHTS {
+    let mut before = 0;
+    for (k, least) in LEAST_HEIGHTS.into_iter().enumerate() {
         let peaks = finder.peaks(&query.peaks, query.q_range, least, PEAKS);
-        let cells = index(&peaks, volumes, symmetry.map(|s| s.group.system()));
+        if peaks.len() == std::mem::replace(&mut before, peaks.len()) {
+            continue;
+        }
+        let cells = index(&peaks, volumes, system, BOXES[k.min(1)]);
         all.extend(frames(&cells, &peaks));
         if cells.first().is_some_and(|cell| cell.score > CONVINCING) {
             break;

@@ -28,6 +28,12 @@ pub(super) fn mendeleev_number(element: Element) -> u8 {
     row(element).map_or(0, |row| row.1)
 }
 
+/// Pauling's electronegativity; none where the table has no value.
+#[must_use]
+pub fn electronegativity(element: Element) -> Option<f64> {
+    row(element).map(|row| row.2).filter(|v| *v > 0.0)
+}
+
 fn row(element: Element) -> Option<&'static Row> {
     ELEMENTS.get(usize::from(element.atomic_number()) - 1)
 }

@@ -19,6 +19,7 @@ mod validity;
 mod wasserstein;
 
 pub use baselines::{MostFrequent, NearestTemplate, RefinedRetrieval, Retrieval};
+pub use bonds::electronegativity;
 pub(crate) use bonds::least_distance;
 pub use case::{Case, CaseError};
 pub use judge::{CaseScore, MOST_CANDIDATES, Proposer, ProposerError, Ranked, score};
