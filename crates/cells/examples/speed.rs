@@ -18,8 +18,10 @@ const TIMES: usize = 100;
 /// Iterations of training.
 const ITERATIONS: usize = 100;
 /// Curves of a batch, and those that a thread takes at once.
-const BATCH: usize = 4096;
+const BATCH: usize = 1024;
 const PART: usize = 64;
+/// Batches of which the fastest counts: others may share the machine.
+const REPEATS: usize = 40;
 
 fn main() -> Result<(), CellsError> {
     let factor = |p| Axis { quantity: Quantity::Factor(p), lower: 0.2, upper: 5.0, log: true };
@@ -53,17 +55,17 @@ fn main() -> Result<(), CellsError> {
 
     let (mut out, mut by) = (vec![0.0; BATCH * TIMES], vec![0.0; BATCH * TIMES * 5]);
     let each = |seconds: f64| seconds / BATCH as f64;
-    let alone = least(5, &mut |_| surrogate.curves(&points, &times, &mut buffers, &mut out));
-    let shared = least(5, &mut |_| {
+    let alone = least(REPEATS, &mut |_| surrogate.curves(&points, &times, &mut buffers, &mut out));
+    let shared = least(REPEATS, &mut |_| {
         (points.par_chunks(PART), out.par_chunks_mut(PART * TIMES)).into_par_iter().for_each_init(
             || surrogate.buffers(),
             |buffers, (points, out)| surrogate.curves(points, &times, buffers, out),
         );
     });
-    let gradients_alone = least(3, &mut |_| {
+    let gradients_alone = least(REPEATS, &mut |_| {
         surrogate.curve_gradients(&points, &times, &mut buffers, &mut out, &mut by);
     });
-    let gradients_shared = least(5, &mut |_| {
+    let gradients_shared = least(REPEATS, &mut |_| {
         let parts = points.par_chunks(PART).zip(out.par_chunks_mut(PART * TIMES));
         parts.zip(by.par_chunks_mut(PART * TIMES * 5)).for_each_init(
             || surrogate.buffers(),
