@@ -233,6 +233,7 @@ impl Session<'_> {
         outcome.remarks.extend(currents.iter().flat_map(Currents::words));
         let tables = self.meter.stage("tables");
         let more = (held_out, details);
+        self.manifest.goals = record::goals(problem, &truth, &found, ends.as_ref());
         record::write(&self.run, problem, &truth, &found, more, &mut self.manifest)?;
         drop(tables);
         errors.extend(errors_json(&truth, &found));
