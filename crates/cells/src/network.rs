@@ -8,8 +8,9 @@ use crate::problem::CellProblem;
 use crate::regression::Points;
 use crate::sample::Curve;
 
-/// Slope of a potential, V per whole discharge, from which an error counts as one in time.
-const STEEP: f64 = 100.0;
+/// Slope of a potential, V per whole discharge, from which an error counts as one in time: where it falls, ends
+/// matter, and what is missed beside the fall would outweigh the rest.
+const STEEP: f64 = 3.0;
 /// Weight of a derivative against that of the value.
 const DERIVATIVE: f64 = 0.3;
 
@@ -45,7 +46,8 @@ pub(crate) fn spread(
     let mut all = vec![];
     for curve in curves {
         let frame = half.frame(&problem.factors::<f64>(&curve.point));
-        for entry in &curve.entries {
+        let known = curve.entries.iter().filter(|entry| !entry.potentials[electrode].is_nan());
+        for entry in known {
             all.push(entry.potentials[electrode] - half.at(&frame, entry.time).0);
         }
     }
@@ -73,6 +75,9 @@ pub(crate) fn data(
         let directions = if directions { directions_of(problem, &curve.point) } else { vec![] };
         for &k in chosen {
             let entry = &curve.entries[k];
+            if entry.potentials[electrode].is_nan() {
+                continue;
+            }
             let (closed, features) = half.at(&frame, Dual::of(entry.time));
             for input in places.iter().chain(&features) {
                 out.inputs.push(input.v);
