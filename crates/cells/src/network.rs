@@ -8,9 +8,11 @@ use crate::problem::CellProblem;
 use crate::regression::Points;
 use crate::sample::Curve;
 
-/// Slope of a potential, V per whole discharge, from which an error counts as one in time: where it falls, ends
-/// matter, and what is missed beside the fall would outweigh the rest.
+/// Slope of a potential, V per whole discharge, from which an error counts less: where it falls, ends matter, and
+/// what is missed beside the fall would outweigh the rest.
 const STEEP: f64 = 3.0;
+/// Slope from which an error counts as one in time: a saturated electrode falls at 1e5 V per discharge.
+const CLIFF: f64 = 100.0;
 /// Weight of a derivative against that of the value.
 const DERIVATIVE: f64 = 0.3;
 
@@ -84,8 +86,9 @@ pub(crate) fn data(
                 out.inputs.extend(directions.iter().map(|(p, stretch)| input.d[*p] * stretch));
             }
             out.targets.push((entry.potentials[electrode] - closed.v - shift) / scale);
-            let steep = entry.slopes[electrode] / STEEP;
-            let weight = 1.0 / (1.0 + steep * steep).sqrt();
+            let slope = entry.slopes[electrode];
+            let (steep, cliff) = (1.0 + (slope / STEEP).powi(2), 1.0 + (slope / CLIFF).powi(2));
+            let weight = steep.powf(-0.25).min(cliff.powf(-0.5));
             out.weights.push(weight);
             for (p, stretch) in &directions {
                 let missing = (entry.by[*p][electrode] - closed.d[*p]) * stretch;
