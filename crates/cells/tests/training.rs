@@ -19,7 +19,7 @@ fn problem(model: Model) -> CellProblem {
 }
 
 fn settings() -> Settings {
-    Settings { width: 8, iterations: 60, times: 16, ..Settings::for_solves(24, 5) }
+    Settings { width: 8, iterations: 80, times: 24, ..Settings::for_solves(24, 5) }
 }
 
 /// The same with sweeps of the equations.
