@@ -3,7 +3,7 @@
 
 pub mod bpx;
 pub mod cell;
-mod expression;
+pub mod expression;
 mod function;
 pub mod solve;
 mod table;

@@ -7,12 +7,15 @@
 //! mean surface of the full model is this surface as long as the diffusivity is constant, so that no
 //! electrode lasts longer than its particle here.
 
+mod columns;
+
 use std::sync::Arc;
 
 use surrogate_battery::cell::{Cell, Electrode, FARADAY, GAS_CONSTANT};
 use surrogate_battery::solve::{PARAMETERS, Parameter, Scalar};
 
 use crate::particle::Excess;
+pub(crate) use columns::{COLUMNS, ClosedForm, FRAME};
 
 /// Closest approach of the surface to empty or full, stoichiometry.
 const CLOSEST: f64 = 1e-12;

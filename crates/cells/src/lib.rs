@@ -2,10 +2,12 @@
 #![doc = include_str!("../README.md")]
 
 mod aim;
+mod curves;
 mod drive;
 mod electrolyte;
 mod error;
 mod fields;
+mod formula;
 mod half;
 mod judge;
 mod lesson;

@@ -1,15 +1,18 @@
 //! The network of one electrode: what the full model adds to one exact particle.
 
 use surrogate_battery::solve::{Dual, PARAMETERS, Scalar};
-use surrogate_jet::{Activation, Mlp, Workspace};
+use surrogate_jet::{Activation, Mlp};
 
-use crate::half::{FEATURES, Frame, Half};
+use crate::half::{FEATURES, Half};
 use crate::problem::CellProblem;
-use crate::regression::{Points, streams};
+use crate::regression::Points;
 use crate::sample::Curve;
 
-/// Slope of a potential, V per whole discharge, from which an error counts as one in time.
-const STEEP: f64 = 100.0;
+/// Slope of a potential, V per whole discharge, from which an error counts less: where it falls, ends matter, and
+/// what is missed beside the fall would outweigh the rest.
+const STEEP: f64 = 3.0;
+/// Slope from which an error counts as one in time: a saturated electrode falls at 1e5 V per discharge.
+const CLIFF: f64 = 100.0;
 /// Weight of a derivative against that of the value.
 const DERIVATIVE: f64 = 0.3;
 
@@ -45,7 +48,8 @@ pub(crate) fn spread(
     let mut all = vec![];
     for curve in curves {
         let frame = half.frame(&problem.factors::<f64>(&curve.point));
-        for entry in &curve.entries {
+        let known = curve.entries.iter().filter(|entry| !entry.potentials[electrode].is_nan());
+        for entry in known {
             all.push(entry.potentials[electrode] - half.at(&frame, entry.time).0);
         }
     }
@@ -73,14 +77,18 @@ pub(crate) fn data(
         let directions = if directions { directions_of(problem, &curve.point) } else { vec![] };
         for &k in chosen {
             let entry = &curve.entries[k];
+            if entry.potentials[electrode].is_nan() {
+                continue;
+            }
             let (closed, features) = half.at(&frame, Dual::of(entry.time));
             for input in places.iter().chain(&features) {
                 out.inputs.push(input.v);
                 out.inputs.extend(directions.iter().map(|(p, stretch)| input.d[*p] * stretch));
             }
             out.targets.push((entry.potentials[electrode] - closed.v - shift) / scale);
-            let steep = entry.slopes[electrode] / STEEP;
-            let weight = 1.0 / (1.0 + steep * steep).sqrt();
+            let slope = entry.slopes[electrode];
+            let (steep, cliff) = (1.0 + (slope / STEEP).powi(2), 1.0 + (slope / CLIFF).powi(2));
+            let weight = steep.powf(-0.25).min(cliff.powf(-0.5));
             out.weights.push(weight);
             for (p, stretch) in &directions {
                 let missing = (entry.by[*p][electrode] - closed.d[*p]) * stretch;
@@ -101,7 +109,11 @@ fn directions_of(problem: &CellProblem, point: &[f64]) -> Vec<(usize, f64)> {
 }
 
 /// Places of a point on the axes.
-fn places<S: Scalar>(problem: &CellProblem, point: &[f64], factors: &[S; PARAMETERS]) -> Vec<S> {
+pub(crate) fn places<S: Scalar>(
+    problem: &CellProblem,
+    point: &[f64],
+    factors: &[S; PARAMETERS],
+) -> Vec<S> {
     let axes = problem.axes.iter().zip(point);
     axes.map(|(axis, _)| axis.place(factors[axis.quantity.parameter() as usize])).collect()
 }
@@ -126,90 +138,5 @@ impl HalfNetwork {
         let mlp = mlp(axes, width as usize);
         let weights = find("weights").filter(|w| w.len() == mlp.n_weights())?.clone();
         Some(Self { mlp, weights, shift, scale })
-    }
-
-    /// Potentials at times in s, V, into `out`.
-    pub(crate) fn values(
-        &self,
-        problem: &CellProblem,
-        half: &Half,
-        point: &[f64],
-        times: &[f64],
-        workspace: &mut Workspace,
-        out: &mut [f64],
-    ) {
-        let factors = problem.factors::<f64>(point);
-        let frame: Frame<f64> = half.frame(&factors);
-        let places = places(problem, point, &factors);
-        let tile = workspace.tile();
-        let mut inputs = vec![0.0; self.mlp.inputs * tile];
-        for (place, row) in places.iter().zip(inputs.chunks_exact_mut(tile)) {
-            row.fill(*place);
-        }
-        for (times, out) in times.chunks(tile).zip(out.chunks_mut(tile)) {
-            for (lane, time) in times.iter().enumerate() {
-                let (potential, features) = half.at(&frame, *time);
-                out[lane] = potential + self.shift;
-                for (k, feature) in features.iter().enumerate() {
-                    inputs[(places.len() + k) * tile + lane] = *feature;
-                }
-            }
-            workspace.forward(&self.weights, &inputs);
-            for (out, n) in out.iter_mut().zip(workspace.output()) {
-                *out += self.scale * n;
-            }
-        }
-    }
-
-    /// Potentials at times in s, V, and their derivatives by the values of the axes `[time][axis]`.
-    pub(crate) fn gradients(
-        &self,
-        problem: &CellProblem,
-        half: &Half,
-        point: &[f64],
-        times: &[f64],
-        workspace: &mut Workspace,
-        (out, by): (&mut [f64], &mut [f64]),
-    ) {
-        let factors = problem.factors::<Dual>(point);
-        let frame = half.frame(&factors);
-        let places = places(problem, point, &factors);
-        let directions: Vec<(usize, f64)> = (problem.axes.iter().zip(point))
-            .map(|(axis, value)| (axis.quantity.parameter() as usize, 1.0 / value))
-            .collect();
-        let axes = directions.len();
-        let (tile, count) = (workspace.tile(), 1 + axes);
-        let mut inputs = vec![0.0; self.mlp.inputs * count * tile];
-        let chunks = times.chunks(tile).zip(out.chunks_mut(tile).zip(by.chunks_mut(tile * axes)));
-        for (times, (out, by)) in chunks {
-            for (lane, time) in times.iter().enumerate() {
-                let (potential, features) = half.at(&frame, Dual::of(*time));
-                out[lane] = potential.v + self.shift;
-                for (k, (p, stretch)) in directions.iter().enumerate() {
-                    by[lane * axes + k] = potential.d[*p] * stretch;
-                }
-                for (unit, input) in places.iter().chain(&features).enumerate() {
-                    let row = &mut inputs[unit * count * tile..(unit + 1) * count * tile];
-                    row[lane] = input.v;
-                    for (k, (p, stretch)) in directions.iter().enumerate() {
-                        row[(k + 1) * tile + lane] = input.d[*p] * stretch;
-                    }
-                }
-            }
-            workspace.forward(&self.weights, &inputs);
-            let n = workspace.output();
-            for lane in 0..times.len() {
-                out[lane] += self.scale * n[lane];
-                for k in 0..axes {
-                    by[lane * axes + k] += self.scale * n[(k + 1) * tile + lane];
-                }
-            }
-        }
-    }
-
-    /// Buffers for [`Self::values`], or with `axes` for [`Self::gradients`].
-    pub(crate) fn workspace(&self, axes: usize) -> Workspace {
-        let streams = streams(axes);
-        Workspace::new(&self.mlp, &streams, Workspace::default_tile(&self.mlp, &streams))
     }
 }

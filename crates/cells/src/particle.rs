@@ -1,6 +1,7 @@
 //! The exact surface of a sphere under a constant flux.
 
 use surrogate_battery::solve::Scalar;
+use surrogate_jet::{Extrapolate, Table};
 
 /// Terms of the series; the first omitted one is below 1e-12 from [`SHORT`] on.
 const TERMS: usize = 60;
@@ -54,6 +55,20 @@ impl Excess {
         let h = h0 + u * (h1 - h0) + width * u * (1.0 - u) * bend;
         let slope = chord + (1.0 - 2.0 * u) * bend - u * (1.0 - u) * (a + b);
         (h, slope)
+    }
+
+    /// The same as a table of the kernels, of the square root of tau.
+    pub(crate) fn table(&self) -> Table {
+        let half_width = 0.5 * SETTLED / CELLS as f64;
+        let cubic = |ends: &[[f64; 2]]| {
+            let ([h0, s0], [h1, s1]) = (ends[0], ends[1]);
+            let (middle, half_chord) = (0.5 * (h0 + h1), 0.5 * (h1 - h0));
+            let (even, odd) = (0.25 * half_width * (s1 - s0), 0.25 * half_width * (s0 + s1));
+            [odd - 0.5 * half_chord, even, 1.5 * half_chord - odd, middle - even]
+        };
+        let coefficients: Vec<f64> = self.table.windows(2).flat_map(cubic).collect();
+        let table = Table::uniform((0.0, SETTLED), 3, &coefficients, Extrapolate::Clamp);
+        table.expect("the series is finite")
     }
 
     /// h at a scaled time.

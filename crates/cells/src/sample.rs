@@ -11,7 +11,8 @@ use crate::problem::CellProblem;
 pub(crate) struct Entry {
     /// Time, s.
     pub(crate) time: f64,
-    /// Potentials of the negative and the positive electrode over the middle of the separator, V.
+    /// Potentials of the negative and the positive electrode over the middle of the separator, V; not a
+    /// number where an electrode carries the current no more.
     pub(crate) potentials: [f64; 2],
     /// Their change with the part of the discharge, V.
     pub(crate) slopes: [f64; 2],
@@ -130,6 +131,12 @@ const MECHANISMS: [Mechanism; 3] =
     [Mechanism::NegativeElectrode, Mechanism::PositiveElectrode, Mechanism::Electrolyte];
 
 impl Curve {
+    /// The first entry that is not before a time, or the last.
+    pub(crate) fn near(&self, time: f64) -> usize {
+        let after = self.entries.partition_point(|entry| entry.time < time);
+        after.min(self.entries.len().saturating_sub(1))
+    }
+
     /// Appends the curve to a list of numbers.
     pub(crate) fn write(&self, out: &mut Vec<f64>) {
         out.extend(&self.point);

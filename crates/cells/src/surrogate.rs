@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use surrogate_battery::solve::Options;
-use surrogate_jet::Workspace;
 
 use crate::CellsError;
+use crate::curves::{Potential, Tile};
 use crate::drive::DriveSurrogate;
 use crate::electrolyte::{ElectrolyteNetwork, Nodes};
 use crate::fields::FieldsAt;
-use crate::half::Half;
+use crate::half::{ClosedForm, Half};
 use crate::network::HalfNetwork;
 use crate::particle::Excess;
 use crate::problem::CellProblem;
@@ -32,6 +32,7 @@ const SHORTEST_S: f64 = 1e-2;
 pub struct CellSurrogate {
     problem: CellProblem,
     halves: [Half; 2],
+    closed: [ClosedForm; 2],
     networks: [HalfNetwork; 2],
     electrolyte: Option<(Nodes, ElectrolyteNetwork)>,
     drive: Option<DriveSurrogate>,
@@ -39,8 +40,7 @@ pub struct CellSurrogate {
 
 /// Buffers of one thread.
 pub struct Buffers {
-    values: [Workspace; 2],
-    gradients: [Workspace; 2],
+    tiles: [Tile; 2],
     potentials: [Vec<f64>; 2],
     slopes: [Vec<f64>; 2],
 }
@@ -60,7 +60,9 @@ impl CellSurrogate {
     ) -> Self {
         let electrolyte = Nodes::new(&problem).zip(electrolyte);
         let drive = drive.or_else(|| DriveSurrogate::from_arrays(problem.clone(), &[]));
-        Self { halves: halves(&problem), problem, networks, electrolyte, drive }
+        let halves = halves(&problem);
+        let closed = halves.each_ref().map(ClosedForm::of);
+        Self { halves, closed, problem, networks, electrolyte, drive }
     }
 
     /// Its weights, as named arrays.
@@ -99,8 +101,7 @@ impl CellSurrogate {
     pub fn buffers(&self) -> Buffers {
         let axes = self.problem.axes.len();
         Buffers {
-            values: self.networks.each_ref().map(|n| n.workspace(0)),
-            gradients: self.networks.each_ref().map(|n| n.workspace(axes)),
+            tiles: self.networks.each_ref().map(|network| Tile::new(network, axes)),
             potentials: [vec![], vec![]],
             slopes: [vec![], vec![]],
         }
@@ -108,7 +109,19 @@ impl CellSurrogate {
 
     /// Voltages in V at times in s; below the cut-off after the end of the discharge.
     pub fn voltages(&self, point: &[f64], times: &[f64], buffers: &mut Buffers, out: &mut [f64]) {
-        self.potentials(point, times, buffers);
+        self.curves(&[point], times, buffers, out);
+    }
+
+    /// Voltages in V of some points, each at times in s: `out [point][time]`. The same numbers as
+    /// [`Self::voltages`] of each point, in less time.
+    pub fn curves<P: AsRef<[f64]>>(
+        &self,
+        points: &[P],
+        times: &[f64],
+        buffers: &mut Buffers,
+        out: &mut [f64],
+    ) {
+        self.fill(points, times, buffers);
         let [n, p] = &buffers.potentials;
         for ((out, n), p) in out.iter_mut().zip(n).zip(p) {
             *out = p - n;
@@ -123,13 +136,20 @@ impl CellSurrogate {
         times: &[f64],
         buffers: &'a mut Buffers,
     ) -> &'a [Vec<f64>; 2] {
-        for e in 0..2 {
-            buffers.potentials[e].resize(times.len(), 0.0);
-            let (half, workspace) = (&self.halves[e], &mut buffers.values[e]);
-            let out = &mut buffers.potentials[e];
-            self.networks[e].values(&self.problem, half, point, times, workspace, out);
-        }
+        self.fill(&[point], times, buffers);
         &buffers.potentials
+    }
+
+    fn fill<P: AsRef<[f64]>>(&self, points: &[P], times: &[f64], buffers: &mut Buffers) {
+        for (e, out) in buffers.potentials.iter_mut().enumerate() {
+            out.resize(points.len() * times.len(), 0.0);
+            self.electrode(e).values(points, times, &mut buffers.tiles[e], out);
+        }
+    }
+
+    fn electrode(&self, e: usize) -> Potential<'_> {
+        let (half, closed) = (&self.halves[e], &self.closed[e]);
+        Potential { problem: &self.problem, half, closed, network: &self.networks[e] }
     }
 
     /// Voltages in V at times in s, and their derivatives by the values of the axes, `[time][axis]`.
@@ -141,13 +161,25 @@ impl CellSurrogate {
         out: &mut [f64],
         by: &mut [f64],
     ) {
-        let axes = self.problem.axes.len();
+        self.curve_gradients(&[point], times, buffers, out, by);
+    }
+
+    /// Voltages in V of some points, each at times in s, and their derivatives by the values of the axes:
+    /// `out [point][time]`, `by [point][time][axis]`. The same numbers as [`Self::gradients`] of each point.
+    pub fn curve_gradients<P: AsRef<[f64]>>(
+        &self,
+        points: &[P],
+        times: &[f64],
+        buffers: &mut Buffers,
+        out: &mut [f64],
+        by: &mut [f64],
+    ) {
+        let rows = points.len() * times.len();
         for e in 0..2 {
-            buffers.potentials[e].resize(times.len(), 0.0);
-            buffers.slopes[e].resize(times.len() * axes, 0.0);
-            let (half, workspace) = (&self.halves[e], &mut buffers.gradients[e]);
-            let both = (&mut buffers.potentials[e][..], &mut buffers.slopes[e][..]);
-            self.networks[e].gradients(&self.problem, half, point, times, workspace, both);
+            let (values, slopes) = (&mut buffers.potentials[e], &mut buffers.slopes[e]);
+            values.resize(rows, 0.0);
+            slopes.resize(rows * self.problem.axes.len(), 0.0);
+            self.electrode(e).gradients(points, times, &mut buffers.tiles[e], (values, slopes));
         }
         for (out, lists) in [(out, &buffers.potentials), (by, &buffers.slopes)] {
             let [n, p] = lists;

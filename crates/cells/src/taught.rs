@@ -9,7 +9,10 @@ use crate::sample::{Curve, Entry, spread_times};
 use crate::sweep::{self, Sweep};
 
 /// Least lithium in the electrolyte over that at rest: below it the elements cannot follow.
-const DEPLETED: f64 = 1e-3;
+const DEPLETED: f64 = 2e-4;
+/// Time over that of the end up to which an electrode that outlasts the discharge is learned: networks
+/// swing where lessons end, and next to this point the other electrode may end the discharge.
+const BEYOND: f64 = 1.01;
 
 /// What sweeps start from.
 pub(crate) struct Teacher<'a> {
@@ -38,22 +41,25 @@ impl Teacher<'_> {
     fn learned(&self, point: &[f64], sweep: &Sweep, end: f64) -> Curve {
         let [n, p] = &sweep.runs;
         let mut times: Vec<f64> = n.time_s.iter().chain(&p.time_s).copied().collect();
-        times.retain(|t| *t < end);
+        times.retain(|t| *t < BEYOND * end);
         times.push(end);
         times.sort_by(f64::total_cmp);
         times.dedup();
         let both: Vec<[f64; 2]> = times.iter().map(|t| sweep.potentials(*t)).collect();
-        let entry = |k: usize| {
-            let (low, high) = (k.saturating_sub(1), (k + 1).min(times.len() - 1));
-            let width = ((times[high] - times[low]) / end).max(1e-12);
-            Entry {
-                time: times[k],
-                potentials: both[k],
-                slopes: [0, 1].map(|e| (both[high][e] - both[low][e]) / width),
-                by: vec![],
-            }
+        let carries = |e: usize, k: usize| times[k] <= end.max(sweep.runs[e].end_time_s());
+        let slope = |e: usize, k: usize| {
+            let (low, next) = (k.saturating_sub(1), (k + 1).min(times.len() - 1));
+            let high = if carries(e, next) { next } else { k };
+            (both[high][e] - both[low][e]) / ((times[high] - times[low]) / end).max(1e-12)
         };
-        let chosen = spread_times(&times, self.entries).into_iter();
+        let entry = |k: usize| Entry {
+            time: times[k],
+            potentials: [0, 1].map(|e| if carries(e, k) { both[k][e] } else { f64::NAN }),
+            slopes: [0, 1].map(|e| slope(e, k)),
+            by: vec![],
+        };
+        let known = times.partition_point(|t| *t <= end);
+        let chosen = spread_times(&times[..known], self.entries).into_iter();
         Curve {
             point: point.to_vec(),
             end,

@@ -28,6 +28,9 @@ const ELECTROLYTE_ENTRIES: usize = 8000;
 /// Runs of which the electrolyte is kept.
 const ELECTROLYTE_RUNS: usize = 1000;
 
+/// Times over that of the end that are learned of each curve, beside random ones.
+const LATE: [f64; 7] = [0.96, 0.98, 0.99, 0.995, 0.998, 1.0, 1.004];
+
 /// A named list of numbers.
 pub type Array = (String, Vec<f64>);
 
@@ -234,9 +237,10 @@ impl Training {
         if self.nodes.is_some() { self.settings.sweeps } else { 0 }
     }
 
-    /// Sweeps that go where the electrolyte runs low.
+    /// Sweeps that go where the electrolyte runs low: a few hundredths of the box, with the ends that depend
+    /// most on the point.
     fn scarce_sweeps(&self) -> usize {
-        self.sweeps() / 4
+        self.sweeps() / 2
     }
 
     /// Lithium in the electrolyte over that at rest, as far as it is learned.
@@ -378,7 +382,11 @@ impl Training {
             .map(|curve| {
                 let mut all: Vec<usize> = (0..curve.entries.len()).collect();
                 all.shuffle(&mut random);
+                // few of the random times are among the last, where the discharge ends
+                all.splice(0..0, LATE.map(|part| curve.near(part * curve.end)));
                 all.truncate(self.settings.times);
+                all.sort_unstable();
+                all.dedup();
                 all
             })
             .collect();

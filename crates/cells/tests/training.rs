@@ -19,7 +19,7 @@ fn problem(model: Model) -> CellProblem {
 }
 
 fn settings() -> Settings {
-    Settings { width: 8, iterations: 60, times: 16, ..Settings::for_solves(24, 5) }
+    Settings { width: 8, iterations: 80, times: 24, ..Settings::for_solves(24, 5) }
 }
 
 /// The same with sweeps of the equations.
@@ -57,6 +57,25 @@ fn a_saved_surrogate_predicts_the_same() {
         out
     };
     assert_eq!(predict(&surrogate), predict(&again));
+}
+
+#[test]
+fn curves_at_once_are_those_one_by_one() {
+    let surrogate = finished(Training::new(problem(Model::P2d), settings()).unwrap());
+    let points = [[1.0, 1.3, 0.8], [0.9, 0.6, 1.9], [1.2, 1.0, 0.5]];
+    let times: Vec<f64> = (0..31).map(|k| 90.0 * f64::from(k)).collect();
+    let (rows, mut buffers) = (points.len() * times.len(), surrogate.buffers());
+    let (mut all, mut by) = (vec![0.0; rows], vec![0.0; 3 * rows]);
+    surrogate.curve_gradients(&points, &times, &mut buffers, &mut all, &mut by);
+    let (mut one, mut slopes) = (vec![0.0; times.len()], vec![0.0; 3 * times.len()]);
+    for (k, point) in points.iter().enumerate() {
+        surrogate.gradients(point, &times, &mut buffers, &mut one, &mut slopes);
+        assert_eq!(one, all[k * times.len()..][..times.len()], "{point:?}");
+        assert_eq!(slopes, by[3 * k * times.len()..][..3 * times.len()], "{point:?}");
+    }
+    let mut values = vec![0.0; rows];
+    surrogate.curves(&points, &times, &mut buffers, &mut values);
+    assert_eq!(values, all);
 }
 
 #[test]

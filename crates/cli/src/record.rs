@@ -13,6 +13,7 @@ use surrogate_run::{
     Table, header, reference_header,
 };
 
+use crate::cell::Ends;
 use crate::compare::{Errors, Target, Truth};
 use crate::failure::Failure;
 
@@ -137,8 +138,13 @@ pub fn error_entries(truth: &Truth, errors: &[Errors]) -> Vec<ErrorEntry> {
     truth.targets.iter().zip(errors).map(entry).collect()
 }
 
-/// Goals of the problem with the values reached.
-pub fn goals(problem: &Problem, truth: &Truth, errors: &[Errors]) -> Vec<Goal> {
+/// Goals of the problem with the values reached; `ends`: what else is known of the discharges of a cell.
+pub fn goals(
+    problem: &Problem,
+    truth: &Truth,
+    errors: &[Errors],
+    ends: Option<&Ends>,
+) -> Vec<Goal> {
     let mut out = Vec::new();
     for goal in &problem.goals {
         let found = truth.targets.iter().zip(errors).find(|(t, _)| t.name == goal.name);
@@ -146,26 +152,31 @@ pub fn goals(problem: &Problem, truth: &Truth, errors: &[Errors]) -> Vec<Goal> {
             Some((t, _)) => (t.unit.factor, unit(&t.unit.text)),
             None => (1.0, String::new()),
         };
-        let mut push =
-            |measure: &str, limit: Option<f64>, value: Option<f64>, unit: &str, f: f64| {
-                if let Some(limit) = limit {
-                    out.push(Goal {
-                        output: goal.name.clone(),
-                        measure: measure.to_string(),
-                        limit: limit / f,
-                        value: value.map(|v| v / f),
-                        unit: unit.to_string(),
-                    });
-                }
-            };
-        push("rms", goal.rms, found.map(|(_, e)| e.rms), &text, factor);
-        push("max", goal.max, found.map(|(_, e)| e.max), &text, factor);
-        push("relative_l2", goal.relative_l2, found.map(|(_, e)| e.relative_l2), "", 1.0);
+        let mut push = |measure: &str, limit: Option<f64>, value: Option<f64>, amount: bool| {
+            let (unit, factor) = if amount { (text.clone(), factor) } else { (String::new(), 1.0) };
+            let (output, measure) = (goal.name.clone(), measure.to_string());
+            let value = value.map(|v| v / factor);
+            out.extend(limit.map(|limit| Goal {
+                output,
+                measure,
+                limit: limit / factor,
+                value,
+                unit,
+            }));
+        };
+        push("rms", goal.rms, found.map(|(_, e)| e.rms), true);
+        push("max", goal.max, found.map(|(_, e)| e.max), true);
+        push("relative_l2", goal.relative_l2, found.map(|(_, e)| e.relative_l2), false);
+        let of = &goal.discharge;
+        push("rms of the first 95 %", of.first_95_v, ends.map(|e| e.rms_v), true);
+        push("rms of the worst curve", of.worst_curve_v, ends.map(|e| e.worst_v), true);
+        push("end, median", of.end_median, ends.map(|e| e.end_median), false);
+        push("end, 99 of 100", of.end_99, ends.map(|e| e.end_most), false);
     }
     out
 }
 
-/// Writes everything of a comparison, and updates the manifest (not yet written).
+/// Writes everything of a comparison, and updates the manifest (not yet written), which has its goals.
 pub fn write(
     run: &RunDirectory,
     problem: &Problem,
@@ -177,7 +188,6 @@ pub fn write(
     let evaluation = Evaluation { details, ..evaluation(problem, truth, errors, held_out) };
     surrogate_run::write_json(&run.file("evaluation.json"), &evaluation)?;
     manifest.errors = error_entries(truth, errors);
-    manifest.goals = goals(problem, truth, errors);
     manifest.judge_goals();
     if let Some(curves) = curves(problem, truth, errors) {
         curves.write_csv(&run.file("curves.csv"))?;

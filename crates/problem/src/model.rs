@@ -477,4 +477,19 @@ pub struct Goal {
     pub max: Option<f64>,
     /// Relative L2 error.
     pub relative_l2: Option<f64>,
+    /// Of the discharges of a cell; only for its voltage.
+    pub discharge: DischargeGoals,
+}
+
+/// Goals for the constant discharges of a cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DischargeGoals {
+    /// Root mean square error of the voltage over the first 95 % of each discharge, V.
+    pub first_95_v: Option<f64>,
+    /// The same of the worst curve, V.
+    pub worst_curve_v: Option<f64>,
+    /// Relative error of the end of discharge, and so of its charge: median over points.
+    pub end_median: Option<f64>,
+    /// The same of 99 of 100 points.
+    pub end_99: Option<f64>,
 }

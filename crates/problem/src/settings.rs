@@ -2,7 +2,8 @@
 
 use crate::diagnose::{ErrorKind, Mistake, did_you_mean};
 use crate::model::{
-    Activation, Field, Goal, Network, Optimizer, Output, Sampling, Train, TrainStage, Unit,
+    Activation, DischargeGoals, Field, Goal, Network, Optimizer, Output, Sampling, Train,
+    TrainStage, Unit,
 };
 use crate::scope::Session;
 use crate::section::{Section, wrong_type};
@@ -20,6 +21,9 @@ const OPTIMIZERS: [(&str, Optimizer); 4] = [
     ("lm", Optimizer::LevenbergMarquardt),
     ("lbfgs", Optimizer::Lbfgs),
 ];
+/// Keys of a goal; the voltage of a cell has all of them, others the first three.
+const GOALS: [&str; 7] =
+    ["rms", "max", "relative_l2", "first_95", "worst_curve", "end_median", "end_99"];
 /// Iterations of a stage that declares neither iterations nor a time.
 const ITERATIONS: usize = 3000;
 
@@ -154,7 +158,9 @@ impl Session {
             let Some(section) = Section::of(&mut self.reporter, value, &title) else {
                 continue;
             };
-            section.check(&mut self.reporter, &["rms", "max", "relative_l2"]);
+            let of_cell = self.of_cell && outputs.iter().any(|o| o.name == key.string);
+            let known = if of_cell { &GOALS[..] } else { &GOALS[..3] };
+            section.check(&mut self.reporter, known);
             let mut amount = |key: &str| {
                 let value = section.get(key)?;
                 let amount = self.difference_in(value, key, &unit)?;
@@ -166,8 +172,12 @@ impl Session {
                 None
             };
             let (rms, max) = (amount("rms"), amount("max"));
-            let relative_l2 = section.positive(&mut self.reporter, "relative_l2");
-            goals.push(Goal { name: key.string.clone(), rms, max, relative_l2 });
+            let (first_95_v, worst_curve_v) = (amount("first_95"), amount("worst_curve"));
+            let mut positive = |key: &str| section.positive(&mut self.reporter, key);
+            let relative_l2 = positive("relative_l2");
+            let (end_median, end_99) = (positive("end_median"), positive("end_99"));
+            let discharge = DischargeGoals { first_95_v, worst_curve_v, end_median, end_99 };
+            goals.push(Goal { name: key.string.clone(), rms, max, relative_l2, discharge });
         }
         goals
     }

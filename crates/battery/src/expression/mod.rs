@@ -22,35 +22,53 @@ const STACK: usize = 2 * DEEPEST + 1;
 /// Stack of nearly every published formula, for which evaluation clears less memory.
 const SMALL_STACK: usize = 8;
 
-/// One step of the program; operands are taken from the stack.
+/// One step of the program; operands are taken from the stack, the result is put there.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Step {
+pub enum Step {
+    /// A number.
     Number(f64),
+    /// The variable.
     X,
+    /// The last operand with the other sign.
     Negate,
+    /// The last two operands, added.
     Add,
+    /// The last operand taken from the one before it.
     Subtract,
+    /// The last two operands, multiplied.
     Multiply,
+    /// The last operand but one over the last.
     Divide,
     /// Power with a whole constant exponent.
     WholePower(i32),
     /// Power with another constant exponent.
     ConstantPower(f64),
+    /// The last operand but one to the power of the last.
     Power,
+    /// A function of the last operand.
     Call(Call),
 }
 
 /// A function of one argument.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Call {
+pub enum Call {
+    /// Exponential.
     Exp,
+    /// Hyperbolic tangent.
     Tanh,
+    /// Hyperbolic cosine.
     Cosh,
+    /// Hyperbolic sine.
     Sinh,
+    /// Natural logarithm.
     Log,
+    /// Square root.
     Sqrt,
+    /// Absolute value.
     Abs,
+    /// Sine.
     Sin,
+    /// Cosine.
     Cos,
 }
 
@@ -83,6 +101,11 @@ impl Expression {
     /// The expression as it was written.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Its program, for those who evaluate many places at once: the stack holds the result in the end.
+    pub fn steps(&self) -> &[Step] {
+        &self.program
     }
 
     /// The value that the expression has for every `x`, where it does not contain `x`.

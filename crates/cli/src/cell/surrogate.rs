@@ -138,7 +138,12 @@ fn along(
     out: &mut [f64],
 ) {
     from_start(surrogate, quantity, point, (times, places), buffers, out);
-    let early = out.iter_mut().zip(times).filter(|(_, time)| **time < 0.0);
+    without_past(times, out);
+}
+
+/// Takes the numbers before the start out of curves at the same times.
+fn without_past(times: &[f64], out: &mut [f64]) {
+    let early = out.iter_mut().zip(times.iter().cycle()).filter(|(_, time)| **time < 0.0);
     early.for_each(|(out, _)| *out = f64::NAN);
 }
 
@@ -188,6 +193,9 @@ fn from_start(
     }
 }
 
+/// Curves that are evaluated at once.
+const PART: usize = 64;
+
 /// Outputs and fields at fixed places, for many parameter rows.
 pub struct CellCurves {
     surrogate: CellSurrogate,
@@ -207,39 +215,41 @@ impl CellCurves {
 
     /// See [`crate::surrogate::Curves::evaluate`].
     pub fn evaluate(&mut self, columns: &[Vec<f64>], count: usize) -> Vec<Vec<f64>> {
-        let point = |row: usize| columns.iter().map(|c| c[row]).collect::<Vec<f64>>();
+        let row = |k: usize| columns.iter().map(|column| column[k]).collect();
+        let points: Vec<Vec<f64>> = (0..count).map(row).collect();
         if !self.by.is_empty() {
-            return self.gradients(&point, columns.len(), count);
+            return self.gradients(&points);
         }
         let length = self.times.len();
         let mut all = vec![vec![0.0; count * length]; self.quantities.len()];
-        for row in 0..count {
-            let point = point(row);
-            for (quantity, out) in self.quantities.iter().zip(&mut all) {
-                let (at, out) = ((&self.times[..], &self.places[..]), &mut out[row * length..]);
-                let out = &mut out[..length];
-                along(&self.surrogate, *quantity, &point, at, &mut self.buffers, out);
+        for (quantity, out) in self.quantities.iter().zip(&mut all) {
+            if *quantity == Quantity::Voltage {
+                for (points, out) in points.chunks(PART).zip(out.chunks_mut(PART * length)) {
+                    self.surrogate.curves(points, &self.times, &mut self.buffers, out);
+                }
+                without_past(&self.times, out);
+                continue;
+            }
+            for (point, out) in points.iter().zip(out.chunks_mut(length)) {
+                let at = (&self.times[..], &self.places[..]);
+                along(&self.surrogate, *quantity, point, at, &mut self.buffers, out);
             }
         }
         all
     }
 
     /// Voltages, then their derivatives by each parameter asked for; as often as it was asked for.
-    fn gradients(
-        &mut self,
-        point: &dyn Fn(usize) -> Vec<f64>,
-        axes: usize,
-        count: usize,
-    ) -> Vec<Vec<f64>> {
-        let length = self.times.len();
-        let mut lists = vec![vec![0.0; count * length]; 1 + self.by.len()];
-        let mut slopes = vec![0.0; length * axes];
-        for row in 0..count {
-            let here = row * length..(row + 1) * length;
-            let out = &mut lists[0][here.clone()];
-            self.surrogate.gradients(&point(row), &self.times, &mut self.buffers, out, &mut slopes);
+    fn gradients(&mut self, points: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let (length, axes) = (self.times.len(), points.first().map_or(0, Vec::len));
+        let mut lists = vec![vec![0.0; points.len() * length]; 1 + self.by.len()];
+        let mut slopes = vec![0.0; PART * length * axes];
+        for (part, points) in points.chunks(PART).enumerate() {
+            let first = part * PART * length;
+            let here = first..first + points.len() * length;
+            let (out, by) = (&mut lists[0][here.clone()], &mut slopes[..here.len() * axes]);
+            self.surrogate.curve_gradients(points, &self.times, &mut self.buffers, out, by);
             for (k, list) in self.by.iter().zip(&mut lists[1..]) {
-                let own = slopes.chunks_exact(axes).map(|slopes| slopes[*k]);
+                let own = by.chunks_exact(axes).map(|slopes| slopes[*k]);
                 list[here.clone()].iter_mut().zip(own).for_each(|(d, slope)| *d = slope);
             }
         }

@@ -53,7 +53,8 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     let found = compare::errors(&trained.problem, &mut trained.surrogate, &truth)?;
     drop(stage);
     let manifest = trained.run.manifest()?;
-    let goals = crate::record::goals(&trained.problem, &truth, &found);
+    let ends = ends(&trained.problem, &trained.surrogate, &truth, &found);
+    let goals = crate::record::goals(&trained.problem, &truth, &found, ends.as_ref());
     let mut judged = manifest.clone();
     judged.goals = goals;
     judged.judge_goals();
@@ -72,7 +73,6 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
             u = t.unit.text
         ));
     }
-    let ends = ends(&trained.problem, &trained.surrogate, &truth, &found);
     ends.iter().for_each(|ends| terminal.say(ends.words()));
     let stage = meter.stage("solve");
     let currents = currents(&trained.problem, &trained.surrogate, arguments.seed);

@@ -66,6 +66,21 @@ fn the_file_lies_on_top_of_the_physics_of_its_cell() {
 }
 
 #[test]
+fn discharges_of_a_cell_have_goals_of_their_own() {
+    let goals = "[parameters]\na = \"1 .. 2\"\n[goal.v]\nfirst_95 = \"1.2 mV\"\nworst_curve = \"0.01 V\"\nend_median = 1e-4\nend_99 = 1e-3\n";
+    let problem = load(&file(goals), &[]).unwrap();
+    let found = problem.goals[0].discharge;
+    assert!((found.first_95_v.unwrap() - 1.2e-3).abs() < 1e-18);
+    assert_eq!(found.worst_curve_v, Some(0.01));
+    assert_eq!((found.end_median, found.end_99), (Some(1e-4), Some(1e-3)));
+    let errors =
+        load(&file("[parameters]\na = \"1 .. 2\"\n[goal]\nv = { end_99 = \"1 mV\" }\n"), &[])
+            .err()
+            .unwrap();
+    assert!(errors.to_string().contains("end_99"), "{errors}");
+}
+
+#[test]
 fn a_bpx_file_of_a_base_is_relative_to_the_base() {
     let problem = load("title = \"t\"\nextends = \"sub/base.toml\"\n", &[]).unwrap();
     let (file, text) = ("sub/cell.json".to_string(), "{}".to_string());

@@ -22,8 +22,8 @@ const RUNS: usize = 4;
 const ITERATIONS: usize = 10;
 /// Solver runs where the file names no number.
 const SOLVES: usize = 1000;
-/// Sweeps of the equations that are added to few solver runs where the file names no number.
-const SWEEPS: usize = 1000;
+/// Sweeps of the equations that are added to the solver runs of P2D where the file names no number.
+const SWEEPS: usize = 3000;
 
 /// How a problem is trained.
 ///
@@ -32,8 +32,7 @@ const SWEEPS: usize = 1000;
 pub fn settings(problem: &Problem, cell: &CellProblem) -> Result<Settings, Failure> {
     let solves = problem.cell.as_ref().and_then(|cell| cell.solves).unwrap_or(SOLVES);
     let mut settings = Settings::for_solves(solves, problem.train.seed);
-    let few = settings.sensitivities && cell.model == Model::P2d;
-    let usual = if few { SWEEPS } else { 0 };
+    let usual = if cell.model == Model::P2d { SWEEPS } else { 0 };
     let sweeps = problem.cell.as_ref().and_then(|cell| cell.sweeps).unwrap_or(usual);
     settings = settings.with_sweeps(sweeps);
     settings.profiles = problem.cell.as_ref().and_then(|cell| cell.profiles).unwrap_or(0);
