@@ -57,6 +57,22 @@ pub fn reduced_formula(amounts: &Amounts) -> Amounts {
     amounts.iter().map(|(&e, &n)| (e, n / divisor)).collect()
 }
 
+/// Elements in the order of Hill's system, which CIF asks for: carbon, hydrogen, then by symbol; without carbon all by
+/// symbol.
+pub(crate) fn in_hill_order<T>(
+    amounts: impl IntoIterator<Item = (Element, T)>,
+) -> Vec<(Element, T)> {
+    let mut amounts: Vec<(Element, T)> = amounts.into_iter().collect();
+    let organic = amounts.iter().any(|(e, _)| e.atomic_number() == 6);
+    let group = |e: Element| match e.atomic_number() {
+        6 if organic => 0,
+        1 if organic => 1,
+        _ => 2,
+    };
+    amounts.sort_by_key(|(e, _)| (group(*e), e.to_string()));
+    amounts
+}
+
 fn greatest_common_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use nalgebra::Vector3;
 
+use crate::formula::in_hill_order;
 use crate::{Element, Lattice};
 
 /// An atom, or a share of one, in the cell.
@@ -49,11 +50,11 @@ impl Structure {
         amounts
     }
 
-    /// Formula of the cell in the order of atomic numbers, for example `O2Ti1` as `O2 Ti`.
+    /// Formula of the cell in the order of Hill's system, for example `O2 Ti`.
     #[must_use]
     pub fn formula(&self) -> String {
         let mut text = String::new();
-        for (element, amount) in self.composition() {
+        for (element, amount) in in_hill_order(self.composition()) {
             let gap = if text.is_empty() { "" } else { " " };
             let rounded = (amount * 1000.0).round() / 1000.0;
             let amount =

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::formula::in_hill_order;
 use crate::symmetry::SymmetricStructure;
 use crate::{CellParameters, LatticeError, Structure};
 
@@ -139,10 +140,10 @@ fn formula_unit(structure: &Structure) -> (String, usize) {
     }
     let unit = crate::reduced_formula(&amounts);
     let times = amounts.iter().next().map_or(1, |(e, n)| n / unit[e].max(1));
-    let part = |(e, n): (&crate::Element, &usize)| {
-        if *n == 1 { e.to_string() } else { format!("{e}{n}") }
+    let part = |(e, n): (crate::Element, usize)| {
+        if n == 1 { e.to_string() } else { format!("{e}{n}") }
     };
-    (unit.iter().map(part).collect::<Vec<_>>().join(" "), times)
+    (in_hill_order(unit).into_iter().map(part).collect::<Vec<_>>().join(" "), times)
 }
 
 /// A number with ten decimals, or with its standard uncertainty, `4.5937(12)`: as many digits as make

@@ -217,16 +217,23 @@ fn cells(
     let known = |cell: &BTreeMap<Element, usize>| {
         library.is_none_or(|library| library.count_of(cell.values().copied()) > 0)
     };
+    let formula = arguments.formula.as_deref().unwrap_or_default();
+    if atoms > most {
+        return Err(Failure::helped(
+            format!("--formula {formula}: a formula unit has {atoms} atoms, a cell at most {most}"),
+            "--max-atoms allows more",
+        ));
+    }
     let cells: Vec<_> = numbers.map(cell).filter(known).collect();
     if cells.is_empty() {
-        let formula = arguments.formula.as_deref().unwrap_or_default();
         let group = conditions.group.map_or(String::new(), |g| format!(" in {}", g.symbol));
         return Err(Failure::helped(
             format!(
                 "--formula {formula}: no prototype of the library has such numbers of atoms{group} (a \
                  formula unit has {atoms}, a cell at most {most})"
             ),
-            "check the formula, raise --max-atoms, or take a library of more structures",
+            "check the formula, raise --max-atoms, take a library of more structures, or search without any \
+             example: --proposer direct",
         ));
     }
     Ok(cells)
