@@ -250,7 +250,7 @@ fn small(folder: &Path, profiles: usize) -> String {
     let text = format!(
         "extends = \"{p2d}\"\n[parameters]\nD_n = \"0.5 .. 2\"\n[data]\nsolves = 40\nsweeps = 12\nprofiles = {profiles}\n\
          [train]\nstages = [{{ optimizer = \"ssbroyden\", iterations = 120 }}]\n\
-         [goal.voltage]\nrms = \"20 mV\"\nfirst_95 = \"20 mV\"\nworst_curve = \"100 mV\"\nend_median = 0.01\nend_99 = 0.1\n"
+         [goal.voltage]\nrms = \"20 mV\"\nmax = \"400 mV\"\nfirst_95 = \"20 mV\"\nworst_curve = \"100 mV\"\nend_median = 0.01\nend_99 = 0.1\n"
     );
     fs::write(folder.join("small.toml"), text).unwrap();
     "small.toml".to_string()
