@@ -11,23 +11,25 @@ use surrogate_generator::model::{Loss, Model};
 use surrogate_generator::network::{Layer, NORM_FLOOR};
 use surrogate_generator::peaks::PEAK_NUMBERS;
 use surrogate_generator::vocabulary::Vocabulary;
+use surrogate_problem::crystal::Precision;
 
 use crate::device::Device;
 
 /// What hides a place from attention, or a row from a choice.
 const HIDDEN: f32 = -1e9;
 
-/// Loss of examples and its gradient by all weights.
+/// Loss of examples and its gradient by all weights; `precision` is that of the products in layers.
 ///
 /// # Panics
 /// If the device fails (out of memory): burn has no other way to say so.
 #[must_use]
 pub fn transformer_gradient(
     device: &Device,
+    precision: Precision,
     model: &Model,
     examples: &[Example],
 ) -> (Loss, Vec<f32>) {
-    let batch = Batch { device, model, examples, longest: longest(examples) };
+    let batch = Batch { device, precision, model, examples, longest: longest(examples) };
     let weights = batch.numbers(model.weights.clone(), [model.layout.len]).require_grad();
     let (loss, right) = batch.loss(&weights);
     let sum = single(loss.clone())[0];
@@ -48,6 +50,7 @@ fn single(tensor: Tensor<1>) -> Vec<f32> {
 
 struct Batch<'a> {
     device: &'a Device,
+    precision: Precision,
     model: &'a Model,
     examples: &'a [Example],
     longest: usize,
@@ -61,6 +64,14 @@ impl Batch<'_> {
     fn places(&self, values: Vec<i32>) -> Tensor<1, Int> {
         let count = values.len();
         Tensor::from_data(TensorData::new(values, [count]), (self.device.tensors(), DType::I32))
+    }
+
+    /// A product in a layer.
+    fn product<const D: usize>(&self, a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+        match self.precision {
+            Precision::F32 => a.matmul(b),
+            Precision::Bf16 => a.cast(DType::BF16).matmul(b.cast(DType::BF16)).cast(DType::F32),
+        }
     }
 
     /// Sums of the vectors of features, one for each list, `[lists, d]`.
@@ -129,17 +140,18 @@ impl Batch<'_> {
         let head = d / heads;
         let gains = |range| matrix(range, 1).reshape([1, 1, d]);
         let normed = norm(x.clone(), gains(&layer.attention_norm)).reshape([b * t, d]);
-        let three = normed.matmul(matrix(&layer.query_key_value, d));
+        let three = self.product(normed, matrix(&layer.query_key_value, d));
         let part = |which: usize| -> Tensor<4> {
             three.clone().narrow(1, which * d, d).reshape([b, t, heads, head]).swap_dims(1, 2)
         };
         let factor = 1.0 / (head as f32).sqrt();
-        let scores = part(0).matmul(part(1).swap_dims(2, 3)) * factor + mask.clone();
-        let attended = softmax(scores, 3).matmul(part(2)).swap_dims(1, 2).reshape([b * t, d]);
-        let x = x + attended.matmul(matrix(&layer.attended, d)).reshape([b, t, d]);
+        let scores = self.product(part(0), part(1).swap_dims(2, 3)) * factor + mask.clone();
+        let attended =
+            self.product(softmax(scores, 3), part(2)).swap_dims(1, 2).reshape([b * t, d]);
+        let x = x + self.product(attended, matrix(&layer.attended, d)).reshape([b, t, d]);
         let normed = norm(x.clone(), gains(&layer.inner_norm)).reshape([b * t, d]);
-        let ramp = relu(normed.matmul(matrix(&layer.widen, d)));
-        let inner = (ramp.clone() * ramp).matmul(matrix(&layer.narrow, 4 * d));
+        let ramp = relu(self.product(normed, matrix(&layer.widen, d)));
+        let inner = self.product(ramp.clone() * ramp, matrix(&layer.narrow, 4 * d));
         x + inner.reshape([b, t, d])
     }
 

@@ -3,6 +3,7 @@
 
 use surrogate_engine::{MakeLoss, fused_loss};
 use surrogate_generator::training::MakeGradient;
+use surrogate_problem::crystal::Precision;
 
 use crate::failure::Failure;
 use crate::terminal::Terminal;
@@ -65,15 +66,34 @@ impl Device {
         }
     }
 
+    /// Whether a generator can learn there with products in this precision.
+    ///
+    /// # Errors
+    /// Products of 16 bits on the CPU, whose kernels have none.
+    pub fn check(&self, precision: Precision) -> Result<(), Failure> {
+        if matches!(self, Self::Cpu) && precision != Precision::F32 {
+            let name = precision.name();
+            return Err(Failure::helped(
+                format!("[network]: products in {name} need a GPU, and this run is on the CPU"),
+                "leave `precision` out, or train with `--device cuda`",
+            ));
+        }
+        Ok(())
+    }
+
     /// What computes gradients of a generator there; none where its own kernels do.
-    pub fn make_gradient(&self) -> Option<Box<MakeGradient>> {
+    #[cfg_attr(
+        not(feature = "cuda"),
+        expect(unused_variables, reason = "the CPU has one precision")
+    )]
+    pub fn make_gradient(&self, precision: Precision) -> Option<Box<MakeGradient>> {
         match self {
             Self::Cpu => None,
             #[cfg(feature = "cuda")]
             Self::Gpu(device) => {
                 let device = device.clone();
                 Some(Box::new(move |model, examples| {
-                    surrogate_burn::transformer_gradient(&device, model, examples)
+                    surrogate_burn::transformer_gradient(&device, precision, model, examples)
                 }))
             }
         }

@@ -570,11 +570,19 @@ fn what_no_generator_can_learn_from_is_refused() {
     refused("[crystal]\nlibary = \"x\"\n", &["libary", "library"]);
     let network = "[crystal]\nlibrary = \"library.txt\"\n[network]\nwidth = 30\nheads = 4\n";
     refused(network, &["multiple"]);
+    refused("[crystal]\n[network]\nprecision = \"f16\"\n", &["f16", "known: f32, bf16"]);
     refused("[crystal]\n[fields.u]\nof = []\n", &["[fields]", "leave this table out"]);
     let stages = "[crystal]\nlibrary = \"library.txt\"\n[train]\n\
                   stages = [{ optimizer = \"lbfgs\", iterations = 3 }]\n";
     refused(stages, &["one stage by adam"]);
     surrogate(at, &["train", "p.toml", "--resume", "nothing"]).expect(1, &["nothing"]);
+    let half =
+        "title = \"P\"\n[crystal]\nlibrary = \"library.txt\"\n[network]\nprecision = \"bf16\"\n";
+    fs::write(at.join("half.toml"), half).unwrap();
+    surrogate(at, &["check", "half.toml"]).expect(0, &[]);
+    let on_cpu = ["train", "half.toml", "--device", "cpu"];
+    surrogate(at, &on_cpu).expect(1, &["bf16 need a GPU", "--device cuda"]);
+    assert!(!at.join("runs").exists());
     let draws = ["--proposer", "generator", "--model", "nothing"];
     generate(at, &[], &draws).expect(1, &["nothing"]);
 }

@@ -20,6 +20,27 @@ const TOP: [&str; 5] = ["title", "description", "crystal", "network", "train"];
 /// Largest width of a network, and most layers and heads.
 const MOST: usize = 4096;
 
+/// Numbers in the products of a network's layers while it learns on a GPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits, 8 of them for the exponent. Weights, sums and all else keep 32.
+    Bf16,
+}
+
+impl Precision {
+    /// Its name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
 /// What the tables `[crystal]` and `[network]` say; `None` lets the generator choose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CrystalTable {
@@ -45,6 +66,8 @@ pub struct CrystalTable {
     pub layers: Option<usize>,
     /// Heads of attention.
     pub heads: Option<usize>,
+    /// Numbers in products on a GPU.
+    pub precision: Precision,
 }
 
 impl Session {
@@ -96,13 +119,15 @@ impl Session {
         let exchanged = share("exchanged");
         let disturbed = share("disturbed");
         let composition_given = share("composition_given");
-        let (mut width, mut layers, mut heads) = (None, None, None);
+        let (mut width, mut layers, mut heads, mut precision) = (None, None, None, None);
         if let Some(value) = root.get("network") {
             let network = Section::of(&mut self.reporter, value, "[network]")?;
-            network.check(&mut self.reporter, &["width", "layers", "heads"]);
+            network.check(&mut self.reporter, &["width", "layers", "heads", "precision"]);
             width = network.count(&mut self.reporter, "width", 8..=MOST);
             layers = network.count(&mut self.reporter, "layers", 1..=MOST);
             heads = network.count(&mut self.reporter, "heads", 1..=MOST);
+            let choices = [Precision::F32, Precision::Bf16].map(|p| (p.name(), p));
+            precision = network.choice(&mut self.reporter, "precision", &choices);
             if let (Some(width), Some(heads), Some(at)) = (width, heads, network.get("heads"))
                 && width % heads != 0
             {
@@ -125,6 +150,7 @@ impl Session {
             width,
             layers,
             heads,
+            precision: precision.unwrap_or_default(),
         };
         Some((table, rest))
     }

@@ -62,6 +62,9 @@ pub fn run(arguments: &Train, terminal: &Terminal) -> Result<u8, Failure> {
     let device = Device::choose(&arguments.device, recorded, terminal)?;
     threads(arguments, before)?;
     let problem = &loaded.problem;
+    if let Some(table) = &problem.crystal {
+        device.check(table.precision)?;
+    }
     problem.warnings.iter().for_each(|w| terminal.warn(w));
     inverse::undetermined(problem).iter().for_each(|w| terminal.warn(w));
     if arguments.dry_run {

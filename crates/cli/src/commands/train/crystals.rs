@@ -20,7 +20,7 @@ use surrogate_generator::training::{MakeGradient, Settings, Training, plain_exam
 use surrogate_generator::vocabulary::Vocabulary;
 use surrogate_meter::Meter;
 use surrogate_problem::Problem;
-use surrogate_problem::crystal::CrystalTable;
+use surrogate_problem::crystal::{CrystalTable, Precision};
 use surrogate_problem::model::Optimizer;
 
 use super::trainer::{Arrays, Trainer};
@@ -52,6 +52,8 @@ pub struct Crystals {
     pub volumes: AtomicVolumes,
     /// How it is trained.
     pub settings: Settings,
+    /// Numbers in products on a GPU.
+    pub precision: Precision,
     /// Where the crystals come from.
     source: Source,
     /// Most atoms in their primitive cells.
@@ -125,7 +127,8 @@ pub fn crystals(loaded: &Loaded, table: &CrystalTable) -> Result<Crystals, Failu
         settings.changes.exchanged = 1.0;
     }
     let volumes = AtomicVolumes(Library::volumes(&library).to_vec());
-    Ok(Crystals { train, held_out, volumes, settings, source, max_atoms: most, tested })
+    let precision = table.precision;
+    Ok(Crystals { train, held_out, volumes, settings, precision, source, max_atoms: most, tested })
 }
 
 /// What makes two crystals the same: atoms of each element, space group, and positions.
@@ -210,6 +213,7 @@ fn settings(problem: &Problem, table: &CrystalTable) -> Result<Settings, Failure
 /// A generator while it learns.
 pub struct CrystalTrainer {
     training: Training,
+    precision: Precision,
     held_out: Vec<Example>,
     source: Source,
     max_atoms: usize,
@@ -223,10 +227,11 @@ pub struct CrystalTrainer {
 impl CrystalTrainer {
     /// Before the first step.
     pub fn new(crystals: Crystals, gradient: Option<Box<MakeGradient>>) -> Self {
-        let Crystals { train, held_out, volumes, settings, source, max_atoms, tested } = crystals;
+        let Crystals { train, held_out, volumes, settings, precision, source, max_atoms, tested } =
+            crystals;
         let (held_out, crystals) = (plain_examples(&held_out, &volumes), train.len());
         let training = Training::new(train, volumes, settings).with_gradient(gradient);
-        Self { training, held_out, source, max_atoms, tested, crystals, loss: f64::NAN }
+        Self { training, precision, held_out, source, max_atoms, tested, crystals, loss: f64::NAN }
     }
 
     /// What is learned from what, for `generator.json`.
@@ -250,6 +255,7 @@ impl CrystalTrainer {
             "width": shape.width,
             "layers": shape.layers,
             "heads": shape.heads,
+            "precision": self.precision.name(),
             "steps": steps,
             "batch": batch,
             "exchanged": changes.exchanged,

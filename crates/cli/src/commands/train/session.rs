@@ -232,7 +232,8 @@ impl<'a> Session<'a> {
     ) -> Result<Outcome, Failure> {
         self.fields = crate::generator::fingerprint();
         let held_out = crystals.held_out.clone();
-        let mut trainer = CrystalTrainer::new(crystals, self.device.make_gradient());
+        let gradient = self.device.make_gradient(crystals.precision);
+        let mut trainer = CrystalTrainer::new(crystals, gradient);
         surrogate_run::write_json(&self.run.file("generator.json"), &trainer.description())?;
         let ended = self.follow(&mut trainer, limits)?;
         let generator = Generator::new(self.run.name().to_string(), trainer.model(), held_out);
