@@ -153,6 +153,14 @@ pub struct Solve {
     /// problem with [cell]: the voltage at its times. c_rate has no effect then.
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["points", "times", "noise"])]
     pub profile: Option<PathBuf>,
+    /// Steps in words for a problem with [cell], parted by semicolons, such as "Discharge at 1C until 2.5 V; Rest
+    /// for 1 hour; Charge at C/3 until 4.2 V; Hold at 4.2 V until 50 mA; Discharge at 10 W": time, step, current and
+    /// voltage as the solver goes. c_rate has no effect then.
+    #[arg(long, value_name = "STEPS", conflicts_with_all = ["points", "times", "noise", "profile"])]
+    pub protocol: Option<String>,
+    /// With --protocol or --profile: the cell warms up as one body, where it has a heat capacity.
+    #[arg(long)]
+    pub thermal: bool,
     /// Add normal noise of this standard deviation, such as 2mV, to the outputs of its unit.
     #[arg(long, value_name = "NOISE", allow_hyphen_values = true)]
     pub noise: Option<String>,

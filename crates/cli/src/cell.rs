@@ -4,6 +4,7 @@ mod currents;
 mod ends;
 mod physics;
 pub mod profile;
+pub mod protocol;
 mod solver;
 mod summary;
 mod surrogate;

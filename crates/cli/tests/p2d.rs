@@ -183,6 +183,52 @@ fn solve_gives_the_curve_of_the_cell_and_what_is_inside() {
 }
 
 #[test]
+fn a_protocol_in_words_is_followed_to_the_ends_that_it_names() {
+    let folder = tempdir().unwrap();
+    let (file, spm) = (problem("p2d.toml"), "cell.model=SPM");
+    let words = "Discharge at 1C until 2.6 V; Rest for 30 minutes; Charge at C/2 until 4.1 V; Hold at 4.1 V until C/20; \
+                 Discharge at 10 W for 10 minutes";
+    let said = surrogate(folder.path(), &["solve", &file, "--set", spm, "--protocol", words]);
+    said.expect(0, &["step 1", "ended by the lower voltage", "step 4", "ended by the current"]);
+    let (header, columns) = columns(&said);
+    assert_eq!(header, ["t_s", "step", "current_A", "voltage_V"]);
+    let [t, step, current, voltage] = &columns[..] else { panic!() };
+    assert!(t.is_sorted());
+    let last = |wanted: f64| step.iter().rposition(|s| *s == wanted).unwrap();
+    assert!((voltage[last(1.0)] - 2.6).abs() < 1e-6);
+    assert!((t[last(2.0)] - t[last(1.0)] - 1800.0).abs() < 1e-6);
+    assert!((voltage[last(3.0)] - 4.1).abs() < 1e-6);
+    assert!((current[last(4.0)] + 0.25).abs() < 1e-3, "{}", current[last(4.0)]);
+    assert!((t[last(5.0)] - t[last(4.0)] - 600.0).abs() < 1e-6);
+    for (k, step) in step.iter().enumerate() {
+        match step {
+            1.0 => assert!((current[k] - 5.0).abs() < 1e-9),
+            2.0 => assert!(current[k].abs() < 1e-9),
+            4.0 => assert!((voltage[k] - 4.1).abs() < 1e-6),
+            5.0 => assert!((current[k] * voltage[k] - 10.0).abs() < 1e-6),
+            _ => {}
+        }
+    }
+
+    // with its heat the cell warms up on discharge; a cell without a heat capacity says so
+    let warm = ["solve", &file, "--set", spm, "--protocol", "Discharge at 2C", "--thermal"];
+    let said = surrogate(folder.path(), &warm);
+    said.expect(0, &["2.5"]);
+    let (header, columns) = self::columns(&said);
+    assert_eq!(header[4], "temperature_K");
+    let (first, last) = (columns[4][0], columns[4][columns[4].len() - 1]);
+    assert!((first - 298.15).abs() < 1e-9 && last > first + 2.0 && last < first + 60.0, "{last}");
+    let marquis = problem("p2d-marquis2019.toml");
+    surrogate(folder.path(), &["solve", &marquis, "--protocol", "Discharge at 1C", "--thermal"])
+        .expect(1, &["heat"]);
+    surrogate(folder.path(), &["solve", &file, "--thermal"]).expect(1, &["--protocol"]);
+    surrogate(folder.path(), &["solve", &file, "--protocol", "Rest for 1 h; Sleep"])
+        .expect(1, &["step 2", "begins with"]);
+    surrogate(folder.path(), &["solve", &problem("heat.toml"), "--protocol", "Rest for 1 h"])
+        .expect(1, &["[cell]"]);
+}
+
+#[test]
 fn a_cell_of_a_bpx_file_is_read_relative_to_the_problem() {
     let folder = tempdir().unwrap();
     let below = folder.path().join("cells");

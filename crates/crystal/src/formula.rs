@@ -18,7 +18,7 @@ pub enum FormulaError {
     #[error("no element is called `{0}`; symbols begin with a capital letter, as in PbSe")]
     UnknownElement(String),
     /// A character that belongs to no formula, such as a fraction's point.
-    #[error("`{0}` is not expected here; a formula has symbols, whole numbers and round brackets")]
+    #[error("`{0}` is not expected here; a formula has symbols, whole numbers and brackets")]
     Unexpected(char),
     /// A bracket without its partner, or nested too deeply.
     #[error("a bracket is never closed or opened, or brackets are nested deeper than {MOST_DEPTH}")]
@@ -36,18 +36,54 @@ const MOST_DEPTH: usize = 8;
 
 type Amounts = BTreeMap<Element, usize>;
 
-/// Numbers of atoms of a formula such as `PbSe`, `Ca(OH)2` or `Na4 Cl4`.
+/// Numbers of atoms of a formula such as `PbSe`, `Ca(OH)2`, `TiO₂`, `Na4 Cl4` or `CaSO4·2H2O`.
 ///
 /// # Errors
 ///
 /// Unknown elements, fractions, brackets without partner, numbers out of range.
 pub fn parse_formula(text: &str) -> Result<Amounts, FormulaError> {
-    let mut rest = text.chars().peekable();
-    let amounts = group(&mut rest, 0)?;
-    if rest.peek().is_some() {
-        return Err(FormulaError::Bracket);
+    let plain: String = text.chars().map(plain).collect();
+    let mut amounts = Amounts::new();
+    for part in plain.split(ADDED) {
+        let mut rest = part.trim_start().chars().peekable();
+        // the number before an added part counts for all of it
+        let times = if amounts.is_empty() { 1 } else { count(&mut rest)? };
+        let added = group(&mut rest, 0)?;
+        if rest.peek().is_some() {
+            return Err(FormulaError::Bracket);
+        }
+        if added.is_empty() {
+            return Err(FormulaError::Empty);
+        }
+        add(&mut amounts, added, times)?;
     }
     if amounts.is_empty() { Err(FormulaError::Empty) } else { Ok(amounts) }
+}
+
+/// What stands between a formula and what is added, as water.
+const ADDED: char = '\u{b7}';
+
+/// Subscripts as digits, square brackets as round ones, and one sign for what is added.
+fn plain(c: char) -> char {
+    match c {
+        '\u{2080}'..='\u{2089}' => char::from(b'0' + (c as u32 - 0x2080) as u8),
+        '[' => '(',
+        ']' => ')',
+        '*' | '\u{2022}' | '\u{22c5}' => ADDED,
+        other => other,
+    }
+}
+
+/// Adds atoms, some times.
+fn add(amounts: &mut Amounts, part: Amounts, times: usize) -> Result<(), FormulaError> {
+    for (element, n) in part {
+        let sum = amounts.entry(element).or_insert(0);
+        *sum += n * times;
+        if *sum > MOST_ATOMS {
+            return Err(FormulaError::Count);
+        }
+    }
+    Ok(())
 }
 
 /// A formula divided by the greatest common divisor of its numbers.
@@ -103,13 +139,7 @@ fn group(rest: &mut Peekable<Chars>, depth: usize) -> Result<Amounts, FormulaErr
             other => return Err(FormulaError::Unexpected(other)),
         };
         let times = count(rest)?;
-        for (element, n) in part {
-            let sum = amounts.entry(element).or_insert(0);
-            *sum += n * times;
-            if *sum > MOST_ATOMS {
-                return Err(FormulaError::Count);
-            }
-        }
+        add(&mut amounts, part, times)?;
     }
     Ok(amounts)
 }
@@ -147,6 +177,12 @@ mod tests {
     #[test]
     fn atoms_are_counted_through_brackets() {
         assert_eq!(counts("PbSe"), [("Se", 1), ("Pb", 1)]);
+        assert_eq!(counts("TiO\u{2082}"), [("O", 2), ("Ti", 1)]);
+        let gypsum = [("H", 4), ("O", 6), ("S", 1), ("Ca", 1)];
+        for text in ["CaSO4\u{b7}2H2O", "CaSO4*2H2O", "Ca[SO4] \u{b7} 2 H2O"] {
+            assert_eq!(counts(text), gypsum, "{text}");
+        }
+        assert_eq!(parse_formula("CaSO4*"), Err(FormulaError::Empty));
         assert_eq!(counts("Ca(OH)2"), [("H", 2), ("O", 2), ("Ca", 1)]);
         assert_eq!(counts(" Fe2 (S O4)3 "), [("O", 12), ("S", 3), ("Fe", 2)]);
         let reduced = reduced_formula(&parse_formula("Na4Cl4").unwrap());

@@ -27,6 +27,7 @@ mod state;
 mod tangent;
 mod thermal;
 mod volumes;
+mod words;
 
 pub use electrolyte::KnownElectrolyte;
 pub use error::SolveError;
@@ -38,6 +39,7 @@ pub use protocol::{Control, ProtocolStep};
 pub use run::simulate;
 pub use scalar::{Dual, Scalar};
 pub use solution::{Ended, Mechanism, Resolution, Sensitivities, Solution, Work};
+pub use words::{WordedStep, WordsError, protocol_of_words};
 
 /// What is resolved of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,7 +46,7 @@ pub fn predict(
 ) -> Result<u8, Failure> {
     let drive = match &trained.surrogate {
         Surrogate::Cell(cell) => cell.drive(),
-        Surrogate::Networks(_) => return Err(no_cell()),
+        Surrogate::Networks(_) => return Err(no_cell("--profile")),
     };
     let drive = drive.ok_or_else(|| {
         Failure::helped(
@@ -54,7 +54,7 @@ pub fn predict(
             "[data] profiles = 200 in the problem file, or surrogate train --set data.profiles=200",
         )
     })?;
-    let (measured, point) = (read(path)?, one_point(&trained.problem, places)?);
+    let (measured, point) = (read(path)?, one_point(&trained.problem, places, "--profile")?);
     let profile = &measured.profile;
     let outside_box = outside(&trained.problem, &point);
     if outside_box {
@@ -108,11 +108,13 @@ fn beyond(drive: &DriveSurrogate, profile: &Profile) -> Option<usize> {
 pub fn solve(
     problem: &Problem,
     path: &Path,
+    warms: bool,
     places: &Places,
     terminal: &Terminal,
 ) -> Result<u8, Failure> {
-    let cell = cell_problem(problem)?.ok_or_else(no_cell)?;
-    let (measured, point) = (read(path)?, one_point(problem, places)?);
+    let mut cell = cell_problem(problem)?.ok_or_else(|| no_cell("--profile"))?;
+    let (measured, point) = (read(path)?, one_point(problem, places, "--profile")?);
+    cell.options.thermal = warms;
     let drive = DriveSurrogate::single_particles(cell);
     let solution = drive.solve(&point, &measured.profile, drive.initial())?;
     let times = &measured.profile.time_s;
@@ -137,14 +139,16 @@ fn cut_off(both: &[f64; 2], upper: bool) -> (&'static str, f64) {
     (if upper { "upper" } else { "lower" }, both[usize::from(upper)])
 }
 
-fn no_cell() -> Failure {
-    Failure::helped("--profile is for problems with [cell]", "docs/problem-file.md, Cells")
+/// An option that only cells know.
+pub fn no_cell(option: &str) -> Failure {
+    Failure::helped(format!("{option} is for problems with [cell]"), "docs/problem-file.md, Cells")
 }
 
-fn one_point(problem: &Problem, places: &Places) -> Result<Vec<f64>, Failure> {
+/// The parameter point of an option that takes one.
+pub fn one_point(problem: &Problem, places: &Places, option: &str) -> Result<Vec<f64>, Failure> {
     let mut points = parameters(problem, places)?;
     if points.len() != 1 {
-        return Err(Failure::user("--profile takes one parameter point: --params a=1,b=2"));
+        return Err(Failure::user(format!("{option} takes one parameter point: --params a=1,b=2")));
     }
     Ok(points.remove(0))
 }

@@ -6,7 +6,7 @@ use surrogate_run::Table;
 use surrogate_solve::SolveError;
 
 use crate::args::Solve;
-use crate::cell::profile;
+use crate::cell::{profile, protocol};
 use crate::failure::Failure;
 use crate::grid::{Grid, Item, Quantities, write_table};
 use crate::noise::Noise;
@@ -23,7 +23,16 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     refuse_generator(problem)?;
     problem.warnings.iter().for_each(|w| terminal.warn(w));
     if let Some(path) = &arguments.profile {
-        return profile::solve(problem, path, &arguments.places, terminal);
+        return profile::solve(problem, path, arguments.thermal, &arguments.places, terminal);
+    }
+    if let Some(words) = &arguments.protocol {
+        return protocol::solve(problem, words, arguments.thermal, &arguments.places, terminal);
+    }
+    if arguments.thermal {
+        return Err(Failure::helped(
+            "--thermal goes with --protocol or --profile",
+            "a discharge alone: --protocol \"Discharge at 1C\"",
+        ));
     }
     let solver = Reference::of(problem, false).map_err(|e| match e {
         Failure::Solve(SolveError::Unsupported { reason }) => Failure::helped(

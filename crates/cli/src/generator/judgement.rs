@@ -192,9 +192,14 @@ fn pattern(name: &str, crystal: &SymmetricStructure) -> Result<Column, Failure> 
 }
 
 impl Generator {
+    /// How many crystals it is judged on.
+    pub fn judged(&self) -> usize {
+        self.held_out.len().min(JUDGED)
+    }
+
     /// Searches crystals that it was not trained on, each from its clean pattern and composition.
     pub fn judge(&self, seed: u64) -> Judgement {
-        let crystals = &self.held_out[..self.held_out.len().min(JUDGED)];
+        let crystals = &self.held_out[..self.judged()];
         let found: Vec<Found> = crystals
             .par_iter()
             .enumerate()

@@ -242,7 +242,13 @@ fn attempt(
         let Ok(found) = refiner.refine(&mut model, parameters, &STAGES, LIMITS) else { continue };
         if found.misfit < task.misfit() * (1.0 - SAME_MISFIT) {
             let structure = model.structure(&found.parameters);
-            let mut next = Candidate { origin: None, structure, misfit: found.misfit, r_wp: None };
+            let mut next = Candidate {
+                origin: None,
+                structure,
+                example: None,
+                misfit: found.misfit,
+                r_wp: None,
+            };
             if next.misfit < PROMISING
                 && let Some((structure, r_wp)) = finished(refiner, query, &next.structure)?
             {

@@ -64,7 +64,8 @@ impl<'a> MeasuredLikelihood<'a> {
 
     /// Scales the weights by the residuals at the fit and finds what moves.
     fn prepare(&mut self) -> Result<(), RefineError> {
-        let (values, columns) = self.run.calculate(&self.fitted, true)?;
+        let all: Vec<usize> = (0..self.fitted.len()).collect();
+        let (values, columns) = self.run.calculate(&self.fitted, &all)?;
         let residual =
             |(k, value): (usize, &f64)| (self.pattern.intensity[k] - value) * self.weights[k];
         let sum: f64 = values.iter().enumerate().map(residual).map(|r| r * r).sum();
@@ -138,7 +139,7 @@ impl<'a> MeasuredLikelihood<'a> {
             return None;
         }
         let all = self.all(point);
-        let (values, columns) = self.run.calculate(&all, true).ok()?;
+        let (values, columns) = self.run.calculate(&all, &self.moved).ok()?;
         let each = values.iter().zip(&self.pattern.intensity).zip(&self.weights);
         let pull: Vec<f64> = each.map(|((c, y), w)| (y - c) * w * w).collect();
         let away = values.iter().zip(&self.pattern.intensity);
@@ -150,11 +151,14 @@ impl<'a> MeasuredLikelihood<'a> {
     }
 
     /// Changes of the parameters that are independent and of unit variance where the likelihood is normal:
-    /// columns of a matrix. None if the pattern does not determine the parameters.
+    /// columns of a matrix. None if the pattern does not determine the parameters, or nothing moves.
     #[must_use]
     pub fn whitening(&mut self) -> Option<DMatrix<f64>> {
-        let (_, columns) = self.run.calculate(&self.fitted, true).ok()?;
+        let (_, columns) = self.run.calculate(&self.fitted, &self.moved).ok()?;
         let n = self.moved.len();
+        if n == 0 {
+            return None;
+        }
         let product = |i: usize, j: usize| -> f64 {
             let (a, b) = (&columns[self.moved[i]], &columns[self.moved[j]]);
             a.iter().zip(b).zip(&self.weights).map(|((a, b), w)| a * b * w * w).sum()

@@ -8,6 +8,7 @@
 //! too. A schedule of stages goes from wide peaks and low Q to narrow peaks and high Q, so that peaks
 //! find their partners from far away.
 
+mod displacements;
 mod distances;
 mod likelihood;
 mod ranking;

@@ -10,10 +10,12 @@
 //!
 //! with the weighted `R_wp` of the fit, the number k of free cell parameters and coordinates, and the number
 //! n of independent observations: residuals of a measured pattern go together over the width of a peak,
-//! so it is the range over the width, not the number of points.
+//! so it is the range that peaks cover over their width, not the number of points.
 //!
 //! Source: Schwarz (1978), Estimating the dimension of a model.
 
+use super::displacements::Displacements;
+use super::rietveld::{fit_near, observations};
 use super::{MeasuredFit, RefineError, fit_measured};
 use crate::diffraction::Instrument;
 use crate::matching::{Reduced, StructureMatcher};
@@ -28,6 +30,8 @@ pub struct Trial {
     pub structure: SymmetricStructure,
     /// Its `R_wp` at constant peak widths.
     pub r_wp: f64,
+    /// The crystal that it was refined from; none if there was no example.
+    pub example: Option<SymmetricStructure>,
     /// The caller's mark: where it comes from.
     pub origin: usize,
 }
@@ -41,11 +45,13 @@ pub struct RankingOptions {
     pub fitted_of_each_size: usize,
     /// Candidates with more free parameters are not fitted.
     pub most_parameters: usize,
+    /// Whether the more symmetric crystals that a fit is near to are fitted too.
+    pub symmetrised: bool,
 }
 
 impl Default for RankingOptions {
     fn default() -> Self {
-        Self { fitted: 12, fitted_of_each_size: 4, most_parameters: 40 }
+        Self { fitted: 12, fitted_of_each_size: 4, most_parameters: 40, symmetrised: true }
     }
 }
 
@@ -77,9 +83,6 @@ const SAMPLES: usize = 3;
 
 /// Independent observations of a usual pattern, by which candidates are ranked before they are fitted.
 const USUAL_OBSERVATIONS: f64 = 100.0;
-
-/// Least number of independent observations.
-const LEAST_OBSERVATIONS: f64 = 10.0;
 
 /// Fits the best candidates to a measured pattern and ranks all: those with a fit by the criterion,
 /// the others behind them by the `R_wp` of the search. Equal crystals are one. Fits begin at one of
@@ -115,15 +118,20 @@ pub fn rank_measured(
         if simple && chosen {
             fitted += 1;
             *of_size += 1;
-            if fit_trial(pattern, instrument, &trial, &mut solutions)? {
+            let fits = fits_of(pattern, instrument, &trial, options.symmetrised)?;
+            let fitted = !fits.is_empty();
+            solutions.extend(fits);
+            if fitted {
                 continue;
             }
         }
-        let Trial { structure, r_wp, origin } = trial;
+        let Trial { structure, r_wp, origin, .. } = trial;
         let criterion = f64::INFINITY;
         solutions.push(Solution { structure, fit: None, criterion, r_wp, origin, count: 1 });
     }
-    let observations = observations(pattern, &solutions);
+    let fits = solutions.iter().filter_map(|s| s.fit.as_ref());
+    let best = fits.min_by(|a, b| a.r_wp.total_cmp(&b.r_wp));
+    let observations = best.map_or(USUAL_OBSERVATIONS, |fit| observations(pattern, fit));
     for solution in &mut solutions {
         if let Some(fit) = &solution.fit {
             solution.criterion = criterion(fit.r_wp, &solution.structure, observations);
@@ -152,42 +160,64 @@ fn least_r_wp(pattern: &Pattern, instrument: &Instrument, trials: &[&Trial]) -> 
     fits.map(|fit| fit.r_wp).fold(f64::INFINITY, f64::min)
 }
 
-/// Fits a candidate, and the more symmetric crystals that the fit is near to. Whether there is a fit.
-fn fit_trial(
+/// Fits of a candidate and, if wanted, of the more symmetric crystals that it is near to; none where it cannot be
+/// fitted.
+fn fits_of(
     pattern: &Pattern,
     instrument: &Instrument,
     trial: &Trial,
-    solutions: &mut Vec<Solution>,
-) -> Result<bool, RefineError> {
-    let own = match fit_measured(pattern, &trial.structure, instrument) {
+    symmetrised: bool,
+) -> Result<Vec<Solution>, RefineError> {
+    let mut own = match fit_measured(pattern, &trial.structure, instrument) {
         Ok(fit) => fit,
         Err(error @ RefineError::NoSignal { .. }) => return Err(error),
-        Err(_) => return Ok(false),
+        Err(_) => return Ok(Vec::new()),
     };
+    if let Some(near) = nearer(pattern, trial, &own) {
+        own = near;
+    }
     let mut known = vec![(own.structure.group.number, own.structure.primitive_atoms())];
     let mut fits = vec![own];
-    for from in [fits[0].structure.clone(), trial.structure.clone()] {
+    let starts = [fits[0].structure.clone(), trial.structure.clone()];
+    for from in starts.iter().filter(|_| symmetrised) {
         for tolerance in TOLERANCES {
-            let Some(ideal) = symmetrised(&from, tolerance) else { continue };
+            let Some(ideal) = more_symmetric(from, tolerance) else { continue };
             let kind = (ideal.group.number, ideal.primitive_atoms());
             if !known.contains(&kind) {
                 known.push(kind);
-                // the diffractometer is known from the first fit
-                fits.extend(fit_measured(pattern, &ideal, &fits[0].instrument).ok());
+                // from where the first fit began, so that both come equally far
+                fits.extend(fit_measured(pattern, &ideal, instrument).ok());
             }
         }
     }
-    for fit in fits {
+    let solution = |fit: MeasuredFit| {
         let (structure, r_wp, origin) = (fit.structure.clone(), trial.r_wp, trial.origin);
-        let criterion = f64::INFINITY;
-        solutions.push(Solution { structure, fit: Some(fit), criterion, r_wp, origin, count: 1 });
+        Solution { structure, fit: Some(fit), criterion: f64::INFINITY, r_wp, origin, count: 1 }
+    };
+    Ok(fits.into_iter().map(solution).collect())
+}
+
+/// The fit near the example of a trial, where it is more probable than the one from the refined crystal: what
+/// the pattern gains against displacements from the example.
+fn nearer(pattern: &Pattern, trial: &Trial, own: &MeasuredFit) -> Option<MeasuredFit> {
+    let example = trial.example.as_ref()?;
+    let start = SymmetricStructure { cell: trial.structure.cell.clone(), ..example.clone() };
+    let displacements = Displacements::new(&start).ok()?;
+    if displacements.is_empty() {
+        return None;
     }
-    Ok(true)
+    let observations = observations(pattern, own);
+    let near = fit_near(pattern, &start, &own.instrument, observations).ok()?;
+    let worse = |fit: &MeasuredFit| {
+        let squares = displacements.squares(&fit.structure)?;
+        Some(observations * fit.r_wp.powi(2).max(f64::MIN_POSITIVE).ln() + squares)
+    };
+    (worse(&near)? < worse(own)?).then_some(near)
 }
 
 /// The crystal with all symmetry that its atoms have within a tolerance; none if that changes what
 /// there is in a volume.
-fn symmetrised(crystal: &SymmetricStructure, tolerance: f64) -> Option<SymmetricStructure> {
+fn more_symmetric(crystal: &SymmetricStructure, tolerance: f64) -> Option<SymmetricStructure> {
     let primitive = crystal.primitive().ok()?;
     let ideal = analyse(&primitive, tolerance).ok()?.canonical();
     let after = ideal.primitive().ok()?;
@@ -201,24 +231,19 @@ fn symmetrised(crystal: &SymmetricStructure, tolerance: f64) -> Option<Symmetric
     (same && change.abs() < SAME_VOLUME).then_some(ideal)
 }
 
-/// Number of independent observations: the range over the width of the peaks of the best fit.
-fn observations(pattern: &Pattern, solutions: &[Solution]) -> f64 {
-    let fits = solutions.iter().filter_map(|s| s.fit.as_ref());
-    let Some(best) = fits.min_by(|a, b| a.r_wp.total_cmp(&b.r_wp)) else {
-        return LEAST_OBSERVATIONS;
-    };
-    let angles = &pattern.two_theta_deg;
-    let (Some(first), Some(last)) = (angles.first(), angles.last()) else {
-        return LEAST_OBSERVATIONS;
-    };
-    let range = last - first;
-    let middle = (f64::midpoint(*first, *last) / 2.0).to_radians();
-    let step = range / angles.len() as f64;
-    (range / best.instrument.width_deg(middle).max(step)).max(LEAST_OBSERVATIONS)
+/// Difference of criteria that says nothing of two descriptions of one crystal.
+///
+/// Source: Kass and Raftery (1995), Bayes factors, section 3.2, of twice the logarithm of one.
+const NOTHING: f64 = 2.0;
+
+/// How symmetric a description is: operations of its group over atoms of its primitive cell.
+fn symmetry(solution: &Solution) -> f64 {
+    let structure = &solution.structure;
+    structure.group.operations.len() as f64 / structure.primitive_atoms() as f64
 }
 
-/// Every crystal once, with the number of its candidates; of equal ones the first is kept. Those with two
-/// atoms in one place are none.
+/// Every crystal once, with the number of its candidates; of equal ones the first is kept, or a more symmetric one that
+/// is no worse. Those with two atoms in one place are none.
 fn merged(solutions: Vec<Solution>) -> Vec<Solution> {
     let mut kept: Vec<(Solution, Reduced)> = Vec::new();
     for solution in solutions {
@@ -228,7 +253,14 @@ fn merged(solutions: Vec<Solution>) -> Vec<Solution> {
         let same =
             |(_, known): &&mut (Solution, Reduced)| StructureMatcher::STRICT.fits(known, &cell);
         match kept.iter_mut().find(same) {
-            Some((known, _)) => known.count += 1,
+            Some((known, _)) => {
+                let no_worse = solution.criterion - known.criterion < NOTHING;
+                let count = known.count + 1;
+                if no_worse && symmetry(&solution) > symmetry(known) {
+                    *known = solution;
+                }
+                known.count = count;
+            }
             None => kept.push((solution, cell)),
         }
     }

@@ -3,11 +3,13 @@
 //! y(2 theta) = scale x sum of reflections + background, every point weighted by one over its variance.
 //! Parameters become free in the usual order: scale and background; cell, zero shift and width; shape and
 //! displacement; coordinates. Atoms that are nearer than
-//! radii allow are drawn apart, and coordinates that put two into one place stay as they were.
+//! radii allow are drawn apart, and coordinates that put two into one place stay as they were. Fits near an
+//! example have displacements from it as observations more, whose weight follows from how well the pattern is fitted.
 //!
 //! Source: Rietveld (1969), A profile refinement method for nuclear and magnetic structures.
 
 use super::RefineError;
+use super::displacements::Displacements;
 use super::distances::Distances;
 use super::solve::{Bounds, Ends, Reuse, minimise};
 use crate::LatticeError;
@@ -29,6 +31,9 @@ pub struct MeasuredFit {
     pub scale: f64,
     /// Weighted disagreement: `sqrt(sum w (y - y_calc)^2 / sum w y^2)`, background included.
     pub r_wp: f64,
+    /// The same without the fitted background: `sqrt(sum w (y - y_calc)^2 / sum w (y - y_background)^2)`. Near 1
+    /// where the crystal explains nothing, however much background there is.
+    pub r_wp_above_background: f64,
     /// Calculated pattern at the measured points.
     pub calculated: Vec<f64>,
 }
@@ -38,6 +43,30 @@ const ENDS: Ends = Ends { iterations: 15, least_gain: 1e-3, reuse: Reuse::Nothin
 
 /// Share by which reciprocal lengths may shrink without losing reflections.
 const MARGIN: f64 = 0.05;
+
+/// Least number of independent observations of a pattern.
+const LEAST_OBSERVATIONS: f64 = 10.0;
+
+/// Rounds of a fit near an example: the second knows the misfit that the first comes to.
+const ROUNDS_NEAR: usize = 2;
+
+/// Part of the highest point from which a peak is one.
+const PEAK: f64 = 0.01;
+
+/// Number of independent observations of a pattern: residuals go together over the width of a peak, so it is the range
+/// that the peaks of a fit cover over their width, not the number of points.
+pub(super) fn observations(pattern: &Pattern, fit: &MeasuredFit) -> f64 {
+    let angles = &pattern.two_theta_deg;
+    let background = fit.instrument.pattern(angles, &[], &[]);
+    let peaks: Vec<f64> = fit.calculated.iter().zip(&background).map(|(y, b)| y - b).collect();
+    let least = PEAK * peaks.iter().copied().fold(0.0, f64::max);
+    let covered = angles.windows(2).zip(&peaks).filter(|(_, y)| **y > least);
+    let widths = covered.map(|(ends, _)| {
+        let step = ends[1] - ends[0];
+        step / fit.instrument.width_deg((ends[0] / 2.0).to_radians()).max(step)
+    });
+    widths.sum::<f64>().max(LEAST_OBSERVATIONS)
+}
 
 /// Fits a crystal to a measured pattern. `instrument` is where widths and shape start; its number of
 /// coefficients of the background is kept.
@@ -49,6 +78,37 @@ pub fn fit_measured(
     pattern: &Pattern,
     structure: &SymmetricStructure,
     instrument: &Instrument,
+) -> Result<MeasuredFit, RefineError> {
+    fit(pattern, structure, instrument, None)
+}
+
+/// The same with atoms that stay near to where `structure` has them, as far as the pattern with its independent
+/// observations does not say otherwise.
+///
+/// # Errors
+///
+/// As [`fit_measured`].
+pub(super) fn fit_near(
+    pattern: &Pattern,
+    structure: &SymmetricStructure,
+    instrument: &Instrument,
+    observations: f64,
+) -> Result<MeasuredFit, RefineError> {
+    let near = Near { displacements: Displacements::new(structure)?, observations };
+    fit(pattern, structure, instrument, Some(&near))
+}
+
+/// What holds atoms where an example has them.
+struct Near {
+    displacements: Displacements,
+    observations: f64,
+}
+
+fn fit(
+    pattern: &Pattern,
+    structure: &SymmetricStructure,
+    instrument: &Instrument,
+    near: Option<&Near>,
 ) -> Result<MeasuredFit, RefineError> {
     let points = &pattern.two_theta_deg;
     let q = pattern.q();
@@ -68,42 +128,59 @@ pub fn fit_measured(
     let distances = Distances::new(structure)?;
     let coordinates = layout.cell..layout.structure - 1;
     let mut run = Run { model, points, layout, instrument: instrument.clone() };
-    for free in layout.steps() {
+    let mut steps = layout.steps().to_vec();
+    if near.is_some() {
+        let last = steps.last().cloned().unwrap_or_default();
+        steps.extend(vec![last; ROUNDS_NEAR - 1]);
+    }
+    let mut misfit = 1.0;
+    for free in steps {
         let before = parameters.clone();
+        // a displacement counts as much as one of the pattern's independent observations
+        let weight = near.map_or(0.0, |n| misfit / n.observations.sqrt());
+        let near = near.map(|n| &n.displacements);
         let evaluate = |parameters: &[f64], columns: Option<&mut [Vec<f64>]>| {
-            let wanted = columns.is_some();
-            let (values, all) = run.calculate(parameters, wanted).ok()?;
+            let by: &[usize] = if columns.is_some() { &free } else { &[] };
+            let (values, all) = run.calculate(parameters, by).ok()?;
             let at = &parameters[coordinates.clone()];
             if let Some(columns) = columns {
                 for (column, &k) in columns.iter_mut().zip(&free) {
                     column.clear();
                     column.extend(all[k].iter().zip(&weights).map(|(v, w)| v * w / total));
-                    column.extend(distances.derivative(at, k.wrapping_sub(layout.cell)));
+                    let by = k.wrapping_sub(layout.cell);
+                    column.extend(distances.derivative(at, by));
+                    column.extend(near.iter().flat_map(|n| n.derivative(by)).map(|v| v * weight));
                 }
             }
             let each = values.iter().zip(&pattern.intensity).zip(&weights);
             let off = each.map(|((c, y), w)| (c - y) * w / total);
-            Some(off.chain(distances.lacking(at)).collect())
+            let moved = near.iter().flat_map(|n| n.at(at)).map(|v| v * weight);
+            Some(off.chain(distances.lacking(at)).chain(moved).collect())
         };
-        minimise(&mut parameters, &free, &start.bounds, ENDS, evaluate);
+        let found = minimise(&mut parameters, &free, &start.bounds, ENDS, evaluate);
         let is_apart = |p: &[f64]| {
             let structure = run.model.structure(&p[..layout.structure]);
             structure.primitive().is_ok_and(|primitive| apart(&primitive))
         };
+        misfit = found.norm.min(1.0);
         if is_apart(&before) && !is_apart(&parameters) {
             parameters = before;
         }
     }
-    let (calculated, _) = run.calculate(&parameters, false)?;
+    let (calculated, _) = run.calculate(&parameters, &[])?;
     let each = calculated.iter().zip(&pattern.intensity).zip(&weights);
     let off: f64 = each.map(|((c, y), w)| ((c - y) * w).powi(2)).sum::<f64>().sqrt();
     let structure = run.model.structure(&parameters[..layout.structure]);
+    let background = run.instrument.pattern(points, &[], &[]);
+    let each = background.iter().zip(&pattern.intensity).zip(&weights);
+    let above: f64 = each.map(|((b, y), w)| ((y - b) * w).powi(2)).sum::<f64>().sqrt();
     Ok(MeasuredFit {
         structure,
         b_iso: parameters[layout.structure - 1],
         instrument: run.instrument,
         scale: parameters[layout.scale()],
         r_wp: off / total,
+        r_wp_above_background: off / above.max(f64::MIN_POSITIVE),
         calculated,
     })
 }
@@ -122,10 +199,28 @@ pub(super) fn model_of(
 
 /// Square roots of the weights: one over the standard deviation, that of counting where none is known.
 pub(super) fn weights(pattern: &Pattern) -> Vec<f64> {
-    let counted = || pattern.intensity.iter().map(|y| 1.0 / y.max(1.0).sqrt()).collect();
+    let counted = || {
+        let least = least_counted(&pattern.intensity);
+        pattern.intensity.iter().map(|y| 1.0 / y.max(least).sqrt()).collect()
+    };
     let Some(sigma) = &pattern.sigma else { return counted() };
     let least = sigma.iter().copied().filter(|s| *s > 0.0).fold(f64::INFINITY, f64::min);
     if least.is_finite() { sigma.iter().map(|s| 1.0 / s.max(least)).collect() } else { counted() }
+}
+
+/// Parts of the median and of the highest point below which intensities count no more.
+const LEAST_OF_MEDIAN: f64 = 0.1;
+const LEAST_OF_HIGHEST: f64 = 1e-4;
+
+/// Intensity below which a point has no more weight, in the unit of the pattern, whatever that is: small beside the
+/// usual and the highest ones, and no smaller than what lies below zero.
+fn least_counted(intensity: &[f64]) -> f64 {
+    let (mut above, below): (Vec<f64>, Vec<f64>) = intensity.iter().partition(|y| **y > 0.0);
+    above.sort_by(f64::total_cmp);
+    let middle = above.get(above.len() / 2).copied().unwrap_or(1.0);
+    let highest = above.last().copied().unwrap_or(1.0);
+    let noise = below.iter().map(|y| y * y).sum::<f64>() / below.len().max(1) as f64;
+    (LEAST_OF_MEDIAN * middle).max(LEAST_OF_HIGHEST * highest).max(noise.sqrt())
 }
 
 /// Places of the parameters: those of the model, of the instrument, of the background, the scale.
@@ -236,12 +331,14 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Values at all points and, if wanted, derivatives by all parameters.
+    /// Values at all points and derivatives `by` some parameters: columns for all of them, of which those of the
+    /// crystal that are not named are zero; none where none is named.
     pub(super) fn calculate(
         &mut self,
         parameters: &[f64],
-        derivatives: bool,
+        by: &[usize],
     ) -> Result<(Vec<f64>, Vec<Vec<f64>>), LatticeError> {
+        let derivatives = !by.is_empty();
         let layout = self.layout;
         let own = &parameters[layout.instrument()..];
         self.instrument.zero_shift_deg = own[0];
@@ -255,8 +352,13 @@ impl Run<'_> {
         let mut gradients = vec![Gradient::default(); count];
         self.model.evaluate(&parameters[..layout.structure], f64::INFINITY, &mut gradients)?;
         let scaled = |values: &[f64]| values.iter().map(|v| v * scale).collect::<Vec<f64>>();
-        for gradient in &mut gradients {
-            gradient.intensity = scaled(&gradient.intensity);
+        for (k, gradient) in gradients.iter_mut().enumerate() {
+            if by.contains(&k) {
+                gradient.intensity = scaled(&gradient.intensity);
+            } else {
+                gradient.intensity.fill(0.0);
+                gradient.q.fill(0.0);
+            }
         }
         let intensity = scaled(self.model.intensity());
         let (values, mut columns) = self.instrument.with_derivatives(

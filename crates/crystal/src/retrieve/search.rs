@@ -46,6 +46,8 @@ pub struct Candidate {
     pub origin: Option<Origin>,
     /// The refined crystal.
     pub structure: SymmetricStructure,
+    /// The crystal as it was proposed; none if it was found without an example.
+    pub example: Option<SymmetricStructure>,
     /// Distance of the coarse patterns at the best scale, from 0 to 1.
     pub misfit: f64,
     /// `R_wp` on the scoring grid, for those that were refined finely.
@@ -102,12 +104,18 @@ pub fn search(
     let mut refiner = Refiner::new(query.peaks.clone(), query.q_range);
     let mut candidates = Vec::new();
     for (library, proposal) in proposals {
-        let structure = proposed(libraries[library], &proposal);
+        let example = proposed(libraries[library], &proposal);
         if let Ok((structure, misfit)) =
-            refined(&mut refiner, query, &structure, &COARSE, COARSE_LIMITS)
+            refined(&mut refiner, query, &example, &COARSE, COARSE_LIMITS)
         {
             let origin = Some(Origin { library, proposal });
-            candidates.push(Candidate { origin, structure, misfit, r_wp: None });
+            candidates.push(Candidate {
+                origin,
+                structure,
+                example: Some(example),
+                misfit,
+                r_wp: None,
+            });
         }
     }
     candidates.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
@@ -221,7 +229,8 @@ fn attempt(
             0 => proposal,
             n => &proposal.alternatives[n - 1],
         };
-        let mut start = proposed(libraries[*library], proposal);
+        let example = proposed(libraries[*library], proposal);
+        let mut start = example.clone();
         // the first look at an alternative is as it is
         if round == 0 || round >= choices {
             disturb(&mut start, rng);
@@ -231,7 +240,9 @@ fn attempt(
             continue;
         };
         if misfit < PROMISING * candidate.misfit {
-            let mut next = Candidate { structure, misfit, r_wp: None, ..candidate.clone() };
+            let example = Some(example);
+            let mut next =
+                Candidate { structure, example, misfit, r_wp: None, ..candidate.clone() };
             finish(refiner, query, &mut next)?;
             if next.r_wp.is_some_and(|r| candidate.r_wp.is_none_or(|known| r < known)) {
                 *candidate = next;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use surrogate_crystal::diffraction::{Instrument, Radiation};
-use surrogate_crystal::pattern::{self, Axis, Pattern};
+use surrogate_crystal::pattern::{self, Axis, Pattern, PatternError};
 use surrogate_crystal::retrieve::{Library, Query, Source};
 use surrogate_crystal::symmetry::CrystalSystem;
 use surrogate_crystal::{Element, Structure};
@@ -293,7 +293,12 @@ fn measured(arguments: &Generate) -> Result<(Pattern, Pattern), Failure> {
         }
     };
     let raw = read.map_err(|e| {
-        let help = "--axis two-theta (degrees) or q (1/angstrom) says what the first column holds";
+        let help = match e {
+            PatternError::WrongUnit { .. } | PatternError::TooShort { .. } => {
+                "--axis two-theta (degrees) or q (1/angstrom) says what the first column holds"
+            }
+            _ => "rows hold the place (2 theta or Q), the intensity, and perhaps its standard deviation",
+        };
         Failure::helped(e.to_string(), help).in_file(path)
     })?;
     let pattern = Pattern { radiation: mean(&raw.radiation), ..raw.clone() };
@@ -320,5 +325,5 @@ fn mean(radiation: &Radiation) -> Radiation {
 fn weighted(q: &[f64], intensity: &[f64]) -> Vec<(f64, f64)> {
     let step = |k: usize| (q[(k + 1).min(q.len() - 1)] - q[k.saturating_sub(1)]) / 2.0;
     let each = q.iter().zip(intensity).enumerate();
-    each.map(|(k, (&q, &i))| (q, i.max(0.0) * step(k))).collect()
+    each.map(|(k, (&q, &i))| (q, i * step(k))).collect()
 }

@@ -47,10 +47,7 @@ impl Posterior {
         let failed = |e: surrogate_crystal::refine::RefineError| Failure::user(e.to_string());
         let mut likelihood = MeasuredLikelihood::new(pattern, fit).map_err(failed)?;
         let whitening = likelihood.whitening().ok_or_else(|| {
-            Failure::helped(
-                "--posterior: the pattern does not determine the parameters of the first structure",
-                "measure to higher angles, or leave --posterior out",
-            )
+            Failure::user("no posterior: the pattern does not determine the parameters")
         })?;
         let names: Vec<String> = likelihood.names().into_iter().map(str::to_string).collect();
         let fitted = likelihood.at_fit();

@@ -124,6 +124,10 @@ impl Session<'_> {
     fn finish_generator(&mut self, generator: Generator, outcome: &Outcome) -> Result<u8, Failure> {
         let scores = {
             let _stage = self.meter.stage("evaluate");
+            let count = generator.judged();
+            self.terminal.say(format!(
+                "judging   on {count} crystals kept out of training; the time for training is over"
+            ));
             let scores = generator.judge(self.manifest.seed.unwrap_or(0));
             scores.write(&self.run)?;
             scores
@@ -208,6 +212,11 @@ impl Session<'_> {
         let mut truth = {
             let _stage = self.meter.stage("solve");
             let points = if problem.cell.is_some() { CELL_POINTS } else { CHECK_POINTS };
+            if problem.cell.is_some() {
+                self.terminal.say(format!(
+                    "judging   against the solver at {points} points; the time for training is over"
+                ));
+            }
             match compare::truth(problem, points, CHECK_SEED, true) {
                 Ok(truth) => truth,
                 Err(failure) => {
