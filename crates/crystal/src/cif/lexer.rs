@@ -28,7 +28,9 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text: text.strip_prefix('\u{feff}').unwrap_or(text), at: 0, line: 1 }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // files of DOS may end with a mark of their end
+        Self { text: text.trim_end_matches(['\u{1a}', '\0']), at: 0, line: 1 }
     }
 
     /// The next word with its line, or none at the end.
