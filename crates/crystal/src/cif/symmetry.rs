@@ -42,8 +42,24 @@ struct Statement {
 }
 
 impl Statement {
-    fn of_settings(words: String, settings: Vec<GroupSetting>) -> Self {
-        Self { words, groups: settings.into_iter().map(|s| (s.operations(), Some(s))).collect() }
+    fn of_hall_symbol(text: &str) -> Option<Self> {
+        let operations = operations_of_hall_symbol(text)?;
+        let words = format!("the Hall symbol `{}`", beginning(text));
+        Some(Self { words, groups: vec![(operations, None)] })
+    }
+
+    fn of_name(text: &str) -> Option<Self> {
+        Self::of_settings(format!("`{}`", beginning(text)), GroupSetting::of_name(text))
+    }
+
+    fn of_number(text: &str) -> Option<Self> {
+        let number = text.trim().parse().ok()?;
+        Self::of_settings(format!("the number {number}"), GroupSetting::of_number(number))
+    }
+
+    fn of_settings(words: String, settings: Vec<GroupSetting>) -> Option<Self> {
+        let groups: Vec<_> = settings.into_iter().map(|s| (s.operations(), Some(s))).collect();
+        (!groups.is_empty()).then_some(Self { words, groups })
     }
 
     /// Whether both may mean one group: by number where both have one, by the number of operations else.
@@ -73,25 +89,12 @@ pub(super) fn candidates(
     let mut unknown = Vec::new();
     let mut stated: Vec<Statement> = list.into_iter().collect();
     let first = |tags: &[&str]| tags.iter().find_map(|tag| block.values(tag).first().copied());
-    let hall = |text: &str| {
-        let operations = operations_of_hall_symbol(text)?;
-        let words = format!("the Hall symbol `{}`", beginning(text));
-        Some(Statement { words, groups: vec![(operations, None)] })
-    };
-    let name = |text: &str| {
-        let settings = GroupSetting::of_name(text);
-        let words = format!("`{}`", beginning(text));
-        (!settings.is_empty()).then(|| Statement::of_settings(words, settings))
-    };
-    let number = |text: &str| {
-        let number = text.trim().parse().ok()?;
-        let settings = GroupSetting::of_number(number);
-        let words = format!("the number {number}");
-        (!settings.is_empty()).then(|| Statement::of_settings(words, settings))
-    };
-    let read: [(Option<Value<'_>>, &dyn Fn(&str) -> Option<Statement>); 3] =
-        [(first(&HALL_SYMBOLS), &hall), (first(&NAMES), &name), (first(&NUMBERS), &number)];
-    for (value, read) in read.into_iter().filter_map(|(value, read)| Some((value?, read))) {
+    let others = [
+        (first(&HALL_SYMBOLS), Statement::of_hall_symbol as fn(&str) -> Option<Statement>),
+        (first(&NAMES), Statement::of_name),
+        (first(&NUMBERS), Statement::of_number),
+    ];
+    for (value, read) in others.into_iter().filter_map(|(value, read)| Some((value?, read))) {
         match read(value.text) {
             Some(statement) => stated.push(statement),
             None => unknown.push(value),
