@@ -1,6 +1,7 @@
 //! CIF: what files leave open or contradict themselves in, and how it is decided.
 #![allow(clippy::unwrap_used)]
 
+use proptest::prelude::*;
 use surrogate_crystal::cif::{CifError, CifStructure, CifWarning, read, read_shortened};
 use surrogate_crystal::symmetry::GroupSetting;
 
@@ -260,4 +261,59 @@ fn formula_and_volume_that_contradict_the_atoms_are_named() {
     assert_eq!(wrong.to_string(), words);
     assert_eq!(of("_chemical_formula_sum 'Sn O2'\n").len(), 1);
     assert!(matches!(of("_cell_volume 81.2\n")[..], [CifWarning::Volume { .. }]));
+}
+
+#[test]
+fn marks_of_other_systems_and_versions_are_read_over_or_named() {
+    let atoms = "Ti1 Ti 0 0 0\nO1 O 0.3053 0.3053 0\n";
+    for end in ["\u{1a}", "\0\0", "\n\u{1a}"] {
+        assert_eq!(rutile(&format!("{atoms}{end}")).unwrap().structure.sites.len(), 6);
+    }
+    for value in ["[1 2 3]", "{'a':1}", "'''a 'b' c'''"] {
+        let text =
+            format!("#\\#CIF_2.0\ndata_x\n_a {value}\n{RUTILE_CELL}{RUTILE_GROUP}{ATOMS}{atoms}");
+        assert_eq!(read(&text), Err(CifError::Version2 { line: 3 }), "{value}");
+    }
+}
+
+/// A file with everything that is read, with holes.
+const WHOLE: &str = "data_x\n_cell_length_a 5.64\n_cell_length_b 5.64\n_cell_length_c 5.64\n\
+    _cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n_cell_volume 179.4\n\
+    _chemical_formula_sum '@'\n_cell_formula_units_Z 4\n_space_group_name_Hall '@'\n\
+    _space_group_name_H-M_alt '@'\n_space_group_IT_number 227\nloop_\n_atom_site_label\n\
+    _atom_site_symmetry_multiplicity\n_atom_site_Wyckoff_symbol\n_atom_site_occupancy\n\
+    _atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n'@' 4 a 0.5 0 0 0\n\
+    'Cl1' 4 8b 0.5 0.5 0.5 0.5\nloop_\n_atom_site_aniso_label\n_atom_site_aniso_U_11\n\
+    _atom_site_aniso_U_22\n_atom_site_aniso_U_33\n_atom_site_aniso_U_12\nCl1 1 1 1 @\n";
+
+fn filling() -> impl Strategy<Value = String> {
+    let known = ["F m -3 m", "Na Cl", "-F 4 2 3", "R -3 2\"c", "F d 3 m S", "C -1", "P 21/n", "é"];
+    prop_oneof![
+        prop::sample::select(known.to_vec()).prop_map(str::to_string),
+        "[-PABCIFRHabcdmn0-9/ ^=*()\"]{0,12}",
+        "[A-Za-z0-9_(),+.-]{0,6}",
+        any::<String>().prop_map(|s| s.chars().filter(|c| *c != '\'').take(5).collect()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_name_formula_or_label_makes_the_reader_panic(
+        fillings in prop::array::uniform5(filling()),
+        cut in 0..WHOLE.len(),
+        length in 0..8usize,
+    ) {
+        let mut text = WHOLE.to_string();
+        for filling in fillings {
+            text = text.replacen('@', &filling.replace('@', " "), 1);
+        }
+        if length < 4 {
+            let kept = text.chars().enumerate().filter(|(k, _)| !(cut..cut + length).contains(k));
+            text = kept.map(|(_, c)| c).collect();
+        }
+        let _ = read(&text);
+        let _ = read_shortened(&text);
+    }
 }

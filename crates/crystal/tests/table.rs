@@ -68,7 +68,7 @@ fn texts_of_cif_files_may_be_a_column() {
     assert_eq!((entries[1].id.as_str(), entries[1].structure.sites.len()), ("mp-2", 2));
     assert!(entries[0].warnings.is_empty());
     let unnamed = plain(&table.replace("material_id", "x")).unwrap();
-    assert_eq!(unnamed[1].id, "line 27");
+    assert_eq!(unnamed[1].id, "line 29");
     let broken = plain(&table.replacen("data_CsCl", "loop_", 1));
     assert!(matches!(broken, Err(TableError::Cif { line: 2, .. })));
     assert!(matches!(plain(&table[..300]), Err(TableError::Unclosed { line: 2 })));

@@ -147,8 +147,8 @@ impl Sources {
     /// Reads the texts of CIF files in an HDF5 file, as deCIFer's data sets have them.
     fn hdf5(&mut self, path: &Path, terminal: &Terminal) -> Result<(), Failure> {
         let texts = surrogate_run::hdf5_texts(path, CIF_TEXTS).map_err(|why| {
-            let help = "an HDF5 file has texts of CIF files in the data set `cif_string`; of formats of HDF5 \
-                        the oldest is read that holds them, so write it without libver='latest'";
+            let help = "an HDF5 file holds texts of CIF files in the data set `cif_string`; the newest formats of \
+                        HDF5 (libver='latest') are not read";
             Failure::helped(why.to_string(), help)
         })?;
         let names = surrogate_run::hdf5_texts(path, CIF_NAMES).unwrap_or_default();

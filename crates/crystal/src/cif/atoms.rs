@@ -102,8 +102,12 @@ impl Columns {
     ) -> Result<Option<Row>, CifError> {
         let known = |column: Option<usize>| column.map(|c| row[c]).filter(|v| !v.is_unknown());
         let line = row[self.position[0].0].line;
-        let dummy = known(self.calculated).is_some_and(|v| v.text.eq_ignore_ascii_case("dum"));
-        if dummy || self.position.iter().all(|(column, _)| row[*column].is_unknown()) {
+        if self.position.iter().all(|(column, _)| row[*column].is_unknown()) {
+            return Ok(None);
+        }
+        if let Some(flag) = known(self.calculated).filter(|v| v.text.eq_ignore_ascii_case("dum")) {
+            let label = beginning(known(self.label).unwrap_or(flag).text);
+            warnings.push(CifWarning::NoAtom { line, label });
             return Ok(None);
         }
         let mut position = Vector3::zeros();

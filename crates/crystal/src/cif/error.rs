@@ -13,6 +13,12 @@ pub enum CifError {
         /// `quoted string` or `text field`.
         what: &'static str,
     },
+    /// A list, table or triple quote of CIF 2.0.
+    #[error("line {line}: lists, tables and triple quotes of CIF 2.0 are not read; write CIF 1.1")]
+    Version2 {
+        /// Where it begins.
+        line: usize,
+    },
     /// A value, tag or loop before the first `data_`.
     #[error(
         "line {line}: `{text}` stands before the first data_ block; a CIF begins with data_NAME"

@@ -16,7 +16,7 @@ pub(super) enum Named {
 }
 
 /// Letters of water and hydroxyl groups in type symbols, and of water in labels.
-const WATER_TYPES: [&str; 5] = ["wat", "hoh", "h2o", "oh", "oh2"];
+const WATER_TYPES: [&str; 6] = ["wat", "hoh", "h2o", "oh", "oh2", "ow"];
 const WATER_LABELS: [&str; 3] = ["wat", "hoh", "h2o"];
 
 /// The last element of which form factors are known.
@@ -146,7 +146,7 @@ mod tests {
             ("Fe", "Fe3+ FE Fe+3 Fe3.5+ Fe(III) Fe1 fe"),
             ("O", "O2- O-2 O0+ O1 O"),
             ("H", "D T H1-"),
-            ("water", "Wat OH H2O HOH WAT OH2"),
+            ("water", "Wat OH H2O HOH WAT OH2 OW"),
             ("nothing", "Vac VAC Va Du Dummy"),
             ("none", "Uiso NH4 SO4 Fe3+/Fe2+ Ca/Sr X M 12C Me Vx ? Fe1A"),
         ];
