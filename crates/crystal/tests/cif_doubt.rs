@@ -78,6 +78,12 @@ fn the_origin_follows_from_multiplicity_formula_or_wyckoff_letter() {
         );
     }
     expect(&diamond("_space_group_name_H-M_alt 'F d -3 m:2'", "", "0", ""), 16, &[]);
+    // with origin 2 atoms would be 0.15 angstrom apart: origin 1, and a word
+    let near = "_space_group_IT_number 227 _chemical_formula_sum C";
+    let found = one(&diamond(near, "", "0.39", "")).unwrap();
+    let origin_1 = "_space_group_name_H-M_alt 'F d -3 m:1'";
+    assert_eq!(found.structure, one(&diamond(origin_1, "", "0.39", "")).unwrap().structure);
+    assert_eq!(said(&found), (32, vec!["OpenOrigin".to_string()]));
     let wrong = "_space_group_name_H-M_alt 'F d -3 m:2' _chemical_formula_sum C8";
     expect(&diamond(&format!("{wrong} _cell_formula_units_Z 1"), "", "0", ""), 16, &["Formula"]);
 }
@@ -118,16 +124,14 @@ fn the_identity_alone_is_a_shortened_list_or_a_whole_cell() {
     expect(&of("", GENERAL), 72, &["Contradiction"]);
     expect(&of("_chemical_formula_sum 'Pb36 O36'\n", GENERAL), 72, &[]);
     expect(&of("_chemical_formula_sum 'Pb O' _cell_formula_units_Z 1\n", GENERAL), 2, &[]);
-    // all 36 atoms of an orbit are there: both readings are the same cell
+    // all 36 atoms of an orbit are there: with the operations each would be listed 36 times
     let all = GroupSetting::of_name("R -3 c:H")[0].operations();
     let x = nalgebra::Vector3::new(0.1131, 0.2971, 0.4123);
     let row = |(k, x): (usize, nalgebra::Vector3<f64>)| {
         format!("Pb{k} Pb {:.6} {:.6} {:.6}\n", x[0], x[1], x[2])
     };
     let atoms: String = all.iter().map(|o| o.apply(&x)).enumerate().map(row).collect();
-    let found = one(&of("", &atoms)).unwrap();
-    assert_eq!(found.structure.sites.len(), 36);
-    assert!(!said(&found).1.contains(&"Contradiction".to_string()), "{:?}", found.warnings);
+    expect(&of("", &atoms), 36, &[]);
     let plain = read(&format!("data_x\n{}", of("", GENERAL))).unwrap();
     assert_eq!(plain[0].structure.sites.len(), 2);
 }

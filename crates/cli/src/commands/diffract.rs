@@ -96,6 +96,7 @@ pub fn run(arguments: &Diffract, terminal: &Terminal) -> Result<u8, Failure> {
         "space_group": group.ok(),
         "wavelength_angstrom": radiation.wavelength(),
         "peaks": found.iter().map(|p| peak_json(p, strongest)).collect::<Vec<_>>(),
+        "warnings": cif.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "file": arguments.out,
     }));
     Ok(0)

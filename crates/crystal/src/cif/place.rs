@@ -120,6 +120,8 @@ pub(super) struct Cell {
     pub(super) warnings: Vec<CifWarning>,
     /// Pairs of atoms that cannot both be there.
     pub(super) clashes: usize,
+    /// Atoms that were listed more than once.
+    pub(super) duplicates: usize,
 }
 
 /// Leaves out atoms that are listed more than once, and refuses places with more than one atom.
@@ -173,6 +175,7 @@ pub(super) fn settle(
         let names = (label(&kept[*first]), label(&p));
         duplicate.get_or_insert((names.0, names.1, 0)).2 += 1;
     }
+    let duplicates = duplicate.as_ref().map_or(0, |(.., count)| *count);
     let mut warnings = Vec::new();
     warnings.extend(duplicate.map(|(first, second, count)| CifWarning::Duplicate {
         first,
@@ -184,5 +187,5 @@ pub(super) fn settle(
         second,
         distance,
     }));
-    Ok(Cell { placed: kept, warnings, clashes })
+    Ok(Cell { placed: kept, warnings, clashes, duplicates })
 }

@@ -29,7 +29,7 @@ pub struct CifStructure {
 ///
 /// Symmetry is that of the list of operations, or of the Hall symbol, name or number of the group. Where these leave
 /// the origin or setting open, or contradict each other, formula, number of formula units, multiplicities and Wyckoff
-/// letters decide, then atoms that cannot both be there; after that the standard setting counts, or the statement
+/// letters decide, then atoms that cannot both be there or would be listed twice; after that the standard setting counts, or the statement
 /// that was named first, with a warning.
 ///
 /// # Errors
@@ -66,8 +66,8 @@ fn read_by(text: &str, alone: IdentityAlone) -> Result<Vec<CifStructure>, CifErr
 struct Reading {
     candidate: Candidate,
     cell: Cell,
-    /// The formula, then rows with their stated multiplicity, then whether all atoms have room.
-    score: (Agreement, usize, bool),
+    /// The formula, then rows with their stated multiplicity, then whether all atoms have room and are listed once.
+    score: (Agreement, usize, bool, bool),
 }
 
 fn structure(
@@ -139,7 +139,7 @@ fn reading(
     for p in &cell.placed {
         *amounts.entry(p.site.element).or_insert(0.0) += p.site.occupancy;
     }
-    let score = (stated.agreement(&amounts), agreeing, cell.clashes == 0);
+    let score = (stated.agreement(&amounts), agreeing, cell.clashes == 0, cell.duplicates == 0);
     Ok(Reading { candidate, cell, score })
 }
 
@@ -156,11 +156,12 @@ fn doubt(lattice: &Lattice, readings: &[Reading], chosen: usize) -> Option<CifWa
         taken: taken.candidate.words.clone(),
         other: other.candidate.words.clone(),
     };
-    // a statement before that taken was overruled, or another would do as well; that a list of the identity alone is a
-    // shortened one needs no word where the formula says so
+    // room alone decides nothing without a word
+    let stated = |r: &Reading| (r.score.0, r.score.1);
+    // that a list of the identity alone is a shortened one needs no word where the formula says so
     let shortened = |r: &Reading| {
         let c = &r.candidate;
-        c.setting.is_none() && c.operations.len() == 1 && r.score < taken.score
+        c.setting.is_none() && c.operations.len() == 1 && stated(r) < stated(taken)
     };
     let overruled =
         |r: &&Reading| r.candidate.statement < taken.candidate.statement && !shortened(r);
@@ -172,7 +173,7 @@ fn doubt(lattice: &Lattice, readings: &[Reading], chosen: usize) -> Option<CifWa
         })
         .map(contradiction)
         .or_else(|| {
-            let other = others().filter(rival).find(|r| open(r))?;
+            let other = others().find(|r| stated(r) == stated(taken) && open(r))?;
             Some(CifWarning::OpenOrigin { taken: name(taken), other: name(other) })
         })
 }

@@ -23,7 +23,7 @@ pub enum CifWarning {
     },
     /// Two origins, and nothing that decides.
     #[error(
-        "the origin is left open: {taken} is taken, but {other} fits as well; write one of them in \
+        "the origin is left open: {taken} is taken, it may be {other}; write one of them in \
          _space_group_name_H-M_alt, or list the operations"
     )]
     OpenOrigin {
