@@ -16,6 +16,7 @@ use surrogate_crystal::symmetry::{SYMPREC, SymmetricStructure, SymmetryError, an
 use surrogate_crystal::{Element, Structure, reduced_formula};
 
 use crate::failure::Failure;
+use crate::terminal::Terminal;
 
 /// Largest text file that is read.
 const MOST_BYTES: u64 = 256 << 20;
@@ -39,19 +40,43 @@ pub fn text(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// All structures of a CIF file; at least one.
-pub fn structures(path: &Path) -> Result<Vec<CifStructure>, Failure> {
-    cif::read(&text(path)?).map_err(|e| Failure::user(e.to_string()).in_file(path))
+/// The text of a CIF file: UTF-8, or what older programs wrote (Latin-1), of which tags and numbers are the same.
+fn cif_text(path: &Path, terminal: &Terminal) -> Result<String, Failure> {
+    let bytes = match text(path) {
+        Ok(text) => return Ok(text),
+        Err(why) => std::fs::read(path).map_err(|_| why)?,
+    };
+    // of control characters a text has tabs and ends of lines, pages and, in DOS, itself
+    let binary = |b: &u8| b.is_ascii_control() && !matches!(b, 9..=13 | 26);
+    if bytes.iter().any(binary) || bytes.len() as u64 > MOST_BYTES {
+        return text(path);
+    }
+    terminal.warn(format!("{}: not in UTF-8, read as Latin-1", path.display()));
+    Ok(bytes.into_iter().map(char::from).collect())
 }
 
-/// The structure of a CIF file, or of one of its blocks.
-pub fn structure(path: &Path, block: Option<&str>) -> Result<CifStructure, Failure> {
+/// All structures of a CIF file; at least one.
+pub fn structures(path: &Path, terminal: &Terminal) -> Result<Vec<CifStructure>, Failure> {
+    let text = cif_text(path, terminal)?;
+    cif::read_shortened(&text).map_err(|e| Failure::user(e.to_string()).in_file(path))
+}
+
+/// The structure of a CIF file, or of one of its blocks; what is doubtful in it is said.
+pub fn structure(
+    path: &Path,
+    block: Option<&str>,
+    terminal: &Terminal,
+) -> Result<CifStructure, Failure> {
     const SHOWN: usize = 12;
-    let mut all = structures(path)?;
+    let mut all = structures(path, terminal)?;
     let wanted = |s: &CifStructure| block.is_none_or(|name| s.name.eq_ignore_ascii_case(name));
     let found: Vec<usize> = (0..all.len()).filter(|&k| wanted(&all[k])).collect();
     if let [only] = found[..] {
-        return Ok(all.swap_remove(only));
+        let structure = all.swap_remove(only);
+        for warning in &structure.warnings {
+            terminal.warn(format!("{}: {}: {warning}", path.display(), structure.name));
+        }
+        return Ok(structure);
     }
     let names: Vec<&str> = all.iter().map(|s| s.name.as_str()).take(SHOWN).collect();
     let more = if all.len() > SHOWN { ", …" } else { "" };

@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use hdf5_pure::FileBuilder;
@@ -191,6 +192,57 @@ fn what_is_no_table_of_structures_is_refused() {
     let unnamed = ["data", "import", "broken.cif", "--out", "l.txt", "--licence", "l"];
     surrogate(at, &unnamed).expect(1, &["--origin"]);
     assert!(!at.join("l.txt").exists());
+}
+
+/// Imports sources; what was made of them.
+fn imported(folder: &Path, sources: &[&str], words: &[&str]) -> serde_json::Value {
+    let import = [&["data", "import"], sources, &["--out", "l.txt", "--origin", "o"]].concat();
+    surrogate(folder, &[&import[..], &["--licence", "l", "--json"]].concat())
+        .expect(0, words)
+        .json()
+}
+
+#[test]
+fn tables_are_imported_plain_and_compressed_and_folders_with_those_within() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    let table = "id,a,b,c,alpha,beta,gamma,species,frac\n\
+        one,4,4,4,90,90,90,Cs Cl,0 0 0 0.5 0.5 0.5\n";
+    fs::write(at.join("plain.csv"), table).unwrap();
+    fs::write(at.join("packed.csv.zst"), compressed(table)).unwrap();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gz.write_all(table.as_bytes()).unwrap();
+    fs::write(at.join("zipped.csv.gz"), gz.finish().unwrap()).unwrap();
+    let salt = rock_salt("Na", "Cl", 5.64);
+    fs::write(at.join("texts.csv"), format!("material_id,cif\nmp-1,\"{salt}\"\n")).unwrap();
+    for name in ["plain.csv", "packed.csv.zst", "zipped.csv.gz", "texts.csv"] {
+        assert_eq!(imported(at, &[name], &["wrote"])["crystals"], 1, "{name}");
+    }
+    fs::create_dir_all(at.join("cifs/within/deeper")).unwrap();
+    fs::write(at.join("cifs/salt.cif"), &salt).unwrap();
+    fs::write(at.join("cifs/within/deeper/other.CIF"), rock_salt("K", "Br", 6.6)).unwrap();
+    assert_eq!(imported(at, &["cifs"], &["wrote"])["crystals"], 2);
+    let row = table.lines().nth(1).unwrap();
+    fs::write(at.join("twice.csv"), format!("{table}{row}\n")).unwrap();
+    let refused = ["data", "import", "twice.csv", "--out", "l.txt", "--origin", "o"];
+    surrogate(at, &[&refused[..], &["--licence", "l"]].concat())
+        .expect(1, &["twice.csv", "line 3"]);
+}
+
+#[test]
+fn doubts_about_a_crystal_are_said() {
+    let folder = tempdir().unwrap();
+    let at = folder.path();
+    let salt = rock_salt("Na", "Cl", 5.64);
+    // a name in Latin-1, and a formula of other atoms
+    let mut bytes = b"data_\nloop_\n_publ_author_name\n'M\xfcller, K.'\n".to_vec();
+    bytes.extend(salt.replace("data_salt\n", "_chemical_formula_sum 'Na Cl2'\n").bytes());
+    fs::write(at.join("doubtful.cif"), bytes).unwrap();
+    let words = ["warning: doubtful.cif: not in UTF-8", "Cl4 Na4, but the file says Na Cl2"];
+    surrogate(at, &["diffract", "doubtful.cif"]).expect(0, &words);
+    imported(at, &["doubtful.cif"], &words);
+    fs::write(at.join("binary.cif"), b"data_\xff\x00\x01").unwrap();
+    surrogate(at, &["diffract", "binary.cif"]).expect(1, &["binary.cif", "UTF-8"]);
 }
 
 #[test]

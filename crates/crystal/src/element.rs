@@ -19,6 +19,9 @@ const SYMBOLS: [&str; 118] = [
 pub struct Element(u8);
 
 impl Element {
+    /// Oxygen.
+    pub const OXYGEN: Self = Self(8);
+
     /// The element of an atomic number, 1 to 118.
     #[must_use]
     pub const fn from_atomic_number(z: u8) -> Option<Self> {

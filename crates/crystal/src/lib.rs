@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cif;
+mod csv;
 pub mod diffraction;
 pub mod direct;
 mod element;

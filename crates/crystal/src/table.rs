@@ -1,33 +1,72 @@
-//! Tables of structures: zstd-compressed CSV with one structure a row.
+//! Tables of structures: CSV with one structure a row, plain or compressed with zstd.
 //!
 //! Columns `id`, `a,b,c` in angstrom, `alpha,beta,gamma` in degrees, `species` as a run-length list
 //! (`Ga4 Te4`), `frac` with three fractional coordinates an atom separated by blanks; further columns
-//! may follow, of which `sg` is kept. Values hold no commas.
+//! may follow, of which `natoms` is compared and `sg` is kept. Or, in their place, `cif` with the text of a CIF, as
+//! the data sets of CDVAE and DiffCSP have it; the name is then in `id` or `material_id`.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 
 use nalgebra::Vector3;
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use ruzstd::decoding::StreamingDecoder;
 use thiserror::Error;
 
+use crate::cif::{self, CifError, CifWarning};
+use crate::csv::{MAX_ROW, Rows};
 use crate::{CellParameters, Element, Lattice, LatticeError, Site, Structure};
 
 /// Most atoms of one row.
 const MAX_ATOMS: usize = 20_000;
 
-/// Longest row in bytes.
-const MAX_ROW: u64 = 4 << 20;
-
 /// Why a table cannot be read. Lines count from 1.
 #[derive(Debug, Error)]
 pub enum TableError {
     /// Bytes that cannot be read or decompressed.
-    #[error("the table cannot be decompressed: {0}")]
+    #[error("the table cannot be read or decompressed: {0}")]
     Read(String),
     /// A column that is not there.
     #[error("the table has no column `{0}`")]
     NoColumn(&'static str),
+    /// Neither columns of a structure nor a text of a CIF.
+    #[error(
+        "the table has neither a column `species` (beside a,b,c,alpha,beta,gamma,frac) nor `cif`"
+    )]
+    NoStructures,
+    /// A quoted value without an end.
+    #[error("line {line}: this row has a quoted value that is never closed")]
+    Unclosed {
+        /// Its first line.
+        line: usize,
+    },
+    /// Two structures of one name.
+    #[error("line {line}: `{id}` stands twice in the table (first in line {first})")]
+    Twice {
+        /// The second line.
+        line: usize,
+        /// The first line.
+        first: usize,
+        /// The name.
+        id: String,
+    },
+    /// A number of atoms that is not that of the species.
+    #[error("line {line}: `natoms` is {stated}, but the species are {atoms} atoms")]
+    Atoms {
+        /// Its line.
+        line: usize,
+        /// What stands in the column.
+        stated: String,
+        /// Atoms of the species.
+        atoms: usize,
+    },
+    /// A CIF that cannot be read.
+    #[error("the CIF in line {line}: {source}")]
+    Cif {
+        /// First line of its row.
+        line: usize,
+        /// What is wrong.
+        source: CifError,
+    },
     /// A row with another number of values than the header.
     #[error("line {line}: {found} values for {expected} columns")]
     Ragged {
@@ -91,19 +130,36 @@ pub struct Entry {
     pub structure: Structure,
     /// Number of its space group as the source has it, where it does.
     pub space_group: Option<u16>,
+    /// What in its CIF is doubtful.
+    pub warnings: Vec<CifWarning>,
 }
 
-/// Reads a compressed table of structures.
+/// Reads a table of structures that is compressed with zstd.
 ///
 /// # Errors
 ///
-/// Bytes that are no zstd stream, missing columns, and rows that are no structure, with the line.
+/// Bytes that are no zstd stream, missing columns, names that stand twice, and rows that are no structure, with the
+/// line.
 pub fn read_structures(compressed: impl Read) -> Result<Vec<Entry>, TableError> {
-    let mut rows = Rows::open(compressed)?;
+    read_plain_structures(decompressed(compressed)?)
+}
+
+/// Reads a table of structures.
+///
+/// # Errors
+///
+/// As [`read_structures`].
+pub fn read_plain_structures(text: impl Read) -> Result<Vec<Entry>, TableError> {
+    let mut rows = Rows::open(text)?;
     let columns = Columns::of(&rows)?;
     let mut entries = Vec::new();
+    let mut lines = HashMap::new();
     while let Some((line, row)) = rows.next()? {
-        entries.push(columns.entry(line, &row)?);
+        let entry = columns.entry(line, &row)?;
+        if let Some(first) = lines.insert(entry.id.clone(), line) {
+            return Err(TableError::Twice { line, first, id: entry.id });
+        }
+        entries.push(entry);
     }
     Ok(entries)
 }
@@ -117,8 +173,8 @@ pub fn read_columns(
     compressed: impl Read,
     names: [&'static str; 2],
 ) -> Result<Vec<[String; 2]>, TableError> {
-    let mut rows = Rows::open(compressed)?;
-    let columns = [rows.column(names[0])?, rows.column(names[1])?];
+    let mut rows = Rows::open(decompressed(compressed)?)?;
+    let columns = [need(&rows, names[0])?, need(&rows, names[1])?];
     let mut found = Vec::new();
     while let Some((_, row)) = rows.next()? {
         found.push(columns.map(|c| row[c].clone()));
@@ -126,78 +182,68 @@ pub fn read_columns(
     Ok(found)
 }
 
-/// Rows of a table behind its header.
-struct Rows<R: Read> {
-    lines: BufReader<StreamingDecoder<R, FrameDecoder>>,
-    columns: HashMap<String, usize>,
-    line: usize,
+fn decompressed<R: Read>(compressed: R) -> Result<impl Read, TableError> {
+    StreamingDecoder::new(compressed).map_err(|e| TableError::Read(e.to_string()))
 }
 
-impl<R: Read> Rows<R> {
-    fn open(compressed: R) -> Result<Self, TableError> {
-        let decoder = StreamingDecoder::new(compressed);
-        let decoder = decoder.map_err(|e| TableError::Read(e.to_string()))?;
-        let mut rows = Self { lines: BufReader::new(decoder), columns: HashMap::new(), line: 0 };
-        let header = rows.line()?.unwrap_or_default();
-        let names = header.split(',').enumerate();
-        rows.columns = names.map(|(k, name)| (name.trim().to_string(), k)).collect();
-        Ok(rows)
-    }
+fn need<R: Read>(rows: &Rows<R>, name: &'static str) -> Result<usize, TableError> {
+    rows.column(name).ok_or(TableError::NoColumn(name))
+}
 
-    fn column(&self, name: &'static str) -> Result<usize, TableError> {
-        self.columns.get(name).copied().ok_or(TableError::NoColumn(name))
-    }
+/// Places of the columns of a table.
+enum Columns {
+    Listed(Listed),
+    Cif { id: Option<usize>, cif: usize },
+}
 
-    /// The next line without its end.
-    fn line(&mut self) -> Result<Option<String>, TableError> {
-        let mut text = String::new();
-        let read = self.lines.by_ref().take(MAX_ROW).read_line(&mut text);
-        let length = read.map_err(|e| TableError::Read(e.to_string()))?;
-        self.line += 1;
-        if length as u64 == MAX_ROW {
-            return Err(TableError::TooLong { line: self.line });
+impl Columns {
+    fn of<R: Read>(rows: &Rows<R>) -> Result<Self, TableError> {
+        if rows.column("species").is_some() {
+            return Listed::of(rows).map(Self::Listed);
         }
-        Ok((length > 0).then(|| text.trim_end().to_string()))
+        let id = rows.column("id").or_else(|| rows.column("material_id"));
+        let cif = rows.column("cif").ok_or(TableError::NoStructures)?;
+        Ok(Self::Cif { id, cif })
     }
 
-    /// The next row that is not empty, with its line.
-    fn next(&mut self) -> Result<Option<(usize, Vec<String>)>, TableError> {
-        while let Some(text) = self.line()? {
-            if text.is_empty() {
-                continue;
+    fn entry(&self, line: usize, row: &[String]) -> Result<Entry, TableError> {
+        match self {
+            Self::Listed(columns) => columns.entry(line, row),
+            Self::Cif { id, cif } => {
+                let id = id.map_or_else(|| format!("line {line}"), |k| row[k].trim().to_string());
+                let mut all = cif::read_shortened(&row[*cif])
+                    .map_err(|source| TableError::Cif { line, source })?;
+                let first = all.swap_remove(0);
+                let (structure, warnings) = (first.structure, first.warnings);
+                Ok(Entry { id, structure, space_group: None, warnings })
             }
-            let row: Vec<String> = text.split(',').map(str::to_string).collect();
-            let expected = self.columns.len();
-            if row.len() != expected {
-                return Err(TableError::Ragged { line: self.line, found: row.len(), expected });
-            }
-            return Ok(Some((self.line, row)));
         }
-        Ok(None)
     }
 }
 
 /// Places of the columns of a structure.
-struct Columns {
+struct Listed {
     id: usize,
     cell: [(usize, &'static str); 6],
     species: usize,
     frac: usize,
     space_group: Option<usize>,
+    atoms: Option<usize>,
 }
 
-impl Columns {
+impl Listed {
     fn of<R: Read>(rows: &Rows<R>) -> Result<Self, TableError> {
         let mut cell = [(0, ""); 6];
         for (place, name) in cell.iter_mut().zip(["a", "b", "c", "alpha", "beta", "gamma"]) {
-            *place = (rows.column(name)?, name);
+            *place = (need(rows, name)?, name);
         }
         Ok(Self {
-            id: rows.column("id")?,
+            id: need(rows, "id")?,
             cell,
-            species: rows.column("species")?,
-            frac: rows.column("frac")?,
-            space_group: rows.column("sg").ok(),
+            species: need(rows, "species")?,
+            frac: need(rows, "frac")?,
+            space_group: rows.column("sg"),
+            atoms: rows.column("natoms"),
         })
     }
 
@@ -214,13 +260,18 @@ impl Columns {
         let numbers = row[self.frac].split_whitespace().map(|t| number(line, "frac", t));
         let numbers: Vec<f64> = numbers.collect::<Result<_, _>>()?;
         let atoms = elements.len();
+        let stated = self.atoms.map(|column| row[column].trim()).filter(|text| !text.is_empty());
+        if let Some(stated) = stated.filter(|text| text.parse() != Ok(atoms)) {
+            return Err(TableError::Atoms { line, stated: stated.to_string(), atoms });
+        }
         if numbers.len() != 3 * atoms {
             return Err(TableError::Coordinates { line, coordinates: numbers.len(), atoms });
         }
         let positions = numbers.chunks_exact(3).map(Vector3::from_column_slice);
         let sites = elements.into_iter().zip(positions).map(|(e, x)| Site::new(e, x)).collect();
         let space_group = self.space_group.and_then(|column| row[column].parse().ok());
-        Ok(Entry { id: row[self.id].clone(), structure: Structure { lattice, sites }, space_group })
+        let structure = Structure { lattice, sites };
+        Ok(Entry { id: row[self.id].clone(), structure, space_group, warnings: Vec::new() })
     }
 }
 
@@ -229,14 +280,15 @@ fn number(line: usize, column: &'static str, text: &str) -> Result<f64, TableErr
     value.ok_or_else(|| TableError::NotANumber { line, column, text: text.to_string() })
 }
 
-/// Elements of a run-length list such as `Ga4 Te4`.
+/// Elements of a run-length list such as `Ga4 Te4`; one atom where no count stands.
 fn species(line: usize, text: &str) -> Result<Vec<Element>, TableError> {
     let mut elements = Vec::new();
     for run in text.split_whitespace() {
         let wrong = || TableError::Species { line, text: run.to_string() };
-        let digits = run.find(|c: char| c.is_ascii_digit()).ok_or_else(wrong)?;
+        let digits = run.find(|c: char| c.is_ascii_digit()).unwrap_or(run.len());
         let element = Element::from_symbol(&run[..digits]).ok_or_else(wrong)?;
-        let count: usize = run[digits..].parse().map_err(|_| wrong())?;
+        let count = if digits < run.len() { run[digits..].parse() } else { Ok(1) };
+        let count: usize = count.map_err(|_| wrong())?;
         if count + elements.len() > MAX_ATOMS {
             return Err(TableError::TooLong { line });
         }

@@ -275,17 +275,17 @@ fn of_group(number: u16) -> SymmetricStructure {
         "beta" => 101.0,
         _ => 95.0,
     };
-    let orbit = |position: usize, z: u8| Orbit {
+    let orbit = |position: usize, z: u8, coordinates: [f64; 3]| Orbit {
         element: surrogate_crystal::Element::from_atomic_number(z).unwrap(),
         position,
-        parameters: [0.1389, 0.2871, 0.4119][..group.positions[position].degrees_of_freedom()]
-            .to_vec(),
+        parameters: coordinates[..group.positions[position].degrees_of_freedom()].to_vec(),
     };
+    let general = orbit(group.positions.len() - 1, 17, [0.1389, 0.2871, 0.4119]);
     let cell = names.iter().enumerate().map(value).collect();
     SymmetricStructure {
         group,
         cell,
-        orbits: vec![orbit(0, 11), orbit(group.positions.len() - 1, 17)],
+        orbits: vec![orbit(0, 11, [0.0731, 0.3513, 0.2219]), general],
     }
 }
 

@@ -28,7 +28,7 @@ pub enum DataCommand {
 /// `surrogate data import`
 #[derive(Args, Debug)]
 pub struct Import {
-    /// Tables of structures (.csv.zst), CIF files (.cif), folders of CIF files, and HDF5 files with texts
+    /// Tables of structures (.csv, .csv.gz, .csv.zst), CIF files (.cif), folders of CIF files, and HDF5 files with texts
     /// of CIF files in `cif_string` (.h5).
     #[arg(required = true, value_name = "TABLE")]
     pub sources: Vec<PathBuf>,

@@ -58,7 +58,7 @@ pub fn run(arguments: &Diffract, terminal: &Terminal) -> Result<u8, Failure> {
             format!("--step {}: not positive, or more than a million points", arguments.step);
         return Err(Failure::helped(message, "a step of a tenth of the peaks' width is usual"));
     }
-    let cif = crystal::structure(&arguments.file, arguments.block.as_deref())?;
+    let cif = crystal::structure(&arguments.file, arguments.block.as_deref(), terminal)?;
     let structure = &cif.structure;
     let failed = |e: surrogate_crystal::diffraction::DiffractionError| {
         Failure::user(e.to_string()).in_file(&arguments.file)
@@ -96,6 +96,7 @@ pub fn run(arguments: &Diffract, terminal: &Terminal) -> Result<u8, Failure> {
         "space_group": group.ok(),
         "wavelength_angstrom": radiation.wavelength(),
         "peaks": found.iter().map(|p| peak_json(p, strongest)).collect::<Vec<_>>(),
+        "warnings": cif.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "file": arguments.out,
     }));
     Ok(0)

@@ -13,6 +13,12 @@ pub enum CifError {
         /// `quoted string` or `text field`.
         what: &'static str,
     },
+    /// A list, table or triple quote of CIF 2.0.
+    #[error("line {line}: lists, tables and triple quotes of CIF 2.0 are not read; write CIF 1.1")]
+    Version2 {
+        /// Where it begins.
+        line: usize,
+    },
     /// A value, tag or loop before the first `data_`.
     #[error(
         "line {line}: `{text}` stands before the first data_ block; a CIF begins with data_NAME"
@@ -97,20 +103,36 @@ pub enum CifError {
         tag: &'static str,
     },
     /// A site whose element is not known.
-    #[error("line {line}: no element is called `{text}`")]
+    #[error(
+        "line {line}: no element is called `{text}`; write its symbol in _atom_site_type_symbol"
+    )]
     UnknownElement {
         /// Its line.
         line: usize,
         /// Type symbol or label.
         text: String,
     },
-    /// An occupancy outside (0, 1].
-    #[error("line {line}: an occupancy of {value} is not above 0 and at most 1")]
+    /// An occupancy outside [0, 1].
+    #[error("line {line}: an occupancy of {value} is not between 0 and 1")]
     Occupancy {
         /// Its line.
         line: usize,
         /// Its value.
         value: f64,
+    },
+    /// A place that holds more than one atom.
+    #[error(
+        "line {line}: `{first}` and `{second}` are in one place, with occupancies of {sum:.2} in all"
+    )]
+    Overfull {
+        /// Line of the second.
+        line: usize,
+        /// Label of the first atom there.
+        first: String,
+        /// Label of the atom that is too much.
+        second: String,
+        /// Sum of the occupancies.
+        sum: f64,
     },
     /// A symmetry operation that cannot be read.
     #[error("line {line}: `{text}` is no symmetry operation such as `-x, y+1/2, z`")]
@@ -119,6 +141,14 @@ pub enum CifError {
         line: usize,
         /// What stands there.
         text: String,
+    },
+    /// Symmetry operations that generate no group.
+    #[error(
+        "the symmetry operations from line {line} on have no end of products: they are no group"
+    )]
+    NoGroup {
+        /// Line of the first.
+        line: usize,
     },
     /// A space group that is not known.
     #[error("line {line}: no space group is called `{text}`; list its operations instead")]

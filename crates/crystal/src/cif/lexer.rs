@@ -24,11 +24,16 @@ pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
     line: usize,
+    /// Whether the text says that it is CIF 2.0.
+    version_2: bool,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text: text.strip_prefix('\u{feff}').unwrap_or(text), at: 0, line: 1 }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // files of DOS may end with a mark of their end
+        let text = text.trim_end_matches(['\u{1a}', '\0', '\r', '\n']);
+        Self { text, at: 0, line: 1, version_2: text.starts_with("#\\#CIF_2") }
     }
 
     /// The next word with its line, or none at the end.
@@ -39,6 +44,12 @@ impl<'a> Lexer<'a> {
         let Some(&first) = bytes.get(self.at) else {
             return Ok(None);
         };
+        let of_version_2 = ["[", "{", "\"\"\"", "'''"];
+        if self.version_2
+            && of_version_2.iter().any(|begin| self.text[self.at..].starts_with(begin))
+        {
+            return Err(CifError::Version2 { line });
+        }
         let word = match first {
             b';' if self.at == 0 || bytes[self.at - 1] == b'\n' => Word::Quoted(self.text_field()?),
             b'\'' | b'"' => Word::Quoted(self.quoted(first)?),

@@ -1,22 +1,18 @@
 //! From blocks to structures.
 
-use moyo::data::{HallSymbol, Setting, hall_symbol_entry};
-use nalgebra::Vector3;
-
+use super::atoms::{self, Row};
 use super::document::beginning;
-use super::{Block, CifError, Document, Loop, Operation, Value, parse_operation};
-use crate::structure::{nearest, wrapped};
-use crate::{CellParameters, Element, Lattice, Site, Structure};
+use super::evidence::{Agreement, Stated};
+use super::place::{Boxes, Cell, expand, settle};
+use super::symmetry::{Candidate, IdentityAlone, candidates, check_metric};
+use super::{Block, CifError, CifWarning, Document, Loop, Value, displacement};
+use crate::{CellParameters, Lattice, Structure};
 
 /// Most sites that are made of one block.
 pub const MAX_SITES: usize = 50_000;
 
-/// Images of an atom nearer than this are one site, in angstrom: coordinates such as 0.333 on a
-/// special position.
-const SAME_SITE: f64 = 0.05;
-
-/// Largest relative change of the metric that a symmetry operation may make.
-const SAME_METRIC: f64 = 0.02;
+/// Distance in angstrom within which atoms of two readings are the same.
+const SAME_ATOM: f64 = 1e-3;
 
 /// A structure of a CIF.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,105 +21,176 @@ pub struct CifStructure {
     pub name: String,
     /// Every site of the cell, symmetry applied.
     pub structure: Structure,
+    /// What in the block is doubtful.
+    pub warnings: Vec<CifWarning>,
 }
 
 /// Reads the structures of a CIF: one for each block that lists atoms.
+///
+/// Symmetry is that of the list of operations, or of the Hall symbol, name or number of the group. Where these leave
+/// the origin or setting open, or contradict each other, formula, number of formula units, multiplicities and Wyckoff
+/// letters decide, then atoms that cannot both be there or would be listed twice; after that the standard setting counts, or the statement
+/// that was named first, with a warning.
 ///
 /// # Errors
 ///
 /// Texts that do not follow the grammar, and blocks whose cell, symmetry or atoms are missing or
 /// wrong, with the line.
 pub fn read(text: &str) -> Result<Vec<CifStructure>, CifError> {
-    read_by(text, |block, atoms| structure(block, atoms, operations(block)?))
+    read_by(text, IdentityAlone::WholeCell)
 }
 
-/// As [`read`], but where a block lists the identity alone and names another group than P 1, the
-/// operations are those of the group: so are texts for language models written, which keep one atom of
-/// each orbit. Of the group's settings the first counts whose operations give the atoms of
-/// `_chemical_formula_sum`.
+/// As [`read`], but a list of the identity alone beside the name of another group may be a shortened one, as texts for
+/// language models and some programs have it: the evidence decides, and where there is none, the group does, with a
+/// warning.
 ///
 /// # Errors
 ///
 /// As [`read`].
 pub fn read_shortened(text: &str) -> Result<Vec<CifStructure>, CifError> {
-    read_by(text, |block, atoms| {
-        let listed = operations(block)?;
-        let name = ["_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m"]
-            .iter()
-            .find_map(|tag| block.values(tag).first().copied());
-        let settings = match name {
-            Some(name) if listed == [Operation::identity()] => settings_of_name(name.text),
-            _ => Vec::new(),
-        };
-        let wanted = block.values("_chemical_formula_sum").first().map(|v| amounts(v.text));
-        for hall_number in settings {
-            let Some(all) = of_hall_number(hall_number) else { continue };
-            let Ok(found) = structure(block, atoms, all) else { continue };
-            let had: Vec<_> =
-                found.composition().into_iter().map(|(e, n)| (e, n.round() as usize)).collect();
-            if wanted.as_ref().is_none_or(|wanted| *wanted == had) {
-                return Ok(found);
-            }
-        }
-        structure(block, atoms, listed)
-    })
+    read_by(text, IdentityAlone::Undecided)
 }
 
-/// Hall numbers of a Hermann-Mauguin symbol without setting.
-fn settings_of_name(name: &str) -> Vec<i32> {
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect::<String>().to_lowercase()
-    };
-    let symbol = plain(name.split(':').next().unwrap_or_default());
-    let entries = (1..=530).filter_map(hall_symbol_entry);
-    let same = entries.filter(|e| plain(e.hm_full) == symbol || plain(e.hm_short) == symbol);
-    same.map(|e| e.hall_number).collect()
-}
-
-/// Atoms of a formula; empty where it is none.
-fn amounts(formula: &str) -> Vec<(Element, usize)> {
-    crate::parse_formula(formula).map_or(Vec::new(), |all| all.into_iter().collect())
-}
-
-fn read_by(
-    text: &str,
-    structure: impl Fn(&Block<'_>, &Loop<'_>) -> Result<Structure, CifError>,
-) -> Result<Vec<CifStructure>, CifError> {
+fn read_by(text: &str, alone: IdentityAlone) -> Result<Vec<CifStructure>, CifError> {
     let document = Document::parse(text)?;
     let mut structures = Vec::new();
     for block in &document.blocks {
         if let Some((sites, _)) = block.loop_with("_atom_site_fract_x") {
-            structures.push(CifStructure {
-                name: block.name.to_string(),
-                structure: structure(block, sites)?,
-            });
+            structures.push(structure(block, sites, alone)?);
         }
     }
     if structures.is_empty() { Err(CifError::NoStructure) } else { Ok(structures) }
 }
 
+/// A reading of the symmetry, and how well the atoms agree with it.
+struct Reading {
+    candidate: Candidate,
+    cell: Cell,
+    /// The formula, then rows with their stated multiplicity, then whether all atoms have room and are listed once.
+    score: (Agreement, usize, bool, bool),
+}
+
 fn structure(
     block: &Block<'_>,
     atoms: &Loop<'_>,
-    operations: Vec<Operation>,
-) -> Result<Structure, CifError> {
+    alone: IdentityAlone,
+) -> Result<CifStructure, CifError> {
+    let mut warnings = Vec::new();
     let lattice = lattice(block)?;
-    check_metric(block, &lattice, &operations)?;
-    let columns = Columns::of(block, atoms)?;
-    let mut sites = Vec::new();
-    for row in atoms.rows() {
-        let Some(site) = columns.site(row)? else {
-            continue;
-        };
-        expand(&lattice, &operations, site, &mut sites);
-        if sites.len() > MAX_SITES {
-            return Err(CifError::TooManySites { block: beginning(block.name), limit: MAX_SITES });
-        }
-    }
-    if sites.is_empty() {
+    let stated = Stated::of(block);
+    let candidates = candidates(block, &lattice, alone, &mut warnings)?;
+    let displacement = displacement::equivalent(block, &lattice)?;
+    let elements = stated.elements();
+    let rows = atoms::rows(block, atoms, elements.as_ref(), &displacement, &mut warnings)?;
+    if rows.is_empty() {
         return Err(CifError::NoStructure);
     }
-    Ok(Structure { lattice, sites })
+    let mut readings: Vec<Reading> = Vec::new();
+    let mut refused = Vec::new();
+    for candidate in candidates {
+        let (statement, words) = (candidate.statement, candidate.words.clone());
+        match reading(block, &lattice, &rows, &stated, candidate) {
+            Ok(reading) => readings.push(reading),
+            Err(why) => refused.push((statement, words, why)),
+        }
+    }
+    let best = readings.iter().map(|r| r.score).max();
+    let Some(chosen) = readings.iter().position(|r| Some(r.score) == best) else {
+        // there is a candidate, and it was refused
+        return Err(refused.into_iter().next().map_or(CifError::NoStructure, |(_, _, why)| why));
+    };
+    let doubt = doubt(&lattice, &readings, chosen);
+    let taken = &readings[chosen].candidate;
+    let overruled = refused.into_iter().find(|(statement, ..)| *statement < taken.statement);
+    warnings.extend(doubt.or_else(|| {
+        let (_, other, _) = overruled?;
+        Some(CifWarning::Contradiction { taken: taken.words.clone(), other })
+    }));
+    let cell = readings.swap_remove(chosen).cell;
+    warnings.extend(cell.warnings);
+    let structure = Structure { lattice, sites: cell.placed.iter().map(|p| p.site).collect() };
+    warnings.extend(stated.warnings(&structure));
+    Ok(CifStructure { name: block.name.to_string(), structure, warnings })
+}
+
+/// The cell of one group.
+fn reading(
+    block: &Block<'_>,
+    lattice: &Lattice,
+    rows: &[Row],
+    stated: &Stated,
+    candidate: Candidate,
+) -> Result<Reading, CifError> {
+    check_metric(block, lattice, &candidate.operations)?;
+    let mut placed = Vec::new();
+    let mut agreeing = 0;
+    for (k, row) in rows.iter().enumerate() {
+        let before = placed.len();
+        expand(lattice, &candidate.operations, (k, row.site), &mut placed);
+        if placed.len() > MAX_SITES {
+            return Err(CifError::TooManySites { block: beginning(block.name), limit: MAX_SITES });
+        }
+        let of_letter = || candidate.setting?.multiplicity(row.letter?);
+        let expected = row.multiplicity.or_else(of_letter);
+        agreeing += usize::from(expected == Some(placed.len() - before));
+    }
+    let cell = settle(lattice, rows, placed)?;
+    let mut amounts = std::collections::BTreeMap::new();
+    for p in &cell.placed {
+        *amounts.entry(p.site.element).or_insert(0.0) += p.site.occupancy;
+    }
+    let score = (stated.agreement(&amounts), agreeing, cell.clashes == 0, cell.duplicates == 0);
+    Ok(Reading { candidate, cell, score })
+}
+
+/// What the choice of a reading leaves in doubt.
+fn doubt(lattice: &Lattice, readings: &[Reading], chosen: usize) -> Option<CifWarning> {
+    let taken = &readings[chosen];
+    let name = |r: &Reading| r.candidate.setting.map_or_else(String::new, |s| s.symbol());
+    let open = |r: &Reading| {
+        let (a, b) = (taken.candidate.setting, r.candidate.setting);
+        a.zip(b).is_some_and(|(a, b)| a.differs_by_origin(&b))
+    };
+    let others = || readings.iter().filter(|r| !same_atoms(lattice, &taken.cell, &r.cell));
+    let contradiction = |other: &Reading| CifWarning::Contradiction {
+        taken: taken.candidate.words.clone(),
+        other: other.candidate.words.clone(),
+    };
+    // room alone decides nothing without a word
+    let stated = |r: &Reading| (r.score.0, r.score.1);
+    // that a list of the identity alone is a shortened one needs no word where the formula says so
+    let shortened = |r: &Reading| {
+        let c = &r.candidate;
+        c.setting.is_none() && c.operations.len() == 1 && stated(r) < stated(taken)
+    };
+    let overruled =
+        |r: &&Reading| r.candidate.statement < taken.candidate.statement && !shortened(r);
+    let rival = |r: &&Reading| r.score == taken.score;
+    others()
+        .find(overruled)
+        .or_else(|| {
+            others().filter(rival).find(|r| r.candidate.statement != taken.candidate.statement)
+        })
+        .map(contradiction)
+        .or_else(|| {
+            let other = others().find(|r| stated(r) == stated(taken) && open(r))?;
+            Some(CifWarning::OpenOrigin { taken: name(taken), other: name(other) })
+        })
+}
+
+/// Whether two cells hold the same atoms.
+fn same_atoms(lattice: &Lattice, a: &Cell, b: &Cell) -> bool {
+    if a.placed.len() != b.placed.len() {
+        return false;
+    }
+    let mut boxes = Boxes::new(lattice);
+    for (k, p) in b.placed.iter().enumerate() {
+        boxes.add(k, p.site.position);
+    }
+    a.placed.iter().all(|p| {
+        let here = boxes.near(&p.site.position).into_iter().filter(|(_, d)| *d < SAME_ATOM);
+        here.into_iter().any(|(k, _)| b.placed[k].site.element == p.site.element)
+    })
 }
 
 fn lattice(block: &Block<'_>) -> Result<Lattice, CifError> {
@@ -144,218 +211,10 @@ fn lattice(block: &Block<'_>) -> Result<Lattice, CifError> {
         .map_err(|source| CifError::Lattice { block: beginning(block.name), source })
 }
 
-fn number(value: &Value<'_>, tag: &'static str) -> Result<f64, CifError> {
+pub(super) fn number(value: &Value<'_>, tag: &'static str) -> Result<f64, CifError> {
     value.number().ok_or_else(|| CifError::NotANumber {
         line: value.line,
         text: beginning(value.text),
         tag,
     })
-}
-
-/// Operations as listed, or those of the space group that is named.
-fn operations(block: &Block<'_>) -> Result<Vec<Operation>, CifError> {
-    for tag in ["_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz"] {
-        let listed = block.values(tag);
-        if !listed.is_empty() {
-            let parse = |v: &Value<'_>| {
-                parse_operation(v.text)
-                    .ok_or_else(|| CifError::Operation { line: v.line, text: beginning(v.text) })
-            };
-            return listed.iter().map(parse).collect();
-        }
-    }
-    let first = |tags: [&str; 2]| tags.iter().find_map(|tag| block.values(tag).first().copied());
-    let hall = first(["_space_group_name_hall", "_symmetry_space_group_name_hall"]);
-    let name = first(["_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m"]);
-    let int_tables = first(["_space_group_it_number", "_symmetry_int_tables_number"]);
-    let unknown = |v: Value<'_>| CifError::UnknownGroup { line: v.line, text: beginning(v.text) };
-    if let Some(value) = hall {
-        let text = value.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let entry = (1..=530).filter_map(hall_symbol_entry);
-        let entry = entry.into_iter().find(|e| e.hall_symbol.eq_ignore_ascii_case(&text));
-        return of_hall_number(entry.ok_or_else(|| unknown(value))?.hall_number)
-            .ok_or_else(|| unknown(value));
-    }
-    if let Some(value) = name {
-        return of_hall_number(hall_number_of_name(value.text).ok_or_else(|| unknown(value))?)
-            .ok_or_else(|| unknown(value));
-    }
-    if let Some(value) = int_tables {
-        let number = value.text.parse::<i32>().ok().filter(|n| (1..=230).contains(n));
-        return number
-            .and_then(|n| Setting::Standard.hall_number(n))
-            .and_then(of_hall_number)
-            .ok_or_else(|| unknown(value));
-    }
-    Err(CifError::NoSymmetry { block: beginning(block.name) })
-}
-
-/// Hall number of a Hermann-Mauguin symbol, short or full, with `:1`, `:2`, `:H` or `:R` after it.
-/// Without such an ending the standard setting counts (origin 2, hexagonal axes).
-fn hall_number_of_name(name: &str) -> Option<i32> {
-    let (symbol, setting) = match name.split_once(':') {
-        Some((symbol, setting)) => (symbol, Some(setting.trim().to_ascii_uppercase())),
-        None => (name, None),
-    };
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect::<String>().to_lowercase()
-    };
-    let symbol = plain(symbol);
-    let entries = (1..=530).filter_map(hall_symbol_entry);
-    let same: Vec<_> =
-        entries.filter(|e| plain(e.hm_full) == symbol || plain(e.hm_short) == symbol).collect();
-    let standard = |number: i32| Setting::Standard.hall_number(number);
-    let chosen = match setting {
-        Some(setting) => same.iter().find(|e| e.setting.to_ascii_uppercase().contains(&setting)),
-        None => same.iter().find(|e| standard(e.number) == Some(e.hall_number)).or(same.first()),
-    };
-    chosen.map(|e| e.hall_number)
-}
-
-/// All operations of a Hall number, centring included.
-fn of_hall_number(hall_number: i32) -> Option<Vec<Operation>> {
-    let symbol = HallSymbol::from_hall_number(hall_number)?;
-    let coset = symbol.traverse();
-    let points = symbol.centering.lattice_points();
-    let with = |point: &Vector3<f64>| {
-        let point = *point;
-        coset
-            .iter()
-            .map(move |o| Operation {
-                rotation: o.rotation,
-                translation: wrapped(o.translation + point),
-            })
-            .collect::<Vec<_>>()
-    };
-    Some(points.iter().flat_map(with).collect())
-}
-
-/// Refuses operations that would change lengths or angles of the cell.
-fn check_metric(
-    block: &Block<'_>,
-    lattice: &Lattice,
-    operations: &[Operation],
-) -> Result<(), CifError> {
-    let metric = lattice.metric();
-    for operation in operations {
-        let rotation = operation.rotation.map(f64::from);
-        let moved = rotation.transpose() * metric * rotation;
-        for i in 0..3 {
-            for j in 0..3 {
-                let size = (metric[(i, i)] * metric[(j, j)]).sqrt();
-                let change = (moved[(i, j)] - metric[(i, j)]).abs();
-                if change.is_nan() || change > SAME_METRIC * size {
-                    return Err(CifError::CellMismatch {
-                        block: beginning(block.name),
-                        text: beginning(&format!("{}", operation.rotation)),
-                    });
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Columns of the loop of atoms.
-struct Columns {
-    position: [(usize, &'static str); 3],
-    symbol: Option<usize>,
-    label: Option<usize>,
-    occupancy: Option<usize>,
-    b_iso: Option<usize>,
-    u_iso: Option<usize>,
-}
-
-impl Columns {
-    fn of(block: &Block<'_>, atoms: &Loop<'_>) -> Result<Self, CifError> {
-        let need = |tag: &'static str| {
-            let column = atoms.column(tag);
-            let missing = || CifError::Missing { block: beginning(block.name), tag };
-            column.map(|c| (c, tag)).ok_or_else(missing)
-        };
-        let symbol = atoms.column("_atom_site_type_symbol");
-        let label = atoms.column("_atom_site_label");
-        if symbol.is_none() && label.is_none() {
-            need("_atom_site_type_symbol")?;
-        }
-        Ok(Self {
-            position: [
-                need("_atom_site_fract_x")?,
-                need("_atom_site_fract_y")?,
-                need("_atom_site_fract_z")?,
-            ],
-            symbol,
-            label,
-            occupancy: atoms.column("_atom_site_occupancy"),
-            b_iso: atoms.column("_atom_site_b_iso_or_equiv"),
-            u_iso: atoms.column("_atom_site_u_iso_or_equiv"),
-        })
-    }
-
-    /// The site of a row; none for atoms whose place is not known, as of dummies.
-    fn site(&self, row: &[Value<'_>]) -> Result<Option<Site>, CifError> {
-        if self.position.iter().all(|(column, _)| row[*column].is_unknown()) {
-            return Ok(None);
-        }
-        let mut position = Vector3::zeros();
-        for (i, (column, tag)) in self.position.iter().enumerate() {
-            position[i] = number(&row[*column], tag)?;
-        }
-        let known = |column: Option<usize>| column.map(|c| row[c]).filter(|v| !v.is_unknown());
-        let named = known(self.symbol).or(known(self.label));
-        let Some(named) = named else {
-            let line = row[self.position[0].0].line;
-            return Err(CifError::UnknownElement { line, text: "?".to_string() });
-        };
-        let element = element(named.text).ok_or_else(|| CifError::UnknownElement {
-            line: named.line,
-            text: beginning(named.text),
-        })?;
-        let mut occupancy = 1.0;
-        if let Some(value) = known(self.occupancy) {
-            occupancy = number(&value, "_atom_site_occupancy")?;
-            if !(occupancy > 0.0 && occupancy <= 1.0 + 1e-3) {
-                return Err(CifError::Occupancy { line: value.line, value: occupancy });
-            }
-            occupancy = occupancy.min(1.0);
-        }
-        let b = known(self.b_iso).map(|v| number(&v, "_atom_site_B_iso_or_equiv")).transpose()?;
-        let u = known(self.u_iso).map(|v| number(&v, "_atom_site_U_iso_or_equiv")).transpose()?;
-        let b_iso = b.or(u.map(|u| 8.0 * std::f64::consts::PI.powi(2) * u));
-        Ok(Some(Site { element, occupancy, position: wrapped(position), b_iso }))
-    }
-}
-
-/// Element of a type symbol or label such as `Fe`, `Fe3+`, `O2-`, `Fe1A` or `O(2)`.
-fn element(text: &str) -> Option<Element> {
-    let letters: String = text.trim().chars().take_while(char::is_ascii_alphabetic).collect();
-    let two = letters.get(..2).and_then(Element::from_symbol);
-    // `Ca1` is calcium; `CA` and `HO` may be a carbon and a hydrogen of a molecule, written in
-    // capitals, but no label of a crystal is known that means that
-    two.or_else(|| letters.get(..1).and_then(Element::from_symbol))
-}
-
-/// Adds the images of a site under the operations, those on one place averaged.
-fn expand(lattice: &Lattice, operations: &[Operation], site: Site, sites: &mut Vec<Site>) {
-    let basis = lattice.basis();
-    let mut images: Vec<(Vector3<f64>, Vector3<f64>, f64)> = Vec::new();
-    for operation in operations {
-        let image = wrapped(operation.apply(&site.position));
-        let same = images.iter_mut().find_map(|(first, sum, count)| {
-            let away = nearest(image - *first);
-            ((basis * away).norm() < SAME_SITE).then_some((away, sum, count))
-        });
-        match same {
-            Some((away, sum, count)) => {
-                *sum += away;
-                *count += 1.0;
-            }
-            None => images.push((image, Vector3::zeros(), 1.0)),
-        }
-    }
-    sites.extend(
-        images
-            .into_iter()
-            .map(|(first, sum, count)| Site { position: wrapped(first + sum / count), ..site }),
-    );
 }

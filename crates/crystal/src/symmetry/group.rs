@@ -6,6 +6,7 @@ use moyo::data::{HallSymbol, Setting, hall_symbol_entry, iter_wyckoff_positions_
 use nalgebra::{Matrix3, Vector3};
 
 use super::WyckoffPosition;
+use super::names::operations_of;
 use super::normaliser::Normaliser;
 use crate::cif::Operation;
 use crate::structure::{nearest, wrapped};
@@ -59,15 +60,6 @@ impl SpaceGroup {
         let entry = hall_symbol_entry(hall_number)?;
         let symbol = HallSymbol::from_hall_number(hall_number)?;
         let centring = symbol.centering.lattice_points();
-        let coset = symbol.traverse();
-        let with = |point: &Vector3<f64>| {
-            let point = *point;
-            let shifted = coset.iter().map(move |o| Operation {
-                rotation: o.rotation,
-                translation: wrapped(o.translation + point),
-            });
-            shifted.collect::<Vec<_>>()
-        };
         let rows = iter_wyckoff_positions_from_hall_number(hall_number);
         let mut positions = rows.map(WyckoffPosition::new).collect::<Option<Vec<_>>>()?;
         positions.sort_by_key(|p| (p.multiplicity, p.letter));
@@ -75,7 +67,7 @@ impl SpaceGroup {
             number,
             hall_number,
             symbol: entry.hm_short,
-            operations: centring.iter().flat_map(with).collect(),
+            operations: operations_of(&symbol, None),
             primitive: entry.centering.inverse(),
             centring,
             positions,

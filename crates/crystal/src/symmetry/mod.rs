@@ -7,13 +7,17 @@
 
 mod analyse;
 mod canonical;
+mod closure;
 mod group;
+mod names;
 mod normaliser;
 mod symmetric;
 mod wyckoff;
 
 pub use analyse::{SymmetryError, analyse};
+pub use closure::{MOST_OPERATIONS, generated, is_subgroup};
 pub use group::{CrystalSystem, SpaceGroup};
+pub use names::{GroupSetting, operations_of_hall_symbol};
 pub use symmetric::{AtomImage, Orbit, SymmetricStructure};
 pub use wyckoff::WyckoffPosition;
 

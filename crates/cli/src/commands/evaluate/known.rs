@@ -9,13 +9,12 @@ use rand_chacha::ChaCha8Rng;
 use surrogate_crystal::Structure;
 use surrogate_crystal::retrieve::Library;
 use surrogate_crystal::symmetry::SymmetricStructure;
-use surrogate_crystal::table::read_structures;
 use surrogate_run::RunDirectory;
 
 use super::structures::StructureCases;
 use crate::commands::train::crystals;
 use crate::crystal::library::library;
-use crate::crystal::sources::Sources;
+use crate::crystal::sources::{self, Sources};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::trained;
@@ -83,14 +82,14 @@ impl Known {
         let library = Some(crystals.library());
         let (known, name) = match (split, &loaded.test) {
             (Split::Test, Some((name, bytes))) => {
-                let entries = read_structures(bytes.as_slice())
+                let entries = sources::table(Path::new(name), bytes.as_slice())
                     .map_err(|e| Failure::user(format!("{name}: {e}")))?;
                 (entries.into_iter().map(|e| (e.id, e.structure)).collect(), name.clone())
             }
             (Split::Test, None) => {
                 let message = format!("run {} names no crystals to test on", run.name());
                 let help = format!(
-                    "train with `test = \"TABLE.csv.zst\"` under [crystal], take --split held-out, or {other}"
+                    "train with `test = \"TABLE.csv\"` under [crystal], take --split held-out, or {other}"
                 );
                 return Err(Failure::helped(message, help));
             }

@@ -30,7 +30,7 @@ use crate::trained;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Structures")]
 pub struct StructureCases {
-    /// Evaluate the search for structures on these known crystals: a table (.csv.zst), a CIF file or a
+    /// Evaluate the search for structures on these known crystals: a table (.csv, .csv.gz, .csv.zst), a CIF file or a
     /// folder of CIF files.
     #[arg(long, value_name = "TABLE", group = "known")]
     pub structures: Option<PathBuf>,

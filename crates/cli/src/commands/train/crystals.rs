@@ -1,6 +1,7 @@
 //! Training of a generator of crystals.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use rand::SeedableRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -9,7 +10,6 @@ use serde_json::{Value, json};
 use surrogate_crystal::Element;
 use surrogate_crystal::retrieve::{Kind, Library, Source, read_library};
 use surrogate_crystal::symmetry::SymmetricStructure;
-use surrogate_crystal::table::read_structures;
 use surrogate_engine::{Control, Ending, Event};
 use surrogate_generator::example::Example;
 use surrogate_generator::model::Model;
@@ -25,7 +25,7 @@ use surrogate_problem::model::Optimizer;
 
 use super::trainer::{Arrays, Trainer};
 use super::watched::WatchedError;
-use crate::crystal::symmetry;
+use crate::crystal::{sources, symmetry};
 use crate::failure::Failure;
 use crate::trained::Loaded;
 
@@ -144,8 +144,9 @@ impl Described {
 
 /// The crystals of a table.
 fn described(name: &str, bytes: &[u8]) -> Result<HashSet<Described>, Failure> {
-    let entries = read_structures(bytes).map_err(|e| {
-        let help = "a table of structures as docs/crystals.md describes it, compressed (.csv.zst)";
+    let entries = sources::table(Path::new(name), bytes).map_err(|e| {
+        let help =
+            "a table of structures as docs/crystals.md describes it (.csv, .csv.gz, .csv.zst)";
         Failure::helped(format!("[crystal] test: {name}: {e}"), help)
     })?;
     let each = entries.iter().filter_map(|e| Described::of(&symmetry(&e.structure).ok()?));
