@@ -565,6 +565,14 @@ fn a_salt_is_found_where_symmetry_and_cell_or_elements_alone_are_known() {
     );
     refused(&["--space-group", "225", "--cell", "-5"], &["--cell -5", "positive"]);
     refused(&["--space-group", "136"], &["no prototype", "P 4_2/m n m"]);
+    // names of other settings are those of their groups
+    for (name, symbol) in
+        [("P21/n", "P 2_1/c"), ("Cmca", "C m c e"), ("P 4(2)/m n m", "P 4_2/m n m")]
+    {
+        refused(&["--space-group", name], &["no prototype", symbol]);
+    }
+    let turned = ["--space-group", "P21/n", "--cell", "5,6,7,95"];
+    refused(&turned, &["axes as in P21/n", "--space-group 14"]);
     let bare = ["generate", "--pxrd", "salt.csv", "--wavelength", "CuKa", "--out", "found"];
     let with = |more: &[&str]| surrogate(at, &[&bare[..], more].concat());
     with(&[]).expect(1, &["neither --formula nor --elements", "--proposer generator"]);

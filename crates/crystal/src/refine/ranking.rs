@@ -236,10 +236,11 @@ fn more_symmetric(crystal: &SymmetricStructure, tolerance: f64) -> Option<Symmet
 /// Source: Kass and Raftery (1995), Bayes factors, section 3.2, of twice the logarithm of one.
 const NOTHING: f64 = 2.0;
 
-/// How symmetric a description is: operations of its group over atoms of its primitive cell.
+/// How symmetric a description is: operations of its group but for the centring, over atoms of its primitive cell.
 fn symmetry(solution: &Solution) -> f64 {
     let structure = &solution.structure;
-    structure.group.operations.len() as f64 / structure.primitive_atoms() as f64
+    let operations = structure.group.operations.len() / structure.group.centring.len();
+    operations as f64 / structure.primitive_atoms() as f64
 }
 
 /// Every crystal once, with the number of its candidates; of equal ones the first is kept, or a more symmetric one that

@@ -122,7 +122,9 @@ impl GroupSetting {
         }
     }
 
-    fn is_standard(&self) -> bool {
+    /// Whether it is the standard setting of its group.
+    #[must_use]
+    pub fn is_standard(&self) -> bool {
         let entry = hall_symbol_entry(self.hall_number);
         entry.is_some_and(|e| Setting::Standard.hall_number(e.number) == Some(self.hall_number))
     }

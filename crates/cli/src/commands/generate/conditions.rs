@@ -2,7 +2,7 @@
 
 use surrogate_crystal::Lattice;
 use surrogate_crystal::retrieve::{KnownSymmetry, Library, Query};
-use surrogate_crystal::symmetry::{CrystalSystem, SpaceGroup, SymmetricStructure};
+use surrogate_crystal::symmetry::{CrystalSystem, GroupSetting, SpaceGroup, SymmetricStructure};
 
 use super::arguments::Generate;
 use crate::failure::Failure;
@@ -32,9 +32,17 @@ impl Conditions {
     /// A group that is none; a cell that is none, or none of that group.
     pub fn read(arguments: &Generate) -> Result<Self, Failure> {
         let Some(text) = &arguments.space_group else { return Ok(Self::default()) };
-        let group = group(text)?;
+        let (group, setting) = group(text)?;
+        let turned = matches!(group.system(), CrystalSystem::Monoclinic | CrystalSystem::Hexagonal);
         let cells = match &arguments.cell[..] {
             [] => Vec::new(),
+            // orders of orthorhombic axes are all tried
+            _ if turned && setting.is_some_and(|s| !s.is_standard()) => {
+                return Err(Failure::helped(
+                    format!("--cell: axes as in {text} are not read"),
+                    format!("give --space-group {} and the cell of that setting", group.number),
+                ));
+            }
             given => orders(group, &cell(group, given)?),
         };
         Ok(Self { group: Some(group), cells })
@@ -78,18 +86,15 @@ impl Conditions {
     }
 }
 
-/// A space group by its number or symbol.
-fn group(text: &str) -> Result<&'static SpaceGroup, Failure> {
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect::<String>().to_lowercase()
-    };
-    let help = "a number from 1 to 230, or a short symbol such as Fm-3m or P4_2/mnm";
+/// A space group by its number or symbol, and the setting of the symbol.
+fn group(text: &str) -> Result<(&'static SpaceGroup, Option<GroupSetting>), Failure> {
+    let help = "a number from 1 to 230, or a symbol such as Fm-3m, P4_2/mnm or P21/n";
     let wrong = || Failure::helped(format!("--space-group {text}: there is no such group"), help);
     if let Ok(number) = text.trim().parse::<u16>() {
-        return SpaceGroup::get(number).ok_or_else(wrong);
+        return SpaceGroup::get(number).map(|group| (group, None)).ok_or_else(wrong);
     }
-    let wanted = plain(text);
-    (1..=230).filter_map(SpaceGroup::get).find(|g| plain(g.symbol) == wanted).ok_or_else(wrong)
+    let known = |setting: GroupSetting| Some((SpaceGroup::get(setting.number()?)?, Some(setting)));
+    GroupSetting::of_name(text).into_iter().find_map(known).ok_or_else(wrong)
 }
 
 /// Free parameters of a cell that is written in full or by these alone.
