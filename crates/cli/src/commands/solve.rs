@@ -119,7 +119,7 @@ fn tabulate(
             noise.add(*item, column);
         }
     }
-    Ok((grid.table(problem, &quantities, values, false), ended))
+    Ok((grid.table(problem, &quantities, values, (false, &[])), ended))
 }
 
 /// Outputs that the solver gives directly.
