@@ -265,7 +265,8 @@ impl CellSurrogate {
     ///
     /// The electrolyte is that of its network; all else follows from it by a sweep of the equations up to
     /// the last time, which takes milliseconds. Where it runs low the sweep is repeated until the
-    /// electrolyte fits its reaction currents; where that does not come, it stays that of the network.
+    /// electrolyte fits its reaction currents; where that does not come, or [`Self::depletes`] says that it will
+    /// not, it stays that of the network.
     /// After the end of the discharge fields stay as the sweep leaves them. Times before the start count
     /// as the start.
     pub fn fields(&self, point: &[f64], times: &[f64]) -> Option<Vec<FieldsAt<'_>>> {
@@ -278,7 +279,8 @@ impl CellSurrogate {
         let until = last.min(1.02 * problem.longest_s(point));
         let known = network.at(problem, nodes, halves, point, &sweep::times(until));
         let times: Vec<f64> = times.iter().map(|t| t.clamp(0.0, until)).collect();
-        let low = known.part.iter().flatten().any(|y| *y < LOW);
+        // in a depleted electrolyte it swings without end
+        let low = !self.depletes(point) && known.part.iter().flatten().any(|y| *y < LOW);
         let first = low.then(|| Sweep::new(problem, &options, c_rate, known.clone(), false));
         let settled = first.flatten().and_then(|first| first.settled(problem, &options, c_rate));
         let (known, part) = match settled {
