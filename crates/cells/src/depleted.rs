@@ -16,8 +16,8 @@ use crate::sample::Curve;
 pub(crate) const DEPLETED: f64 = 2e-4;
 /// The same at which one network takes over from the other; both have learned what is near.
 const SWITCH: f64 = 3e-3;
-/// What the network says of three times as much, below which a point counts as depleted: its errors must not leave
-/// one to the network that knows nothing of depletion.
+/// What the network says of three times as much, below which a point is doubtful: next to depletion the network
+/// that knows nothing of it errs as well.
 const LEAN: f64 = 0.5;
 /// The same below which a discharge is a lesson for the network of depletion.
 const SCARCE: f64 = 0.05;
@@ -85,6 +85,8 @@ pub(crate) struct EndsNetwork {
 pub(crate) struct Said {
     /// Whether the electrolyte is depleted.
     pub(crate) depletes: bool,
+    /// Whether it is, or nearly so.
+    pub(crate) doubtful: bool,
     /// One over the time of the end, s-1.
     pub(crate) pace: f64,
 }
@@ -140,7 +142,11 @@ impl EndsNetwork {
         work.forward(&self.weights, &self.inputs(problem, point));
         let (whether, end) = (work.output()[0], work.output()[LANES]);
         let c_rate = problem.conditions(point).0;
-        Said { depletes: whether < LEAN, pace: c_rate / HOUR_S * (-end).exp() }
+        Said {
+            depletes: whether < 0.0,
+            doubtful: whether < LEAN,
+            pace: c_rate / HOUR_S * (-end).exp(),
+        }
     }
 
     /// The same, and the slopes of the logarithm of the pace by the values of the axes.

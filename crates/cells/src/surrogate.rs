@@ -196,11 +196,11 @@ impl CellSurrogate {
         (!chosen.is_empty()).then_some((potential, chosen))
     }
 
-    /// Whether a discharge depletes the electrolyte in part of an electrode: what is said of it is less exact,
+    /// Whether a discharge depletes the electrolyte in part of an electrode, or nearly does: what is said of it is less exact,
     /// and the reference as well. Never where the box holds few such discharges.
     pub fn depletes(&self, point: &[f64]) -> bool {
         let ends = self.depleted.as_ref().map(|both| &both.ends);
-        ends.is_some_and(|ends| ends.at(&self.problem, point, &mut ends.workspace()).depletes)
+        ends.is_some_and(|ends| ends.at(&self.problem, point, &mut ends.workspace()).doubtful)
     }
 
     /// Voltages in V at times in s, and their derivatives by the values of the axes, `[time][axis]`.
