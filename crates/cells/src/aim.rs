@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use crate::network::Inputs;
 use crate::regression::Regression;
 use crate::sample::{self, Curve};
 use crate::training::{Training, spread_runs};
@@ -103,7 +104,7 @@ impl Training {
         let mut sum = 0.0;
         for (electrode, network) in self.networks.iter().enumerate() {
             let spread = (network.shift, network.scale);
-            let points = self.data(electrode, &[curve], spread, false);
+            let points = self.data(electrode, &[curve], spread, Inputs::default());
             let misfit = Regression::new(&network.mlp, 0, &points, 0.0).misfit(&network.weights);
             sum += misfit * network.scale * network.scale;
         }

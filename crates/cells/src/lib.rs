@@ -3,6 +3,7 @@
 
 mod aim;
 mod curves;
+mod depleted;
 mod drive;
 mod electrolyte;
 mod error;

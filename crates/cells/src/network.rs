@@ -3,6 +3,7 @@
 use surrogate_battery::solve::{Dual, PARAMETERS, Scalar};
 use surrogate_jet::{Activation, Mlp};
 
+use crate::depleted::course;
 use crate::half::{FEATURES, Half};
 use crate::problem::CellProblem;
 use crate::regression::Points;
@@ -28,14 +29,23 @@ pub(crate) struct HalfNetwork {
     pub(crate) scale: f64,
 }
 
-/// A network of some width for a box with `axes` axes.
-pub(crate) fn mlp(axes: usize, width: usize) -> Mlp {
+/// A network of some width for a box with `axes` axes, with `more` inputs beside the features.
+pub(crate) fn mlp(axes: usize, more: usize, width: usize) -> Mlp {
     Mlp {
-        inputs: axes + FEATURES,
+        inputs: axes + FEATURES + more,
         hidden: vec![width; 2],
         outputs: 1,
         activation: Activation::Tanh,
     }
+}
+
+/// What stands beside places and features in the data of an electrode.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Inputs {
+    /// The way to the end of the discharge.
+    pub(crate) course: bool,
+    /// Derivatives by the places: at fixed times, or at fixed parts of the way.
+    pub(crate) directions: bool,
 }
 
 /// Mean and standard deviation of what a network has to learn.
@@ -58,8 +68,7 @@ pub(crate) fn spread(
     (mean, variance.sqrt().max(1e-6))
 }
 
-/// Data of an electrode at some entries of curves, `chosen [curve][entry]`; with derivatives where
-/// `directions`.
+/// Data of an electrode at some entries of curves, `chosen [curve][entry]`.
 pub(crate) fn data(
     problem: &CellProblem,
     half: &Half,
@@ -67,23 +76,37 @@ pub(crate) fn data(
     curves: &[&Curve],
     chosen: &[Vec<usize>],
     (shift, scale): (f64, f64),
-    directions: bool,
+    inputs: Inputs,
 ) -> Points {
     let mut out = Points::default();
     for (curve, chosen) in curves.iter().zip(chosen) {
         let factors = problem.factors::<Dual>(&curve.point);
         let frame = half.frame(&factors);
         let places = places(problem, &curve.point, &factors);
-        let directions = if directions { directions_of(problem, &curve.point) } else { vec![] };
+        let directions =
+            if inputs.directions { directions_of(problem, &curve.point) } else { vec![] };
         for &k in chosen {
             let entry = &curve.entries[k];
             if entry.potentials[electrode].is_nan() {
                 continue;
             }
-            let (closed, features) = half.at(&frame, Dual::of(entry.time));
+            if inputs.course && entry.time > curve.end {
+                continue;
+            }
+            let mut time = Dual::of(entry.time);
+            if inputs.course {
+                time.d.iter_mut().zip(&curve.end_by).for_each(|(d, by)| *d = entry.time * by);
+            }
+            let (closed, features) = half.at(&frame, time);
             for input in places.iter().chain(&features) {
                 out.inputs.push(input.v);
                 out.inputs.extend(directions.iter().map(|(p, stretch)| input.d[*p] * stretch));
+            }
+            if inputs.course {
+                for (input, _) in course(entry.time / curve.end) {
+                    out.inputs.push(input);
+                    out.inputs.extend(directions.iter().map(|_| 0.0));
+                }
             }
             out.targets.push((entry.potentials[electrode] - closed.v - shift) / scale);
             let slope = entry.slopes[electrode];
@@ -91,9 +114,15 @@ pub(crate) fn data(
             let weight = steep.powf(-0.25).min(cliff.powf(-0.5));
             out.weights.push(weight);
             for (p, stretch) in &directions {
-                let missing = (entry.by[*p][electrode] - closed.d[*p]) * stretch;
-                let size =
-                    (entry.by[*p][electrode] * stretch / LARGE).powi(2) + (missing / LARGE).powi(2);
+                // sweeps have no derivatives
+                let Some(by) = entry.by.get(*p) else {
+                    out.targets.push(0.0);
+                    out.weights.push(0.0);
+                    continue;
+                };
+                let by = by[electrode] + slope * time.d[*p] / curve.end;
+                let missing = (by - closed.d[*p]) * stretch;
+                let size = (by * stretch / LARGE).powi(2) + (missing / LARGE).powi(2);
                 out.targets.push(missing / scale);
                 out.weights.push(DERIVATIVE * weight * weight / (1.0 + size));
             }
@@ -129,13 +158,18 @@ impl HalfNetwork {
     }
 
     /// From named arrays.
-    pub(crate) fn read(axes: usize, name: &str, arrays: &[(String, Vec<f64>)]) -> Option<Self> {
+    pub(crate) fn read(
+        axes: usize,
+        more: usize,
+        name: &str,
+        arrays: &[(String, Vec<f64>)],
+    ) -> Option<Self> {
         let find = |what: &str| {
             let name = format!("{name} {what}");
             arrays.iter().find(|(n, _)| *n == name).map(|(_, values)| values)
         };
         let [width, shift, scale] = *find("form")?.as_slice() else { return None };
-        let mlp = mlp(axes, width as usize);
+        let mlp = mlp(axes, more, width as usize);
         let weights = find("weights").filter(|w| w.len() == mlp.n_weights())?.clone();
         Some(Self { mlp, weights, shift, scale })
     }

@@ -3,6 +3,7 @@
 use surrogate_engine::optimize::Optimizer;
 
 use crate::CellsError;
+use crate::depleted::{COURSE, EndsNetwork};
 use crate::electrolyte::{ElectrolyteNetwork, Nodes};
 use crate::lesson::{self, DriveNetwork, Lesson};
 use crate::network::HalfNetwork;
@@ -15,6 +16,9 @@ use crate::training::{Array, Subject, Training, Work};
 const CURRENT: &str = "current electrolyte";
 /// The same when it is done.
 pub(crate) const ELECTROLYTE: &str = "electrolyte";
+/// The same of the network of the ends.
+const CURRENT_ENDS: &str = "current ends";
+pub(crate) const ENDS: &str = "ends";
 
 impl Training {
     /// Everything needed to go on to the same bits, as named arrays.
@@ -40,10 +44,12 @@ impl Training {
             out.extend(network.arrays(&format!("drive {e}")));
         }
         out.extend(self.electrolyte.iter().flat_map(|network| network.arrays(ELECTROLYTE)));
+        out.extend(self.ends.iter().flat_map(|network| network.arrays(ENDS)));
         if let Some(work) = &self.current {
             match &work.subject {
                 Subject::Half(network) => out.extend(network.arrays("current")),
                 Subject::Electrolyte(network) => out.extend(network.arrays(CURRENT)),
+                Subject::Ends(network) => out.extend(network.arrays(CURRENT_ENDS)),
                 Subject::Drive(network) => {
                     out.extend(network.arrays(&format!("drive {}", self.drive.len())));
                 }
@@ -78,11 +84,15 @@ impl Training {
         let points = |list: &[f64]| list.chunks(axes.max(1)).map(<[f64]>::to_vec).collect();
         training.ahead = points(get("ahead")?);
         training.later = points(get("later")?);
-        training.networks =
-            (0..2).map_while(|k| HalfNetwork::read(axes, &format!("network {k}"), state)).collect();
+        // the third follows the way to the end
+        let more = |k: usize| if k == 2 { COURSE } else { 0 };
+        training.networks = (0..3)
+            .map_while(|k| HalfNetwork::read(axes, more(k), &format!("network {k}"), state))
+            .collect();
         let electrolyte = |nodes: &Nodes, name| ElectrolyteNetwork::read(nodes, axes, name, state);
         training.electrolyte =
             training.nodes.as_ref().and_then(|nodes| electrolyte(nodes, ELECTROLYTE));
+        training.ends = EndsNetwork::read(axes, ENDS, state);
         let (unsolved, lessons) =
             get("profiles")?.split_first().ok_or_else(|| wrong("profiles"))?;
         training.unsolved = *unsolved as usize;
@@ -98,12 +108,18 @@ impl Training {
                     let current = current.ok_or_else(|| wrong(CURRENT))?;
                     Work { subject: Subject::Electrolyte(current), ..training.begin_electrolyte() }
                 }
+                Stage::Ends => {
+                    let current = EndsNetwork::read(axes, CURRENT_ENDS, state);
+                    let current = current.ok_or_else(|| wrong(CURRENT_ENDS))?;
+                    Work { subject: Subject::Ends(current), ..training.begin_ends() }
+                }
                 Stage::Drive => {
                     let current = training.drive.pop().ok_or_else(|| wrong("drive weights"))?;
                     Work { subject: Subject::Drive(current), ..training.begin_drive() }
                 }
                 _ => {
-                    let current = HalfNetwork::read(axes, "current", state);
+                    let current =
+                        HalfNetwork::read(axes, more(training.networks.len()), "current", state);
                     let current = current.ok_or_else(|| wrong("current weights"))?;
                     Work { subject: Subject::Half(current), ..training.begin() }
                 }

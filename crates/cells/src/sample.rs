@@ -30,6 +30,10 @@ pub(crate) struct Curve {
     pub(crate) end: f64,
     /// What ended it.
     pub(crate) mechanism: Option<Mechanism>,
+    /// Least lithium in the electrolyte over that at rest; at rest where it is not resolved.
+    pub(crate) least: f64,
+    /// Derivatives of the logarithm of that time by those of the parameters; empty without sensitivities.
+    pub(crate) end_by: Vec<f64>,
     /// Times in order.
     pub(crate) entries: Vec<Entry>,
     /// Lithium in the electrolyte at some times in s, as [`Nodes::vector`] has it; empty where it is not
@@ -88,7 +92,12 @@ fn run(problem: &CellProblem, point: &[f64], kept: Kept) -> Result<Curve, String
         let at = |k: usize| Some((solution.time_s[k], nodes.vector(problem, &solution.fields[k])?));
         spread_times(&solution.time_s, times).into_iter().filter_map(at).collect()
     });
-    Ok(Curve { point: point.to_vec(), end, mechanism, entries, electrolyte })
+    let rest = problem.cell.porous.as_ref().map_or(1.0, |p| p.electrolyte.concentration_mol_m3);
+    let all = solution.fields.iter().flat_map(|fields| &fields.electrolyte_mol_m3);
+    let least = all.fold(1.0, |least: f64, c| least.min(c / rest));
+    let end_by = solution.sensitivities.as_ref().and_then(|s| s.end_time_s);
+    let end_by = end_by.map_or(vec![], |by| by.map(|by| by / end).to_vec());
+    Ok(Curve { point: point.to_vec(), end, mechanism, least, end_by, entries, electrolyte })
 }
 
 /// Entries of a list of times: half of them evenly in time, half where the steps are.
@@ -145,11 +154,14 @@ impl Curve {
         out.extend([
             self.end,
             mechanism.map_or(-1.0, |m| m as f64),
+            self.least,
             self.entries.len() as f64,
             by as f64,
             self.electrolyte.len() as f64,
             self.electrolyte.first().map_or(0, |(_, vector)| vector.len()) as f64,
+            self.end_by.len() as f64,
         ]);
+        out.extend(&self.end_by);
         for entry in &self.entries {
             out.push(entry.time);
             out.extend(entry.potentials.iter().chain(&entry.slopes));
@@ -167,8 +179,9 @@ pub(crate) fn read(mut list: &[f64], axes: usize) -> Option<Vec<Curve>> {
     let mut curves = vec![];
     while !list.is_empty() {
         let (point, rest) = list.split_at_checked(axes)?;
-        let ([end, mechanism, entries, by, fields, length], rest) =
-            rest.split_first_chunk::<6>()?;
+        let ([end, mechanism, least, entries, by, fields, length, end_by], rest) =
+            rest.split_first_chunk::<8>()?;
+        let (end_by, rest) = rest.split_at_checked(*end_by as usize)?;
         let per = 5 + 2 * *by as usize;
         let (entries, rest) = rest.split_at_checked((*entries as usize).checked_mul(per)?)?;
         let length = 1 + *length as usize;
@@ -183,6 +196,8 @@ pub(crate) fn read(mut list: &[f64], axes: usize) -> Option<Vec<Curve>> {
             point: point.to_vec(),
             end: *end,
             mechanism: MECHANISMS.get(*mechanism as usize).copied().filter(|_| *mechanism >= 0.0),
+            least: *least,
+            end_by: end_by.to_vec(),
             entries: entries.chunks(per).map(entry).collect(),
             electrolyte: fields.chunks(length).map(|f| (f[0], f[1..].to_vec())).collect(),
         });

@@ -76,6 +76,10 @@ pub enum Stage {
     Negative,
     /// The network of the positive electrode.
     Positive,
+    /// The network of whether the electrolyte is depleted and when such discharges end, where many do.
+    Ends,
+    /// The network of the positive electrode in these.
+    Depleted,
     /// Solver runs under random currents.
     Profiles,
     /// The networks that learn them, and the constant discharges as well.
@@ -86,7 +90,7 @@ pub enum Stage {
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Spread,
         Self::Probe,
         Self::Aimed,
@@ -95,6 +99,8 @@ impl Stage {
         Self::Fields,
         Self::Negative,
         Self::Positive,
+        Self::Ends,
+        Self::Depleted,
         Self::Profiles,
         Self::Drive,
         Self::Done,
@@ -108,6 +114,8 @@ impl Stage {
             Self::Aimed => "solver runs where it is difficult",
             Self::Negative => "negative electrode",
             Self::Positive => "positive electrode",
+            Self::Ends => "ends in a depleted electrolyte",
+            Self::Depleted => "positive electrode in a depleted electrolyte",
             Self::Electrolyte => "electrolyte",
             Self::Swept => "sweeps of the equations",
             Self::Fields => "electrolyte, with the sweeps",

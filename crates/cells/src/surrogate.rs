@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use surrogate_battery::solve::Options;
+use surrogate_jet::Workspace;
 
 use crate::CellsError;
 use crate::curves::{Potential, Tile};
+use crate::depleted::{COURSE, Depleted, EndsNetwork};
 use crate::drive::DriveSurrogate;
 use crate::electrolyte::{ElectrolyteNetwork, Nodes};
 use crate::fields::FieldsAt;
@@ -13,7 +15,7 @@ use crate::half::{ClosedForm, Half};
 use crate::network::HalfNetwork;
 use crate::particle::Excess;
 use crate::problem::CellProblem;
-use crate::resume::ELECTROLYTE;
+use crate::resume::{ELECTROLYTE, ENDS};
 use crate::sweep::{self, Sweep};
 use crate::training::Array;
 
@@ -23,6 +25,8 @@ const SEARCH: usize = 96;
 const SWEPT_V: f64 = 1e-3;
 /// Lithium in the electrolyte over that at rest below which all fields depend much on it.
 const LOW: f64 = 0.15;
+/// Name of the network of the positive electrode in a depleted electrolyte.
+const DEPLETED: &str = "depleted positive";
 /// Least time that is swept, s.
 const SHORTEST_S: f64 = 1e-2;
 
@@ -34,6 +38,7 @@ pub struct CellSurrogate {
     halves: [Half; 2],
     closed: [ClosedForm; 2],
     networks: [HalfNetwork; 2],
+    depleted: Option<Depleted>,
     electrolyte: Option<(Nodes, ElectrolyteNetwork)>,
     drive: Option<DriveSurrogate>,
 }
@@ -41,8 +46,16 @@ pub struct CellSurrogate {
 /// Buffers of one thread.
 pub struct Buffers {
     tiles: [Tile; 2],
+    depleted: Option<(Tile, Workspace)>,
     potentials: [Vec<f64>; 2],
     slopes: [Vec<f64>; 2],
+}
+
+/// Puts what was found for chosen points, `[point][each]`, to its place among all.
+fn scatter(found: &[f64], chosen: &[usize], each: usize, all: &mut [f64]) {
+    for (found, k) in found.chunks_exact(each.max(1)).zip(chosen) {
+        all[k * each..(k + 1) * each].copy_from_slice(found);
+    }
 }
 
 /// Both electrodes of a cell as single particles.
@@ -55,6 +68,7 @@ impl CellSurrogate {
     pub(crate) fn new(
         problem: CellProblem,
         networks: [HalfNetwork; 2],
+        depleted: Option<Depleted>,
         electrolyte: Option<ElectrolyteNetwork>,
         drive: Option<DriveSurrogate>,
     ) -> Self {
@@ -62,7 +76,7 @@ impl CellSurrogate {
         let drive = drive.or_else(|| DriveSurrogate::from_arrays(problem.clone(), &[]));
         let halves = halves(&problem);
         let closed = halves.each_ref().map(ClosedForm::of);
-        Self { halves, closed, problem, networks, electrolyte, drive }
+        Self { halves, closed, problem, networks, depleted, electrolyte, drive }
     }
 
     /// Its weights, as named arrays.
@@ -72,7 +86,11 @@ impl CellSurrogate {
         let electrolyte =
             electrolyte.flat_map(|(_, network)| network.arrays(ELECTROLYTE)).collect();
         let drive = self.drive.iter().flat_map(DriveSurrogate::arrays).collect();
-        [n.arrays("negative"), p.arrays("positive"), electrolyte, drive].concat()
+        let depleted = self.depleted.iter();
+        let depleted = depleted
+            .flat_map(|both| [both.ends.arrays(ENDS), both.positive.arrays(DEPLETED)].concat())
+            .collect();
+        [n.arrays("negative"), p.arrays("positive"), depleted, electrolyte, drive].concat()
     }
 
     /// The surrogate of a problem from its weights.
@@ -82,14 +100,17 @@ impl CellSurrogate {
     pub fn from_arrays(problem: CellProblem, arrays: &[Array]) -> Result<Self, CellsError> {
         let axes = problem.axes.len();
         let read = |name: &str| {
-            HalfNetwork::read(axes, name, arrays)
+            HalfNetwork::read(axes, 0, name, arrays)
                 .ok_or_else(|| CellsError::State { name: format!("{name} weights") })
         };
         let networks = [read("negative")?, read("positive")?];
         let electrolyte = Nodes::new(&problem)
             .and_then(|nodes| ElectrolyteNetwork::read(&nodes, axes, ELECTROLYTE, arrays));
         let drive = DriveSurrogate::from_arrays(problem.clone(), arrays);
-        Ok(Self::new(problem, networks, electrolyte, drive))
+        let positive = HalfNetwork::read(axes, COURSE, DEPLETED, arrays);
+        let depleted = EndsNetwork::read(axes, ENDS, arrays).zip(positive);
+        let depleted = depleted.map(|(ends, positive)| Depleted { ends, positive });
+        Ok(Self::new(problem, networks, depleted, electrolyte, drive))
     }
 
     /// What it is a surrogate of.
@@ -99,9 +120,11 @@ impl CellSurrogate {
 
     /// Buffers for one thread.
     pub fn buffers(&self) -> Buffers {
-        let axes = self.problem.axes.len();
+        let depleted = self.depleted.as_ref();
         Buffers {
-            tiles: self.networks.each_ref().map(|network| Tile::new(network, axes)),
+            tiles: self.networks.each_ref().map(|network| Tile::new(network, None)),
+            depleted: depleted
+                .map(|both| (Tile::new(&both.positive, Some(&both.ends)), both.ends.workspace())),
             potentials: [vec![], vec![]],
             slopes: [vec![], vec![]],
         }
@@ -145,11 +168,39 @@ impl CellSurrogate {
             out.resize(points.len() * times.len(), 0.0);
             self.electrode(e).values(points, times, &mut buffers.tiles[e], out);
         }
+        let Some((depleted, chosen)) = self.depleted_of(points, buffers) else { return };
+        let Some((tile, _)) = &mut buffers.depleted else { return };
+        let own: Vec<&[f64]> = chosen.iter().map(|k| points[*k].as_ref()).collect();
+        let mut out = vec![0.0; own.len() * times.len()];
+        depleted.values(&own, times, tile, &mut out);
+        scatter(&out, &chosen, times.len(), &mut buffers.potentials[1]);
     }
 
     fn electrode(&self, e: usize) -> Potential<'_> {
         let (half, closed) = (&self.halves[e], &self.closed[e]);
-        Potential { problem: &self.problem, half, closed, network: &self.networks[e] }
+        Potential { problem: &self.problem, half, closed, network: &self.networks[e], ends: None }
+    }
+
+    /// The positive electrode where the electrolyte is depleted, and which of the points that are; `None`
+    /// where none is.
+    fn depleted_of<P: AsRef<[f64]>>(
+        &self,
+        points: &[P],
+        buffers: &mut Buffers,
+    ) -> Option<(Potential<'_>, Vec<usize>)> {
+        let Depleted { ends, positive } = self.depleted.as_ref()?;
+        let (_, work) = buffers.depleted.as_mut()?;
+        let mut depletes = |k: &usize| ends.at(&self.problem, points[*k].as_ref(), work).depletes;
+        let chosen: Vec<usize> = (0..points.len()).filter(|k| depletes(k)).collect();
+        let potential = Potential { network: positive, ends: Some(ends), ..self.electrode(1) };
+        (!chosen.is_empty()).then_some((potential, chosen))
+    }
+
+    /// Whether a discharge depletes the electrolyte in part of an electrode, or nearly does: what is said of it is less exact,
+    /// and the reference as well. Never where the box holds few such discharges.
+    pub fn depletes(&self, point: &[f64]) -> bool {
+        let ends = self.depleted.as_ref().map(|both| &both.ends);
+        ends.is_some_and(|ends| ends.at(&self.problem, point, &mut ends.workspace()).doubtful)
     }
 
     /// Voltages in V at times in s, and their derivatives by the values of the axes, `[time][axis]`.
@@ -181,6 +232,17 @@ impl CellSurrogate {
             slopes.resize(rows * self.problem.axes.len(), 0.0);
             self.electrode(e).gradients(points, times, &mut buffers.tiles[e], (values, slopes));
         }
+        if let Some((depleted, chosen)) = self.depleted_of(points, buffers)
+            && let Some((tile, _)) = &mut buffers.depleted
+        {
+            let own: Vec<&[f64]> = chosen.iter().map(|k| points[*k].as_ref()).collect();
+            let (each, axes) = (times.len(), self.problem.axes.len());
+            let mut values = vec![0.0; own.len() * each];
+            let mut slopes = vec![0.0; own.len() * each * axes];
+            depleted.gradients(&own, times, tile, (&mut values, &mut slopes));
+            scatter(&values, &chosen, each, &mut buffers.potentials[1]);
+            scatter(&slopes, &chosen, each * axes, &mut buffers.slopes[1]);
+        }
         for (out, lists) in [(out, &buffers.potentials), (by, &buffers.slopes)] {
             let [n, p] = lists;
             for ((out, n), p) in out.iter_mut().zip(n).zip(p) {
@@ -203,7 +265,8 @@ impl CellSurrogate {
     ///
     /// The electrolyte is that of its network; all else follows from it by a sweep of the equations up to
     /// the last time, which takes milliseconds. Where it runs low the sweep is repeated until the
-    /// electrolyte fits its reaction currents; where that does not come, it stays that of the network.
+    /// electrolyte fits its reaction currents; where that does not come, or [`Self::depletes`] says that it will
+    /// not, it stays that of the network.
     /// After the end of the discharge fields stay as the sweep leaves them. Times before the start count
     /// as the start.
     pub fn fields(&self, point: &[f64], times: &[f64]) -> Option<Vec<FieldsAt<'_>>> {
@@ -216,7 +279,8 @@ impl CellSurrogate {
         let until = last.min(1.02 * problem.longest_s(point));
         let known = network.at(problem, nodes, halves, point, &sweep::times(until));
         let times: Vec<f64> = times.iter().map(|t| t.clamp(0.0, until)).collect();
-        let low = known.part.iter().flatten().any(|y| *y < LOW);
+        // in a depleted electrolyte it swings without end
+        let low = !self.depletes(point) && known.part.iter().flatten().any(|y| *y < LOW);
         let first = low.then(|| Sweep::new(problem, &options, c_rate, known.clone(), false));
         let settled = first.flatten().and_then(|first| first.settled(problem, &options, c_rate));
         let (known, part) = match settled {

@@ -2,14 +2,13 @@
 
 use surrogate_battery::solve::Options;
 
+use crate::depleted::DEPLETED;
 use crate::electrolyte::{ElectrolyteNetwork, Nodes};
 use crate::half::Half;
 use crate::problem::CellProblem;
 use crate::sample::{Curve, Entry, spread_times};
 use crate::sweep::{self, Sweep};
 
-/// Least lithium in the electrolyte over that at rest: below it the elements cannot follow.
-const DEPLETED: f64 = 2e-4;
 /// Time over that of the end up to which an electrode that outlasts the discharge is learned: networks
 /// swing where lessons end, and next to this point the other electrode may end the discharge.
 const BEYOND: f64 = 1.01;
@@ -35,10 +34,11 @@ impl Teacher<'_> {
         let first = Sweep::new(self.problem, &options, c_rate, electrolyte, false)?;
         let settled = first.settled(self.problem, &options, c_rate)?;
         let end = settled.end_time_s(self.problem.cell.lower_cutoff_v);
-        (settled.least_before(end) > DEPLETED).then(|| self.learned(point, &settled, end))
+        let least = settled.least_before(end);
+        (least > DEPLETED).then(|| self.learned(point, &settled, (end, least)))
     }
 
-    fn learned(&self, point: &[f64], sweep: &Sweep, end: f64) -> Curve {
+    fn learned(&self, point: &[f64], sweep: &Sweep, (end, least): (f64, f64)) -> Curve {
         let [n, p] = &sweep.runs;
         let mut times: Vec<f64> = n.time_s.iter().chain(&p.time_s).copied().collect();
         times.retain(|t| *t < BEYOND * end);
@@ -64,6 +64,8 @@ impl Teacher<'_> {
             point: point.to_vec(),
             end,
             mechanism: None,
+            least,
+            end_by: vec![],
             entries: (0..times.len()).map(entry).collect(),
             electrolyte: chosen.map(|k| (times[k], sweep.electrolyte.at(times[k]))).collect(),
         }

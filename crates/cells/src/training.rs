@@ -9,11 +9,12 @@ use surrogate_battery::solve::Model;
 use surrogate_engine::optimize::{Optimizer, SsBroyden, Step};
 
 use crate::CellsError;
+use crate::depleted::{self, COURSE, DEPLETED, Depleted, EndsNetwork};
 use crate::drive::DriveSurrogate;
 use crate::electrolyte::{ElectrolyteNetwork, Nodes};
 use crate::half::Half;
 use crate::lesson::{DriveNetwork, Lesson};
-use crate::network::{self, HalfNetwork};
+use crate::network::{self, HalfNetwork, Inputs};
 use crate::problem::CellProblem;
 use crate::regression::{Points, Regression};
 use crate::sample::{self, Curve, Kept};
@@ -49,6 +50,8 @@ pub struct Training {
     pub(crate) ahead: Vec<Vec<f64>>,
     /// Networks of the stage in hand that are done.
     pub(crate) networks: Vec<HalfNetwork>,
+    /// Whether the electrolyte is depleted, and when such discharges end, once it is learned.
+    pub(crate) ends: Option<EndsNetwork>,
     /// The network in work.
     pub(crate) current: Option<Work>,
     /// The network of the electrolyte, once it is done.
@@ -67,6 +70,7 @@ pub struct Training {
 pub(crate) enum Subject {
     Half(HalfNetwork),
     Electrolyte(ElectrolyteNetwork),
+    Ends(EndsNetwork),
     Drive(DriveNetwork),
 }
 
@@ -75,6 +79,7 @@ impl Subject {
         match self {
             Self::Half(network) => &mut network.weights,
             Self::Electrolyte(network) => &mut network.weights,
+            Self::Ends(network) => &mut network.weights,
             Self::Drive(network) => &mut network.weights,
         }
     }
@@ -110,6 +115,7 @@ impl Training {
             first_failure: None,
             ahead,
             networks: vec![],
+            ends: None,
             current: None,
             electrolyte: None,
             swept: vec![],
@@ -132,8 +138,8 @@ impl Training {
                 (self.settings.solves - runs - self.ahead.len(), self.settings.solves - runs)
             }
             Stage::Probe => (self.networks.len() * of + iterations, 2 * of),
-            Stage::Negative | Stage::Positive => (iterations, of),
-            Stage::Electrolyte | Stage::Fields => (iterations, of),
+            Stage::Negative | Stage::Positive | Stage::Depleted => (iterations, of),
+            Stage::Electrolyte | Stage::Fields | Stage::Ends => (iterations, of),
             Stage::Swept => (self.sweeps() - self.later.len(), self.sweeps()),
             Stage::Profiles => (self.lessons.len() + self.unsolved, self.settings.profiles),
             Stage::Drive => (self.drive.len() * of + iterations, 2 * of),
@@ -143,7 +149,7 @@ impl Training {
             let scale = match &w.subject {
                 Subject::Half(network) => network.scale,
                 Subject::Drive(network) => network.scale,
-                Subject::Electrolyte(_) => 1.0,
+                Subject::Electrolyte(_) | Subject::Ends(_) => 1.0,
             };
             scale * w.optimizer.value().max(0.0).sqrt()
         });
@@ -160,13 +166,15 @@ impl Training {
         let drive = if profiles > 0 { 2 * iterations } else { 0 };
         let probe = 2 * (iterations / PROBE);
         let first = [runs, probe, aimed, electrolyte, sweeps, again];
-        let most = first.into_iter().chain([iterations, iterations, profiles, drive]);
+        let depleted = if self.depleting() { iterations } else { 0 };
+        let last = [iterations, iterations, depleted, depleted, profiles, drive];
+        let most = first.into_iter().chain(last);
         Stage::ALL.into_iter().zip(most).collect()
     }
 
     /// Weights of the networks of both electrodes together.
     pub fn weights(&self) -> usize {
-        2 * network::mlp(self.problem.axes.len(), self.settings.width).n_weights()
+        2 * network::mlp(self.problem.axes.len(), 0, self.settings.width).n_weights()
     }
 
     /// Does some work: at most `amount` runs or iterations.
@@ -182,6 +190,8 @@ impl Training {
             | Stage::Fields
             | Stage::Negative
             | Stage::Positive
+            | Stage::Ends
+            | Stage::Depleted
             | Stage::Drive => self.learn(amount),
             Stage::Profiles => self.solve_profiles(amount)?,
             Stage::Done => {}
@@ -208,13 +218,7 @@ impl Training {
             electrolyte: nodes.map(|nodes| (nodes, entries(self.settings.solves))),
         };
         for result in sample::solve(&self.problem, &points, kept) {
-            match result {
-                Ok(curve) => self.curves.push(curve),
-                Err(message) => {
-                    self.failures += 1;
-                    self.first_failure.get_or_insert(message);
-                }
-            }
+            self.keep(result);
         }
         if !self.ahead.is_empty() {
             return Ok(());
@@ -232,6 +236,21 @@ impl Training {
         Ok(())
     }
 
+    fn keep(&mut self, result: Result<Curve, String>) {
+        match result {
+            Ok(curve) => self.curves.push(curve),
+            Err(message) => {
+                self.failures += 1;
+                self.first_failure.get_or_insert(message);
+            }
+        }
+    }
+
+    /// Whether discharges that deplete the electrolyte have networks of their own.
+    fn depleting(&self) -> bool {
+        self.nodes.is_some() && depleted::often(&self.curves)
+    }
+
     /// Sweeps that the model allows.
     fn sweeps(&self) -> usize {
         if self.nodes.is_some() { self.settings.sweeps } else { 0 }
@@ -240,7 +259,8 @@ impl Training {
     /// Sweeps that go where the electrolyte runs low: a few hundredths of the box, with the ends that depend
     /// most on the point.
     fn scarce_sweeps(&self) -> usize {
-        self.sweeps() / 2
+        // where it is depleted in many, what the probe misses leads there
+        if self.depleting() { 0 } else { self.sweeps() / 2 }
     }
 
     /// Lithium in the electrolyte over that at rest, as far as it is learned.
@@ -249,7 +269,7 @@ impl Training {
         network.at(&self.problem, nodes, &self.halves, point, &[time]).part.concat()
     }
 
-    /// Sweeps some points; those that do not converge are left out.
+    /// Sweeps some points; those that do not converge are left out, or solved where the box has many such.
     fn sweep(&mut self, amount: usize) {
         let mut points = self.later.split_off(self.later.len().saturating_sub(amount));
         points.reverse();
@@ -263,7 +283,19 @@ impl Training {
             };
             let curves: Vec<Option<Curve>> =
                 points.par_iter().map(|point| teacher.curve(point)).collect();
+            let unsettled: Vec<Vec<f64>> = (points.into_iter().zip(&curves))
+                .filter(|(_, curve)| curve.is_none() && self.depleting())
+                .map(|(point, _)| point)
+                .collect();
+            let kept = Kept {
+                sensitivities: self.settings.sensitivities,
+                electrolyte: Some((nodes, teacher.entries)),
+            };
+            let solved = sample::solve(&self.problem, &unsettled, kept);
             self.swept.extend(curves.into_iter().flatten());
+            for result in solved {
+                self.keep(result);
+            }
         }
         if self.later.is_empty() {
             self.stage = Stage::Fields;
@@ -312,6 +344,7 @@ impl Training {
             None if matches!(self.stage, Stage::Electrolyte | Stage::Fields) => {
                 self.begin_electrolyte()
             }
+            None if self.stage == Stage::Ends => self.begin_ends(),
             None if self.stage == Stage::Drive => self.begin_drive(),
             None => self.begin(),
         };
@@ -332,6 +365,7 @@ impl Training {
         match work.subject {
             Subject::Half(network) => self.networks.push(network),
             Subject::Electrolyte(network) => self.electrolyte = Some(network),
+            Subject::Ends(network) => self.ends = Some(network),
             Subject::Drive(network) => self.drive.push(network),
         }
         self.stage = self.after();
@@ -353,9 +387,13 @@ impl Training {
             }
             Stage::Electrolyte | Stage::Fields => Stage::Negative,
             Stage::Negative => Stage::Positive,
-            Stage::Positive if self.settings.profiles > 0 && !self.exact() => Stage::Profiles,
+            Stage::Positive if self.depleting() => Stage::Ends,
+            Stage::Ends => Stage::Depleted,
+            Stage::Positive | Stage::Depleted if self.settings.profiles > 0 && !self.exact() => {
+                Stage::Profiles
+            }
             Stage::Drive if self.drive.len() < 2 => Stage::Drive,
-            Stage::Positive | Stage::Drive => Stage::Done,
+            Stage::Positive | Stage::Depleted | Stage::Drive => Stage::Done,
             other => other,
         }
     }
@@ -365,7 +403,14 @@ impl Training {
         if self.stage == Stage::Probe {
             return self.curves.iter().step_by(2).collect();
         }
-        self.curves.iter().chain(&self.swept).collect()
+        let all = self.curves.iter().chain(&self.swept);
+        match self.stage {
+            Stage::Positive if self.depleting() => {
+                all.filter(|curve| curve.least >= DEPLETED).collect()
+            }
+            Stage::Depleted => all.filter(|curve| depleted::scarce(curve)).collect(),
+            _ => all.collect(),
+        }
     }
 
     /// Data of an electrode at random times of curves.
@@ -374,7 +419,7 @@ impl Training {
         electrode: usize,
         curves: &[&Curve],
         spread: (f64, f64),
-        directions: bool,
+        inputs: Inputs,
     ) -> Points {
         let mut random = self.random(2 + electrode as u64);
         let chosen: Vec<Vec<usize>> = curves
@@ -391,7 +436,7 @@ impl Training {
             })
             .collect();
         let half = &self.halves[electrode];
-        network::data(&self.problem, half, electrode, curves, &chosen, spread, directions)
+        network::data(&self.problem, half, electrode, curves, &chosen, spread, inputs)
     }
 
     pub(crate) fn random(&self, stream: u64) -> ChaCha8Rng {
@@ -401,18 +446,21 @@ impl Training {
     }
 
     pub(crate) fn begin(&self) -> Work {
-        let electrode = self.networks.len();
+        // the third is that of the positive electrode in a depleted electrolyte
+        let electrode = self.networks.len().min(1);
+        let depleted = self.stage == Stage::Depleted;
         let curves = self.lessons();
         let spread = network::spread(&self.problem, &self.halves[electrode], electrode, &curves);
         // sweeps have no derivatives
-        let sensitivities =
-            self.settings.sensitivities && (self.stage == Stage::Probe || self.swept.is_empty());
-        let points = self.data(electrode, &curves, spread, sensitivities);
+        let known = self.stage == Stage::Probe || depleted || self.swept.is_empty();
+        let directions = self.settings.sensitivities && known;
+        let inputs = Inputs { course: depleted, directions };
+        let points = self.data(electrode, &curves, spread, inputs);
         let axes = self.problem.axes.len();
-        let mlp = network::mlp(axes, self.settings.width);
-        let directions = if sensitivities { axes } else { 0 };
+        let mlp = network::mlp(axes, if depleted { COURSE } else { 0 }, self.settings.width);
+        let directions = if directions { axes } else { 0 };
         let mut loss = Regression::new(&mlp, directions, &points, self.settings.decay);
-        let mut random = self.random(electrode as u64);
+        let mut random = self.random(if depleted { 9 } else { electrode as u64 });
         let weights = mlp.glorot(&mut || StandardNormal.sample(&mut random));
         let optimizer = SsBroyden::new(weights.clone(), &mut loss);
         let (shift, scale) = spread;
@@ -430,6 +478,18 @@ impl Training {
         network.weights = network.mlp.glorot(&mut || StandardNormal.sample(&mut random));
         let optimizer = SsBroyden::new(network.weights.clone(), &mut loss);
         Work { subject: Subject::Electrolyte(network), loss, optimizer, iterations: 0 }
+    }
+
+    pub(crate) fn begin_ends(&self) -> Work {
+        let (width, curves) = (self.settings.width, self.lessons());
+        let (mut network, points) =
+            EndsNetwork::data(&self.problem, &curves, width, self.settings.sensitivities);
+        let directions = if self.settings.sensitivities { self.problem.axes.len() } else { 0 };
+        let mut loss = Regression::new(&network.mlp, directions, &points, depleted::DECAY);
+        let mut random = self.random(8);
+        network.weights = network.mlp.glorot(&mut || StandardNormal.sample(&mut random));
+        let optimizer = SsBroyden::new(network.weights.clone(), &mut loss);
+        Work { subject: Subject::Ends(network), loss, optimizer, iterations: 0 }
     }
 
     pub(crate) fn begin_drive(&self) -> Work {
@@ -454,13 +514,16 @@ impl Training {
         match self.current.as_ref().map(|work| &work.subject) {
             Some(Subject::Half(network)) => networks.push(network.clone()),
             Some(Subject::Electrolyte(network)) => electrolyte = Some(network.clone()),
-            Some(Subject::Drive(_)) | None => {}
+            Some(Subject::Ends(_) | Subject::Drive(_)) | None => {}
         }
+        let positive = if networks.len() > 2 { networks.pop() } else { None };
+        let depleted =
+            self.ends.clone().zip(positive).map(|(ends, positive)| Depleted { ends, positive });
         let networks: [HalfNetwork; 2] = networks.try_into().ok()?;
         let drive: Result<[DriveNetwork; 2], _> = self.drive.clone().try_into();
         let drive =
             drive.ok().map(|both| DriveSurrogate::with_networks(self.problem.clone(), both));
-        Some(CellSurrogate::new(self.problem.clone(), networks, electrolyte, drive))
+        Some(CellSurrogate::new(self.problem.clone(), networks, depleted, electrolyte, drive))
     }
 }
 

@@ -130,6 +130,62 @@ fn gradients_are_those_of_differences() {
     }
 }
 
+/// A box in which about half of the discharges deplete the electrolyte.
+fn depleting() -> CellProblem {
+    let axis = |quantity, lower, upper| Axis { quantity, lower, upper, log: true };
+    let axes = vec![
+        axis(Quantity::CRate, 1.0, 2.0),
+        axis(Quantity::Factor(Parameter::ElectrolyteDiffusivity), 0.25, 1.0),
+    ];
+    CellProblem::new(chen2020(), Model::P2d, axes).unwrap()
+}
+
+#[test]
+fn discharges_that_deplete_the_electrolyte_are_told_and_followed() {
+    let settings = Settings { width: 8, iterations: 150, sweeps: 4, ..settings() };
+    let mut training = Training::new(depleting(), settings.clone()).unwrap();
+    let mut stages = vec![];
+    while training.slice(60).unwrap().stage != Stage::Done {
+        stages.push(training.progress().stage);
+        let state = training.state();
+        training = Training::restore(depleting(), settings.clone(), &state).unwrap();
+    }
+    assert!([Stage::Ends, Stage::Depleted].iter().all(|s| stages.contains(s)));
+    let surrogate = training.surrogate().unwrap();
+    let again = CellSurrogate::from_arrays(depleting(), &surrogate.arrays()).unwrap();
+    let (low, high) = ([1.8, 0.3], [1.1, 0.9]);
+    assert!(again.depletes(&low) && !again.depletes(&high));
+    // together as one by one, whichever networks answer
+    let times = [1.0, 20.0, 60.0, 300.0];
+    let (mut all, mut by) = ([0.0; 8], [0.0; 16]);
+    let mut buffers = again.buffers();
+    again.curve_gradients(&[high, low], &times, &mut buffers, &mut all, &mut by);
+    for (k, point) in [high, low].iter().enumerate() {
+        let (mut one, mut slopes) = ([0.0; 4], [0.0; 8]);
+        surrogate.gradients(point, &times, &mut buffers, &mut one, &mut slopes);
+        assert_eq!((&one[..], &slopes[..]), (&all[4 * k..][..4], &by[8 * k..][..8]));
+        for axis in 0..2 {
+            let h = 1e-6;
+            let mut at = |step: f64| {
+                let mut moved = *point;
+                moved[axis] += step;
+                let mut out = [0.0; 4];
+                surrogate.voltages(&moved, &times, &mut buffers, &mut out);
+                out
+            };
+            let (up, down) = (at(h), at(-h));
+            for k in 0..4 {
+                let quotient = (up[k] - down[k]) / (2.0 * h);
+                let apart = (slopes[k * 2 + axis] - quotient).abs();
+                assert!(apart < 1e-5 * (1.0 + quotient.abs()), "{point:?} {axis} {k}: {apart:e}");
+            }
+        }
+    }
+    let end = depleting().solve(&low, false, false).unwrap().end_time_s();
+    let found = surrogate.end_time_s(&low, &mut surrogate.buffers());
+    assert!((found / end - 1.0).abs() < 0.1, "{found} s for {end} s");
+}
+
 #[test]
 fn boxes_that_cannot_be_are_refused() {
     let axis = |lower, upper| Axis { quantity: Quantity::CRate, lower, upper, log: false };

@@ -189,7 +189,7 @@ impl Grid {
         problem: &Problem,
         quantities: &Quantities,
         values: Vec<Vec<f64>>,
-        flags: bool,
+        (flags, depleted): (bool, &[bool]),
     ) -> Table {
         let rows = self.rows();
         let repeat = |f: &dyn Fn(&[f64], usize) -> f64| -> Vec<f64> {
@@ -226,6 +226,11 @@ impl Grid {
                 f64::from(u8::from(outside(problem, point) || self.row_beyond(problem, i)))
             });
             columns.push(Column::numbers("extrapolated", "", values));
+        }
+        if depleted.contains(&true) {
+            let flag = |flag: &bool| std::iter::repeat_n(f64::from(u8::from(*flag)), rows);
+            let values = depleted.iter().flat_map(flag).collect();
+            columns.push(Column::numbers("depleted", "", values));
         }
         Table::new(columns)
     }

@@ -51,6 +51,14 @@ impl Surrogate {
         }
     }
 
+    /// Whether it says that a parameter point depletes the electrolyte of a cell, where it is less exact.
+    pub fn depletes(&self, point: &[f64]) -> bool {
+        match self {
+            Self::Networks(_) => false,
+            Self::Cell(cell) => cell.depletes(point),
+        }
+    }
+
     /// Whether it gives an output or a field.
     pub fn gives(&self, problem: &Problem, item: Item) -> bool {
         match self {

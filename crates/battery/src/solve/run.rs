@@ -390,12 +390,12 @@ impl<'a> Run<'a> {
 
     /// Derivatives of the time of the end, from those of the voltage there.
     fn differentiate_end(&mut self) {
-        let by_voltage = matches!(
+        let falls = matches!(
             self.solution.ended.last(),
-            Some(Ended::LowerVoltage(_) | Ended::UpperVoltage(_))
+            Some(Ended::LowerVoltage(_) | Ended::UpperVoltage(_) | Ended::Saturated(_))
         );
         let slope = self.solution.last_slope();
-        if let Some(sensitivities) = self.solution.sensitivities.as_mut().filter(|_| by_voltage) {
+        if let Some(sensitivities) = self.solution.sensitivities.as_mut().filter(|_| falls) {
             let last = sensitivities.voltage_v.each_ref().map(|v| v[v.len() - 1]);
             sensitivities.end_time_s = Some(last.map(|v| -v / slope));
         }

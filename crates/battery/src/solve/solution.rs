@@ -64,7 +64,7 @@ pub struct Sensitivities {
     pub voltage_v: [Vec<f64>; PARAMETERS],
     /// Of the potential of the negative electrode at fixed times, V, likewise.
     pub negative_potential_v: [Vec<f64>; PARAMETERS],
-    /// Of the time in s at which the last step ended, where a voltage ended it.
+    /// Of the time in s at which the last step ended, where a voltage or saturation ended it.
     pub end_time_s: Option<[f64; PARAMETERS]>,
 }
 

@@ -69,6 +69,11 @@ impl CellNetworks {
         self.surrogate.end_time_s(point, &mut self.surrogate.buffers())
     }
 
+    /// Whether a discharge depletes the electrolyte, where what is said of it is less exact.
+    pub fn depletes(&self, point: &[f64]) -> bool {
+        self.surrogate.depletes(point)
+    }
+
     fn quantity(&self, problem: &Problem, item: Option<Item>) -> Result<Quantity, Failure> {
         let named = item.filter(|item| self.gives(problem, *item));
         let found = named.and_then(|item| physics::field(item.name(problem)));

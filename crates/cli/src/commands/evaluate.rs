@@ -73,7 +73,7 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
             u = t.unit.text
         ));
     }
-    ends.iter().for_each(|ends| terminal.say(ends.words()));
+    ends.iter().flat_map(Ends::words).for_each(|line| terminal.say(line));
     let stage = meter.stage("solve");
     let currents = currents(&trained.problem, &trained.surrogate, arguments.seed);
     drop(stage);
@@ -115,9 +115,9 @@ pub fn ends(
     truth: &compare::Truth,
     found: &[compare::Errors],
 ) -> Option<Ends> {
-    match (surrogate, truth.targets.iter().zip(found).find(|(t, _)| t.output)) {
-        (Surrogate::Cell(cell), Some(voltage)) => Ends::new(problem, cell, truth, voltage),
-        _ => None,
+    match surrogate {
+        Surrogate::Cell(cell) => Ends::new(problem, cell, truth, found),
+        Surrogate::Networks(_) => None,
     }
 }
 

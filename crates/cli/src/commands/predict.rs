@@ -59,13 +59,24 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
         terminal
             .warn(format!("{beyond} points lie outside the trained coordinates; marked likewise"));
     }
-    let table = grid.table(problem, &quantities, values, far + beyond > 0);
+    let depleted: Vec<bool> =
+        grid.parameters.iter().map(|point| trained.surrogate.depletes(point)).collect();
+    let drained = depleted.iter().filter(|flag| **flag).count();
+    if drained > 0 {
+        terminal.warn(format!(
+            "{drained} of {} parameter points deplete the electrolyte: evaluate says how much less exact their rows \
+             are, which are marked in the column `depleted`",
+            grid.parameters.len()
+        ));
+    }
+    let table = grid.table(problem, &quantities, values, (far + beyond > 0, &depleted));
     write_table(&table, &arguments.places, terminal)?;
     let mut object = json!({
         "rows": table.rows(),
         "columns": table.headers(),
         "file": arguments.places.out,
         "extrapolated": far + beyond > 0,
+        "depleted": drained,
     });
     if let Some(meter) = meter {
         let report = meter.stop();

@@ -128,7 +128,7 @@ fn tabulate(
             noise.add(*item, column);
         }
     }
-    Ok((grid.table(problem, &quantities, values, false), ended))
+    Ok((grid.table(problem, &quantities, values, (false, &[])), ended))
 }
 
 /// Outputs that the solver gives directly.

@@ -117,6 +117,8 @@ impl<'a> CellTrainer<'a> {
                 Stage::Probe => "probe",
                 Stage::Negative => "negative",
                 Stage::Positive => "positive",
+                Stage::Ends => "ends",
+                Stage::Depleted => "depleted",
                 Stage::Electrolyte => "electrolyte",
                 Stage::Swept => "sweep",
                 Stage::Fields => "fields",

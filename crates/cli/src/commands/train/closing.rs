@@ -239,7 +239,7 @@ impl Session<'_> {
         };
         let mut details: Vec<Detail> = ends.iter().flat_map(Ends::details).collect();
         details.extend(currents.iter().flat_map(Currents::details));
-        outcome.remarks.extend(ends.iter().map(Ends::words));
+        outcome.remarks.extend(ends.iter().flat_map(Ends::words));
         outcome.remarks.extend(currents.iter().flat_map(Currents::words));
         let tables = self.meter.stage("tables");
         let more = (held_out, details);
