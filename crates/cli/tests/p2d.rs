@@ -190,9 +190,10 @@ fn a_protocol_in_words_is_followed_to_the_ends_that_it_names() {
                  Discharge at 10 W for 10 minutes";
     let said = surrogate(folder.path(), &["solve", &file, "--set", spm, "--protocol", words]);
     said.expect(0, &["step 1", "ended by the lower voltage", "step 4", "ended by the current"]);
-    let (header, columns) = columns(&said);
+    let (header, rows) = columns(&said);
     assert_eq!(header, ["t_s", "step", "current_A", "voltage_V"]);
-    let [t, step, current, voltage] = &columns[..] else { panic!() };
+    let [t, step, current, voltage] =
+        [0, 1, 2, 3].map(|k| rows.iter().map(|row| row[k]).collect::<Vec<f64>>());
     assert!(t.is_sorted());
     let last = |wanted: f64| step.iter().rposition(|s| *s == wanted).unwrap();
     assert!((voltage[last(1.0)] - 2.6).abs() < 1e-6);
@@ -214,9 +215,9 @@ fn a_protocol_in_words_is_followed_to_the_ends_that_it_names() {
     let warm = ["solve", &file, "--set", spm, "--protocol", "Discharge at 2C", "--thermal"];
     let said = surrogate(folder.path(), &warm);
     said.expect(0, &["2.5"]);
-    let (header, columns) = self::columns(&said);
+    let (header, rows) = columns(&said);
     assert_eq!(header[4], "temperature_K");
-    let (first, last) = (columns[4][0], columns[4][columns[4].len() - 1]);
+    let (first, last) = (rows[0][4], rows[rows.len() - 1][4]);
     assert!((first - 298.15).abs() < 1e-9 && last > first + 2.0 && last < first + 60.0, "{last}");
     let marquis = problem("p2d-marquis2019.toml");
     surrogate(folder.path(), &["solve", &marquis, "--protocol", "Discharge at 1C", "--thermal"])
