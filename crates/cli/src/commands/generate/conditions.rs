@@ -159,10 +159,10 @@ mod tests {
     #[test]
     fn groups_are_known_by_number_and_symbol() {
         for text in ["225", "Fm-3m", "F m -3 m", "fm-3m"] {
-            assert_eq!(group(text).unwrap().number, 225, "{text}");
+            assert_eq!(group(text).unwrap().0.number, 225, "{text}");
         }
-        assert_eq!(group("P4_2/mnm").unwrap().number, 136);
-        assert_eq!(group("P42/mnm").unwrap().number, 136);
+        assert_eq!(group("P4_2/mnm").unwrap().0.number, 136);
+        assert_eq!(group("P42/mnm").unwrap().0.number, 136);
         for text in ["231", "0", "-1", "Fm3x", ""] {
             assert!(message(group(text)).contains("no such group"), "{text}");
         }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn cells_are_those_of_their_group() {
-        let rutile = group("136").unwrap();
+        let rutile = group("136").unwrap().0;
         assert_eq!(cell(rutile, &[4.594, 2.959]).unwrap(), [4.594, 2.959]);
         assert_eq!(cell(rutile, &[4.594, 4.594, 2.959, 90.0, 90.0, 90.0]).unwrap(), [4.594, 2.959]);
         assert!(message(cell(rutile, &[4.6, 4.9, 2.9, 90.0, 90.0, 90.0])).contains("no cell of"));
@@ -178,7 +178,7 @@ mod tests {
         assert!(message(cell(rutile, &[-4.6, 3.0])).contains("positive"));
         assert!(message(cell(rutile, &[4.6, 3000.0])).contains("3000"));
         assert!(
-            message(cell(group("2").unwrap(), &[5.0, 5.0, 5.0, 20.0, 20.0, 170.0]))
+            message(cell(group("2").unwrap().0, &[5.0, 5.0, 5.0, 20.0, 20.0, 170.0]))
                 .contains("cell")
         );
     }
