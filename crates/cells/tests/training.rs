@@ -32,6 +32,32 @@ fn finished(mut training: Training) -> CellSurrogate {
     training.surrogate().unwrap()
 }
 
+/// Checks derivatives of voltages by the axes, `[time][axis]`, against differences over twice `h`.
+fn slopes_are_those_of_differences(
+    surrogate: &CellSurrogate,
+    point: &[f64],
+    times: &[f64],
+    by: &[f64],
+    h: f64,
+) {
+    let mut buffers = surrogate.buffers();
+    for axis in 0..point.len() {
+        let mut at = |step: f64| {
+            let mut moved = point.to_vec();
+            moved[axis] += step;
+            let mut out = vec![0.0; times.len()];
+            surrogate.voltages(&moved, times, &mut buffers, &mut out);
+            out
+        };
+        let (up, down) = (at(h), at(-h));
+        for k in 0..times.len() {
+            let quotient = (up[k] - down[k]) / (2.0 * h);
+            let apart = (by[k * point.len() + axis] - quotient).abs();
+            assert!(apart < 1e-5 * (1.0 + quotient.abs()), "{point:?} {axis} {k}: {apart:e}");
+        }
+    }
+}
+
 #[test]
 fn training_goes_on_to_the_same_bits_from_any_stage() {
     let new = || Training::new(problem(Model::P2d), swept()).unwrap();
@@ -112,22 +138,7 @@ fn gradients_are_those_of_differences() {
     let (point, times) = (vec![1.0, 1.3, 0.8], [5.0, 300.0, 1500.0, 3000.0]);
     let (mut out, mut by) = ([0.0; 4], [0.0; 12]);
     surrogate.gradients(&point, &times, &mut buffers, &mut out, &mut by);
-    for axis in 0..3 {
-        let h = 1e-5;
-        let mut at = |step: f64| {
-            let mut moved = point.clone();
-            moved[axis] += step;
-            let mut out = [0.0; 4];
-            surrogate.voltages(&moved, &times, &mut buffers, &mut out);
-            out
-        };
-        let (up, down) = (at(h), at(-h));
-        for k in 0..4 {
-            let quotient = (up[k] - down[k]) / (2.0 * h);
-            let apart = (by[k * 3 + axis] - quotient).abs();
-            assert!(apart < 1e-5 * (1.0 + quotient.abs()), "{axis} {k}: {apart:e} of {quotient:e}");
-        }
-    }
+    slopes_are_those_of_differences(&surrogate, &point, &times, &by, 1e-5);
 }
 
 /// A box in which about half of the discharges deplete the electrolyte.
@@ -164,22 +175,7 @@ fn discharges_that_deplete_the_electrolyte_are_told_and_followed() {
         let (mut one, mut slopes) = ([0.0; 4], [0.0; 8]);
         surrogate.gradients(point, &times, &mut buffers, &mut one, &mut slopes);
         assert_eq!((&one[..], &slopes[..]), (&all[4 * k..][..4], &by[8 * k..][..8]));
-        for axis in 0..2 {
-            let h = 1e-6;
-            let mut at = |step: f64| {
-                let mut moved = *point;
-                moved[axis] += step;
-                let mut out = [0.0; 4];
-                surrogate.voltages(&moved, &times, &mut buffers, &mut out);
-                out
-            };
-            let (up, down) = (at(h), at(-h));
-            for k in 0..4 {
-                let quotient = (up[k] - down[k]) / (2.0 * h);
-                let apart = (slopes[k * 2 + axis] - quotient).abs();
-                assert!(apart < 1e-5 * (1.0 + quotient.abs()), "{point:?} {axis} {k}: {apart:e}");
-            }
-        }
+        slopes_are_those_of_differences(&surrogate, point, &times, &slopes, 1e-6);
     }
     let end = depleting().solve(&low, false, false).unwrap().end_time_s();
     let found = surrogate.end_time_s(&low, &mut surrogate.buffers());
