@@ -10,7 +10,7 @@ use super::CHECK_SEED;
 use super::found::{account, with_found};
 use super::green::Green;
 use super::session::{Learned, Outcome, Session};
-use super::verdict::{relative, verdict};
+use super::verdict::{is_far_off, relative, verdict};
 use crate::args::Train;
 use crate::cell::{Currents, Ends};
 use crate::commands::evaluate;
@@ -355,6 +355,10 @@ fn last_words(
     match verdict(manifest, held_out, &outcome.unchecked, &outcome.doubts) {
         // nothing was measured yet
         _ if outcome.status != Status::Finished => {}
+        // of goals that were missed the lines above tell
+        "poor" if manifest.goal_reached == Some(false) && !is_far_off(manifest) => {
+            terminal.warn("a goal is missed: the surrogate is less exact than its file asks for");
+        }
         "poor" => terminal.warn("this surrogate is a poor fit; do not rely on it"),
         "unverified" if outcome.undetermined => terminal.warn(
             "verdict unverified: only the residual speaks for it, and the conditions of the file \

@@ -7,19 +7,24 @@ const MOST: f64 = 1e-2;
 /// and errors above this fraction of what the reference varies by.
 const MOST_OF_SPREAD: f64 = 5e-2;
 
-/// `good`, `poor` or `unverified`: what may be said of the fit.
+/// Whether errors are so large that nothing should be built on the fit, whatever its goals are.
+pub fn is_far_off(manifest: &Manifest) -> bool {
+    let worst = |measure: fn(&ErrorEntry) -> Option<f64>| {
+        let known = manifest.errors.iter().filter_map(measure);
+        known.map(|r| if r.is_nan() { f64::INFINITY } else { r }).fold(0.0, f64::max)
+    };
+    // near 300 K, an error as large as all that happens is a small part of the temperature
+    worst(|e| e.relative_l2) > MOST || worst(|e| e.relative_to_spread) > MOST_OF_SPREAD
+}
+
+/// `good`, `poor` or `unverified`: what may be said of the fit. One that misses a goal is poor for its file.
 pub fn verdict(
     manifest: &Manifest,
     held_out: Option<f64>,
     unchecked: &[String],
     doubts: &[String],
 ) -> &'static str {
-    let worst = |measure: fn(&ErrorEntry) -> Option<f64>| {
-        let known = manifest.errors.iter().filter_map(measure);
-        known.map(|r| if r.is_nan() { f64::INFINITY } else { r }).fold(0.0, f64::max)
-    };
-    // near 300 K, an error as large as all that happens is a small part of the temperature
-    let wrong = worst(|e| e.relative_l2) > MOST || worst(|e| e.relative_to_spread) > MOST_OF_SPREAD;
+    let wrong = is_far_off(manifest);
     let compared = manifest.errors.iter().any(|e| e.relative_l2.is_some());
     let bad_residual = held_out.is_some_and(|r| r > MOST || r.is_nan());
     match manifest.goal_reached {
