@@ -33,6 +33,8 @@ pub(crate) fn draw(name: &str, atoms: &Table) -> Option<Drawn> {
             names.push(element);
         }
     }
+    // the same colours in all pictures of a search
+    names.sort_unstable();
     let mut marks = Vec::new();
     let edges: Vec<usize> = (0..elements.len()).filter(|&k| elements[k].is_empty()).collect();
     for pair in edges.chunks_exact(2) {
