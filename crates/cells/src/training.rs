@@ -248,7 +248,9 @@ impl Training {
 
     /// Whether discharges that deplete the electrolyte have networks of their own.
     fn depleting(&self) -> bool {
-        self.nodes.is_some() && depleted::often(&self.curves)
+        // of those that are spread evenly: aimed runs go where it is difficult
+        let even = self.curves.len().min(spread_runs(&self.settings));
+        self.nodes.is_some() && depleted::often(&self.curves[..even])
     }
 
     /// Sweeps that the model allows.

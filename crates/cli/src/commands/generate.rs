@@ -131,9 +131,9 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
     made(folder.to_path_buf()).map(drop)
 }
 
-/// Weighted `R_wp` of a fit above which a pattern is not reproduced: the 13 laboratory patterns of
-/// docs/notes/crystals.md have 0.02 to 0.38 at their published structures.
-const POOR: f64 = 0.45;
+/// Weighted `R_wp` without the background above which a pattern is not reproduced; 1 where nothing is explained. The
+/// laboratory pattern of CdS has 0.46 at its published structure, the largest of four that were looked at.
+const POOR: f64 = 0.5;
 
 /// Proposals that are refined to the end, at least.
 const LOOKED_AT: usize = 20;
