@@ -1,61 +1,19 @@
 //! Commands of crystals: patterns, libraries, structures from patterns.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/crystals.rs"]
+mod crystals;
 mod support;
 
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use crystals::{generate, minerals, prepared, rock_salt};
 use hdf5_pure::FileBuilder;
-use support::{Said, json_file, root, surrogate};
+use support::{json_file, surrogate};
 use surrogate_crystal::retrieve::compressed;
 use tempfile::tempdir;
-
-/// Nine minerals, as test data of the crystal crate.
-fn minerals() -> String {
-    root().join("crates/crystal/tests/data/minerals.cif").display().to_string()
-}
-
-/// Rock salt of two elements with a cell of `a` angstrom.
-fn rock_salt(cation: &str, anion: &str, a: f64) -> String {
-    format!(
-        "data_salt\n_cell_length_a {a}\n_cell_length_b {a}\n_cell_length_c {a}\n\
-         _cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n\
-         _space_group_name_H-M_alt 'F m -3 m'\n\
-         loop_\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n\
-         _atom_site_fract_z\n{cation} 0 0 0\n{anion} 0.5 0.5 0.5\n"
-    )
-}
-
-/// A library of the minerals and the pattern of a salt that is not among them.
-fn prepared(folder: &Path) {
-    let import = ["data", "import", &minerals(), "--out", "library.txt", "--origin", "textbooks"];
-    surrogate(folder, &[&import[..], &["--licence", "CC0"]].concat()).expect(0, &["wrote"]);
-    fs::write(folder.join("salt.cif"), rock_salt("K", "Br", 5.5)).unwrap();
-    let pattern = ["diffract", "salt.cif", "--two-theta", "10:120", "--profile", "0.15"];
-    surrogate(folder, &[&pattern[..], &["--out", "salt.csv"]].concat()).expect(0, &["wrote"]);
-}
-
-/// `generate` with the usual arguments, of which some are replaced.
-fn generate(folder: &Path, changes: &[(&str, &str)], more: &[&str]) -> Said {
-    let usual = [
-        ("--library", "library.txt"),
-        ("--pxrd", "salt.csv"),
-        ("--wavelength", "CuKa"),
-        ("--formula", "KBr"),
-        ("--max-atoms", "4"),
-        ("-n", "5"),
-        ("--out", "found"),
-    ];
-    let mut arguments = vec!["generate"];
-    for (name, value) in usual {
-        let value = changes.iter().find(|(n, _)| *n == name).map_or(value, |(_, v)| v);
-        arguments.extend([name, value]);
-    }
-    arguments.extend(more);
-    surrogate(folder, &arguments)
-}
 
 #[test]
 fn peaks_of_rock_salt_stand_where_bragg_puts_them() {
@@ -578,40 +536,6 @@ fn a_salt_is_found_where_symmetry_and_cell_or_elements_alone_are_known() {
     with(&[]).expect(1, &["neither --formula nor --elements", "--proposer generator"]);
     with(&["--elements", "K,Xx"]).expect(1, &["--elements Xx", "no such element"]);
     with(&["--elements", "K,Br,Na,Li,Cs,F"]).expect(1, &["6 elements"]);
-}
-
-#[test]
-fn structures_are_found_where_no_prototype_has_their_numbers() {
-    let folder = tempdir().unwrap();
-    let at = folder.path();
-    prepared(at);
-    // as rhenium trioxide, with other elements; no mineral of the library has one to three
-    let cubic = "data_cubic\n_cell_length_a 3.9\n_cell_length_b 3.9\n_cell_length_c 3.9\n\
-                 _cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n\
-                 _space_group_name_H-M_alt 'P m -3 m'\n\
-                 loop_\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n\
-                 _atom_site_fract_z\nSn 0 0 0\nF 0.5 0 0\n";
-    fs::write(at.join("cubic.cif"), cubic).unwrap();
-    let pattern = ["diffract", "cubic.cif", "--two-theta", "10:120", "--profile", "0.15"];
-    surrogate(at, &[&pattern[..], &["--out", "cubic.csv"]].concat()).expect(0, &["wrote"]);
-    let of = [("--pxrd", "cubic.csv"), ("--formula", "SnF3")];
-    generate(at, &of, &[]).expect(1, &["no prototype", "numbers of atoms"]);
-    let first = |out: &str, more: &[&str]| {
-        let of = [&of[..], &[("--out", out)]].concat();
-        let said = generate(at, &of, &[more, &["--direct", "60", "--json"]].concat());
-        let found = said.expect(0, &[]).json()["found"].clone();
-        let found = found.as_array().unwrap();
-        assert!(found.iter().all(|f| f["prototype"] == "none"), "{found:?}");
-        // without noise a subgroup may come before
-        assert!(found.iter().any(|f| f["space_group_number"] == 221), "{found:?}");
-        assert!(found[0]["weighted_r_wp"].as_f64().is_some_and(|r| r < 0.05), "{found:?}");
-    };
-    first("alone", &["--proposer", "direct"]);
-    first("after", &[]);
-    first("known", &["--proposer", "direct", "--space-group", "221", "--cell", "3.89"]);
-    let missed = ["--proposer", "direct", "--space-group", "221", "--cell", "9.5"];
-    generate(at, &of, &missed).expect(1, &["no candidate", "check --cell"]);
-    generate(at, &of, &["--proposer", "direct", "--space-group", "2"]).expect(1, &["--cell"]);
 }
 
 #[test]
