@@ -229,6 +229,47 @@ fn what_no_cell_has_is_refused_or_doubted_by_name() {
 }
 
 #[test]
+fn values_in_other_units_are_doubted_by_name() {
+    let doubted = |pointer: &str, value: Value| {
+        let warnings = import(&with(pointer, value).to_string()).unwrap().warnings;
+        assert_eq!(warnings.len(), 1, "{pointer}: {warnings:?}");
+        warnings[0].to_string()
+    };
+    let electrolyte = "/Parameterisation/Electrolyte";
+    for (pointer, value) in [
+        // cm2 s-1, mS cm-1, cm2 s-1, kJ mol-1, mol cm-3 s-1 of another rate law
+        (format!("{electrolyte}/Diffusivity [m2.s-1]"), json!(2.8e-6)),
+        (format!("{electrolyte}/Conductivity [S.m-1]"), json!("9.5 + x / 1000")),
+        (format!("{NEGATIVE}/Diffusivity [m2.s-1]"), json!(3.3e-10)),
+        (format!("{NEGATIVE}/Diffusivity activation energy [J.mol-1]"), json!(30.3)),
+        (format!("{NEGATIVE}/Reaction rate constant [mol.m-2.s-1]"), json!(6.5e-12)),
+    ] {
+        let field = pointer.rsplit('/').next().unwrap().to_string();
+        let words = doubted(&pointer, value);
+        assert!(words.contains(&field) && words.contains("unit of its field"), "{words}");
+    }
+    let rising = doubted(&format!("{NEGATIVE}/OCP [V]"), json!("0.1 + 0.1 * x"));
+    assert!(rising.contains("OCP [V]") && rising.contains("rises by 89 mV"), "{rising}");
+    // none at all is no dependence on temperature
+    let none = with(&format!("{NEGATIVE}/Diffusivity activation energy [J.mol-1]"), json!(0));
+    assert_eq!(import(&none.to_string()).unwrap().warnings, vec![]);
+}
+
+#[test]
+fn a_partial_file_may_lack_a_layer() {
+    let mut file = with("/Header/Model", json!("Partial"));
+    file["Parameterisation"].as_object_mut().unwrap().remove("Separator");
+    let bpx = import(&file.to_string()).unwrap();
+    assert_eq!(bpx.cell.porous, None);
+    let [BpxWarning::NotResolved { path, without: "Separator" }] = &bpx.warnings[..] else {
+        panic!("{:?}", bpx.warnings)
+    };
+    assert_eq!(path, "Parameterisation/Electrolyte");
+    file["Header"]["Model"] = json!("SPM");
+    assert!(message(&file).contains("Electrolyte"));
+}
+
+#[test]
 fn values_of_the_user_are_kept() {
     let group = json!({"description": "mine", "slope": "2 * x", "deep": {"a": 1, "t": {"x": [0, 1], "y": [0, 2]}}});
     let bpx = import(&with("/Parameterisation/User-defined", group).to_string()).unwrap();
@@ -293,6 +334,10 @@ fn published_cells_have_their_open_circuit_voltages() {
             let beyond = |w: &&BpxWarning| matches!(w, BpxWarning::VoltageBeyondCutoff { .. });
             let beyond = bpx.warnings.iter().filter(beyond).count();
             assert_eq!(beyond, usize::from(folder.starts_with("nmc")), "{:?}", bpx.warnings);
+            let doubts = |w: &&BpxWarning| {
+                matches!(w, BpxWarning::Unusual { .. } | BpxWarning::RisingPotential { .. })
+            };
+            assert_eq!(bpx.warnings.iter().filter(doubts).count(), 0, "{:?}", bpx.warnings);
         }
         if let [Some(old), Some(new)] = cells {
             assert_eq!(old.cell, new.cell, "{folder}: both versions are the same cell");

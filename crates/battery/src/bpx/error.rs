@@ -157,6 +157,31 @@ pub enum BpxWarning {
         /// Between those of the positive electrode, A h.
         positive_a_h: f64,
     },
+    /// A value far from those of all published cells, probably in another unit than that of its field.
+    Unusual {
+        /// Path of the field.
+        path: String,
+        /// Its value, of a function that at rest or in the middle of the window.
+        value: f64,
+        /// Values of cells, the lowest and the highest.
+        usual: (f64, f64),
+    },
+    /// An open-circuit potential that rises with the lithium in the particles.
+    RisingPotential {
+        /// Path of the field.
+        path: String,
+        /// Its largest rise in V.
+        rise_v: f64,
+        /// Stoichiometry at the upper end of that rise.
+        x: f64,
+    },
+    /// A layer of a `Partial` file without which the others cannot be simulated.
+    NotResolved {
+        /// Path of the layer that is given.
+        path: String,
+        /// Name of the layer that is not.
+        without: &'static str,
+    },
     /// The open-circuit voltage at an end of the window lies beyond the cut-off by over 1 mV.
     VoltageBeyondCutoff {
         /// Path of the cut-off.
@@ -183,6 +208,20 @@ impl fmt::Display for BpxWarning {
                  and {positive_a_h:.4} A h in the positive electrode"
             ),
             Self::Unused { path } => write!(f, "{path} is no field of BPX and was not used"),
+            Self::Unusual { path, value, usual: (low, high) } => write!(
+                f,
+                "{path} is {value:e}; lithium-ion cells have {low:e} to {high:e}: is it in the unit of its field?"
+            ),
+            Self::RisingPotential { path, rise_v, x } => write!(
+                f,
+                "{path} rises by {:.0} mV up to x = {x:.3}; a potential falls with the lithium that particles \
+                 hold",
+                1e3 * rise_v
+            ),
+            Self::NotResolved { path, without } => write!(
+                f,
+                "{path} is not used: without {without} only models of single particles can be simulated"
+            ),
             Self::VoltageBeyondCutoff { path, open_circuit_v, cutoff_v } => write!(
                 f,
                 "{path} is {cutoff_v} V, but the stoichiometries of that end give {open_circuit_v:.4} V"

@@ -6,6 +6,7 @@
 //! `Electrolyte`; from version 1 both stand in `State`, and fields that the standard does not have are
 //! refused. Blended electrodes and hysteresis are refused by name.
 
+mod doubt;
 mod electrodes;
 mod error;
 mod json;

@@ -329,7 +329,7 @@ fn cell(mut s: Section, header: &Header, mut state: State, found: &mut Findings)
         let read = read.and_then(|v| Section::new(&s.at("Separator"), v, found));
         (electrolyte, read.and_then(|l| separator(l, found)))
     } else {
-        refuse_layers(&mut s, &whole, found);
+        leave_layers(&mut s, header.model, whole, found);
         (None, None)
     };
     let mut electrode = |name, positive| {
@@ -368,19 +368,32 @@ fn cell(mut s: Section, header: &Header, mut state: State, found: &mut Findings)
     };
     compare_with_cutoffs(&cell, found);
     compare_capacities(&cell, found);
+    found.warnings.extend(super::doubt::doubts(&cell));
     // the range was checked on reading
     cell.at_state_of_charge(state.state_of_charge.unwrap_or(1.0)).ok()
 }
 
-/// A file for single particles that describes the layers contradicts itself.
-fn refuse_layers(section: &mut Section, names: &[&'static str], found: &mut Findings) {
-    for name in names {
-        if section.take(name).is_some() {
+/// A file for single particles that describes the layers contradicts itself; one that is partial may have one of them.
+fn leave_layers(
+    section: &mut Section,
+    model: BpxModel,
+    names: [&'static str; 2],
+    found: &mut Findings,
+) {
+    for (name, without) in [(names[0], names[1]), (names[1], names[0])] {
+        if section.take(name).is_none() {
+            continue;
+        }
+        let path = section.at(name);
+        if model == BpxModel::Partial {
+            found.warnings.push(BpxWarning::NotResolved { path, without });
+        } else {
             found.errors.push(BpxError::Contradictory {
-                path: section.at(name),
-                reason: "the header says that the model is SPM (or Partial without the other \
-                         layers), which has no such layer; write DFN or SPMe there, or remove this"
-                    .into(),
+                path,
+                reason:
+                    "the header says that the model is SPM, which has no such layer; write DFN or \
+                         SPMe there, or remove this"
+                        .into(),
             });
         }
     }
