@@ -19,6 +19,8 @@ pub struct Wanted<'a> {
     pub header: Option<&'a str>,
     /// Names that it goes by, in small letters, without unit.
     pub names: Vec<String>,
+    /// What to do where several columns fit.
+    pub choice: String,
     /// Unit of a header without one; its dimension is demanded of a header with one.
     pub unit: &'a Unit,
 }
@@ -155,7 +157,7 @@ fn find(
             let names: Vec<&str> = several.iter().map(|&k| headers[k]).collect();
             return Err(Failure::helped(
                 format!("several columns could be the {what}: {}", names.join(", ")),
-                format!("name one: --data FILE,{what}=COLUMN"),
+                wanted.choice.as_str(),
             ));
         }
     };

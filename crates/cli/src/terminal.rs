@@ -2,10 +2,21 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::args::Arguments;
+
+/// A path as a word of a command line, quoted where a shell would take it apart.
+pub fn shell_word(path: &Path) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=".contains(c);
+    let text = path.display().to_string();
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
 
 /// What is printed, and where.
 pub struct Terminal {
@@ -44,5 +55,19 @@ impl Terminal {
         if self.json {
             self.data(&format!("{value}\n"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_one_word() {
+        let word = |text: &str| shell_word(Path::new(text));
+        assert_eq!(word("runs/p2d-1"), "runs/p2d-1");
+        assert_eq!(word("runs/spm ü"), "'runs/spm ü'");
+        assert_eq!(word("it's"), r"'it'\''s'");
+        assert_eq!(word(""), "''");
     }
 }

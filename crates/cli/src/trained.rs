@@ -14,6 +14,7 @@ use crate::cell::{CellNetworks, cell_problem};
 use crate::failure::Failure;
 use crate::grid::Item;
 use crate::surrogate::{Curves, Networks, Surrogate};
+use crate::terminal::shell_word;
 
 /// A problem with the texts of the files it was read from (tables, data, bases).
 pub struct Loaded {
@@ -219,7 +220,7 @@ fn no_weights(run: &RunDirectory) -> Failure {
     }
     Failure::helped(
         format!("run {} has no trained weights yet", run.name()),
-        format!("surrogate train --resume {}", run.path().display()),
+        format!("surrogate train --resume {}", shell_word(run.path())),
     )
 }
 

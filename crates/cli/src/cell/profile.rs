@@ -158,14 +158,13 @@ fn read(path: &Path) -> Result<Measured, Failure> {
     let unit = |text: &str| parse_unit(text).map_err(|e| Failure::Internal(format!("{e:?}")));
     let (seconds, amperes) = (unit("s")?, unit("A")?);
     let names = |list: &[&str]| list.iter().map(|n| (*n).to_string()).collect();
+    let wanted = |what, all: &[&str], unit| {
+        let choice = "keep one of them, or give the others another name".to_string();
+        Wanted { what, header: None, names: names(all), choice, unit }
+    };
     let wanted = [
-        Wanted {
-            what: "time",
-            header: None,
-            names: names(&["t", "time", "test_time", "elapsed_time"]),
-            unit: &seconds,
-        },
-        Wanted { what: "current", header: None, names: names(&["current", "i"]), unit: &amperes },
+        wanted("time", &["t", "time", "test_time", "elapsed_time"], &seconds),
+        wanted("current", &["current", "i"], &amperes),
     ];
     let table = measured::read(path, &wanted)?;
     let wrong = |message: String| Failure::helped(format!("{}: {message}", path.display()), LOOKS);

@@ -53,7 +53,7 @@ pub fn background(pattern: &Pattern, width_deg: f64) -> Vec<f64> {
 }
 
 /// Standard deviation of noise that differs from point to point: of half of all neighbours, which no peak parts.
-fn noise(values: &[f64]) -> f64 {
+pub(crate) fn noise(values: &[f64]) -> f64 {
     let mut steps: Vec<f64> = values.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
     steps.sort_by(f64::total_cmp);
     // the median of the size of a normal number is 0.6745 of its standard deviation

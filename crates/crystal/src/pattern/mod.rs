@@ -5,6 +5,7 @@ mod maxima;
 mod read;
 mod xrdml;
 
+pub(crate) use background::noise;
 pub use background::{background, without_background};
 pub use maxima::{Maximum, PeakFinder, maxima};
 pub use read::{Axis, PatternError, read};

@@ -14,7 +14,7 @@ use super::distances::Distances;
 use super::solve::{Bounds, Ends, Reuse, minimise};
 use crate::LatticeError;
 use crate::diffraction::{Gradient, INSTRUMENT_PARAMETERS, Instrument, PowderModel};
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, noise};
 use crate::score::apart;
 use crate::symmetry::SymmetricStructure;
 
@@ -31,9 +31,8 @@ pub struct MeasuredFit {
     pub scale: f64,
     /// Weighted disagreement: `sqrt(sum w (y - y_calc)^2 / sum w y^2)`, background included.
     pub r_wp: f64,
-    /// The same without the fitted background: `sqrt(sum w (y - y_calc)^2 / sum w (y - y_background)^2)`. Near 1
-    /// where the crystal explains nothing, however much background there is.
-    pub r_wp_above_background: f64,
+    /// Part of the peaks that is not explained: see [`unexplained`].
+    pub unexplained: f64,
     /// Calculated pattern at the measured points.
     pub calculated: Vec<f64>,
 }
@@ -52,6 +51,9 @@ const ROUNDS_NEAR: usize = 2;
 
 /// Part of the highest point from which a peak is one.
 const PEAK: f64 = 0.01;
+
+/// Standard deviations by which squares must exceed those of noise to show peaks.
+const SIGNIFICANT: f64 = 5.0;
 
 /// Number of independent observations of a pattern: residuals go together over the width of a peak, so it is the range
 /// that the peaks of a fit cover over their width, not the number of points.
@@ -168,21 +170,40 @@ fn fit(
         }
     }
     let (calculated, _) = run.calculate(&parameters, &[])?;
-    let each = calculated.iter().zip(&pattern.intensity).zip(&weights);
-    let off: f64 = each.map(|((c, y), w)| ((c - y) * w).powi(2)).sum::<f64>().sqrt();
+    let weighted_off = |values: &[f64]| -> Vec<f64> {
+        let each = values.iter().zip(&pattern.intensity).zip(&weights);
+        each.map(|((v, y), w)| (y - v) * w).collect()
+    };
+    let off = weighted_off(&calculated);
+    let above = weighted_off(&run.instrument.pattern(points, &[], &[]));
     let structure = run.model.structure(&parameters[..layout.structure]);
-    let background = run.instrument.pattern(points, &[], &[]);
-    let each = background.iter().zip(&pattern.intensity).zip(&weights);
-    let above: f64 = each.map(|((b, y), w)| ((y - b) * w).powi(2)).sum::<f64>().sqrt();
     Ok(MeasuredFit {
         structure,
         b_iso: parameters[layout.structure - 1],
         instrument: run.instrument,
         scale: parameters[layout.scale()],
-        r_wp: off / total,
-        r_wp_above_background: off / above.max(f64::MIN_POSITIVE),
+        r_wp: squares(&off).sqrt() / total,
+        unexplained: unexplained(&off, &above),
         calculated,
     })
+}
+
+fn squares(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum()
+}
+
+/// Root of the part of the squares above the background that a crystal does not explain, noise counted in neither: 0
+/// where only noise is left, 1 where the crystal explains nothing or no peak stands out of the noise. From
+/// weighted differences to the calculated pattern and to its background; noise differs from point to point.
+fn unexplained(off: &[f64], above: &[f64]) -> f64 {
+    let count = off.len() as f64;
+    let noise = count * noise(off).powi(2);
+    // the sum of the squares of as many normal numbers varies by this part of it
+    let peaks = squares(above) - noise;
+    if peaks <= SIGNIFICANT * (2.0 / count).sqrt() * noise || peaks <= 0.0 {
+        return 1.0;
+    }
+    ((squares(off) - noise).max(0.0) / peaks).sqrt().min(1.0)
 }
 
 /// The reflections that a pattern shows of a crystal.
@@ -379,5 +400,38 @@ impl Run<'_> {
             columns.push(peaks.into_iter().map(|v| v / least).collect());
         }
         Ok((values, columns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_is_neither_explained_nor_unexplained() {
+        let mut state = 1_u64;
+        let mut even = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as f64 / f64::from(1_u32 << 31)
+        };
+        let noise: Vec<f64> =
+            (0..4000).map(|_| (0..12).map(|_| even()).sum::<f64>() - 6.0).collect();
+        let peaks = |height: f64| {
+            let peak = move |k: f64| height * (-((k - 2000.0) / 30.0).powi(2)).exp();
+            (0..4000).map(move |k| peak(f64::from(k)))
+        };
+        let with = |height: f64| -> Vec<f64> {
+            noise.iter().zip(peaks(height)).map(|(n, p)| n + p).collect()
+        };
+        assert_eq!(unexplained(&noise, &noise), 1.0);
+        assert!(unexplained(&noise, &with(10.0)) < 0.3);
+        assert!((unexplained(&with(5.0), &with(10.0)) - 0.5).abs() < 0.05);
+        assert!(unexplained(&with(10.0), &with(10.0)) > 0.99);
+        // without noise nothing is taken away
+        let exact = |height: f64| peaks(height).collect::<Vec<f64>>();
+        assert!((unexplained(&exact(5.0), &exact(10.0)) - 0.5).abs() < 1e-3);
+        assert_eq!(unexplained(&exact(0.0), &exact(10.0)), 0.0);
     }
 }

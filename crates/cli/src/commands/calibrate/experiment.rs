@@ -95,7 +95,8 @@ struct Column<'a> {
 impl Column<'_> {
     fn want(&self) -> Wanted<'_> {
         let (what, header) = (self.what, self.header);
-        Wanted { what, header, names: self.names.clone(), unit: &self.unit }
+        let choice = format!("name one: --data FILE,{what}=COLUMN");
+        Wanted { what, header, names: self.names.clone(), choice, unit: &self.unit }
     }
 }
 

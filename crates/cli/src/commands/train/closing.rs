@@ -20,7 +20,7 @@ use crate::footprint::{self, Work};
 use crate::generator::Generator;
 use crate::progress::duration;
 use crate::surrogate::Surrogate;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, shell_word};
 use crate::{compare, energy, interrupts, inverse, record};
 
 /// Parameter points of the comparison after training.
@@ -50,7 +50,7 @@ impl Session<'_> {
         // what stopped the run may stop this too; it then reads as interrupted
         let _ = self.run.write_manifest(&self.manifest);
         if let Failure::Run(error @ RunError::DiskFull { .. }) = &failure {
-            let go_on = format!("surrogate train --resume {}", self.run.path().display());
+            let go_on = format!("surrogate train --resume {}", shell_word(self.run.path()));
             return Err(Failure::helped(
                 error.to_string(),
                 format!("make room, then go on from the last checkpoint with `{go_on}`"),
@@ -136,7 +136,7 @@ impl Session<'_> {
         done(self.terminal, &self.manifest, outcome);
         footprint::say(self.terminal, &report, &account);
         self.terminal.say(scores.words());
-        let path = self.run.path().display();
+        let path = shell_word(self.run.path());
         let further = if outcome.resumable {
             format!(", or train on: surrogate train --resume {path}")
         } else {
@@ -371,7 +371,7 @@ fn last_words(
         ),
         _ => {}
     }
-    let path = run.path().display();
+    let path = shell_word(run.path());
     match outcome.status {
         Status::Finished if outcome.resumable => terminal.say(format!(
             "next      surrogate report {path} --open, or train on: surrogate train --resume {path}"

@@ -19,6 +19,8 @@ pub struct Rows {
 
 /// Share of rows without a number from which the file is refused.
 const MOST_HOLES: f64 = 0.1;
+/// Rows after the first in which a value may stand still.
+const MOST_STEADY: usize = 4;
 /// Steps of time, in median steps, from which there is a gap.
 const GAP: f64 = 20.0;
 /// Share of the median current below which a cell rests.
@@ -46,7 +48,7 @@ impl Rows {
 /// Drops rows without a number and repeated times; refuses times that fall.
 ///
 /// # Errors
-/// More than a tenth of the rows without a number, or times out of order.
+/// More than a tenth of the rows without a number, times out of order, or one value in all of many rows.
 pub fn sound(mut rows: Rows, path: &Path, notes: &mut Vec<String>) -> Result<Rows, Failure> {
     let shown = path.display();
     if let Some(last) = rows.values.iter().rposition(|v| v.is_finite()) {
@@ -87,6 +89,15 @@ pub fn sound(mut rows: Rows, path: &Path, notes: &mut Vec<String>) -> Result<Row
         ));
     }
     gaps(&rows, notes);
+    if let [first, others @ ..] = &rows.values[..]
+        && others.len() >= MOST_STEADY
+        && others.iter().all(|v| v == first)
+    {
+        return Err(Failure::helped(
+            format!("{shown}: what is observed is {first} (SI) in all {} rows", rows.values.len()),
+            "a curve that does not change tells nothing of parameters: check that the right column is read",
+        ));
+    }
     Ok(rows)
 }
 
@@ -184,6 +195,16 @@ mod tests {
         let kept = sound(rows(&[0.0, 1.0, 1.0, 2.0], None), Path::new("a.csv"), &mut notes);
         assert_eq!(kept.unwrap().times, [0.0, 1.0, 2.0]);
         assert!(notes[0].contains("first in line 4"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_curve_that_stands_still_is_refused() {
+        let mut measured = rows(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], None);
+        measured.values.fill(3.7);
+        let error = sound(measured.clone(), Path::new("a.csv"), &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("is 3.7 (SI) in all 6 rows"), "{error}");
+        measured.values[5] = 3.69;
+        assert!(sound(measured, Path::new("a.csv"), &mut Vec::new()).is_ok());
     }
 
     #[test]
