@@ -5,7 +5,8 @@
 //! the overpotential. What the full model adds to it (uneven reaction, the electrolyte) is small, smooth
 //! and depends mostly on the electrode itself; networks learn that, with the closed form as input. The
 //! mean surface of the full model is this surface as long as the diffusivity is constant, so that no
-//! electrode lasts longer than its particle here.
+//! electrode lasts longer than its particle here. A diffusivity that depends on stoichiometry has no closed form: the
+//! particle is then solved beforehand for all fluxes of the box, see [`Varying`].
 
 mod columns;
 
@@ -15,6 +16,8 @@ use surrogate_battery::cell::{Cell, Electrode, FARADAY, GAS_CONSTANT};
 use surrogate_battery::solve::{PARAMETERS, Parameter, Scalar};
 
 use crate::particle::Excess;
+use crate::problem::{CellProblem, Quantity};
+use crate::varying::Varying;
 pub(crate) use columns::{COLUMNS, ClosedForm, FRAME};
 
 /// Closest approach of the surface to empty or full, stoichiometry.
@@ -38,6 +41,8 @@ pub(crate) struct Half {
     electrode: Electrode,
     positive: bool,
     excess: Arc<Excess>,
+    /// In its place where the diffusivity is not the same at every stoichiometry.
+    varying: Option<Arc<Varying>>,
     area_m2: f64,
     nominal_a: f64,
     x0: f64,
@@ -83,6 +88,7 @@ impl Half {
         Self {
             positive,
             excess,
+            varying: None,
             area_m2: cell.area_m2,
             nominal_a: cell.nominal_capacity_a_h,
             x0,
@@ -94,6 +100,23 @@ impl Half {
             ohmic_v: ohmic_v(cell, positive),
             electrode: electrode.clone(),
         }
+    }
+
+    /// The same for the fluxes of a box, where its diffusivity depends on stoichiometry.
+    pub(crate) fn over(mut self, problem: &CellProblem) -> Self {
+        if !self.constant() {
+            let ends = |axis: &crate::Axis| (axis.lower, axis.upper);
+            let slow = |axis: &crate::Axis| match axis.quantity {
+                Quantity::CRate => ends(axis),
+                Quantity::Factor(_) => (axis.upper, axis.lower),
+            };
+            let (least, most): (Vec<f64>, Vec<f64>) = problem.axes.iter().map(slow).unzip();
+            let size = |point: &[f64]| self.frame::<f64>(&problem.factors(point)).size.abs();
+            let diffusivity = &self.electrode.diffusivity.function;
+            let sizes = (size(&least), size(&most));
+            self.varying = Some(Arc::new(Varying::new(diffusivity, self.x0, self.positive, sizes)));
+        }
+        self
     }
 
     /// Whether its diffusivity is the same at every stoichiometry.
@@ -130,7 +153,11 @@ impl Half {
     pub(crate) fn at<S: Scalar>(&self, frame: &Frame<S>, time: S) -> (S, [S; FEATURES]) {
         let tau = frame.rate * time;
         let mean = S::of(self.x0) + frame.size * tau.scale(3.0);
-        let surface = mean + frame.size * self.excess.of(tau);
+        let surface = mean
+            + match &self.varying {
+                Some(varying) => varying.of(tau, frame.size),
+                None => frame.size * self.excess.of(tau),
+            };
         let raw = if self.positive { S::of(1.0) - surface } else { surface };
         let (room, beyond) = (positive_part(raw), positive_part(-raw));
         let x = if self.positive { S::of(1.0) - room } else { room };

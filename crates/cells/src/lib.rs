@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod aim;
+mod cubic;
 mod curves;
 mod depleted;
 mod drive;
@@ -24,6 +25,7 @@ mod surrogate;
 mod sweep;
 mod taught;
 mod training;
+mod varying;
 
 pub use drive::{CutOff, DriveSurrogate, Driven};
 pub use error::CellsError;

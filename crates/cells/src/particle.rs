@@ -1,7 +1,8 @@
 //! The exact surface of a sphere under a constant flux.
 
 use surrogate_battery::solve::Scalar;
-use surrogate_jet::{Extrapolate, Table};
+
+use crate::cubic::Cubic;
 
 /// Terms of the series; the first omitted one is below 1e-12 from [`SHORT`] on.
 const TERMS: usize = 60;
@@ -20,8 +21,8 @@ const SETTLED: f64 = 1.25;
 /// root of tau, in which h is smooth.
 #[derive(Debug, Clone)]
 pub(crate) struct Excess {
-    /// h and its slope by the square root of tau.
-    table: Vec<[f64; 2]>,
+    /// h by the square root of tau.
+    table: Cubic,
 }
 
 impl Excess {
@@ -37,44 +38,21 @@ impl Excess {
             let h = 0.2 - 2.0 * roots.iter().map(|z| term(z) / (z * z)).sum::<f64>();
             [h, 4.0 * y * roots.iter().map(term).sum::<f64>()]
         };
-        Self { table: (0..=CELLS).map(at).collect() }
+        Self { table: Cubic::new((0.0, SETTLED), (0..=CELLS).map(at).collect()) }
     }
 
-    /// h and its slope by the square root of tau, at that root.
-    fn at(&self, y: f64) -> (f64, f64) {
-        let place = y / SETTLED * CELLS as f64;
-        if place.is_nan() || place >= CELLS as f64 {
-            return (0.2, 0.0);
-        }
-        let k = place as usize;
-        let (u, width) = (place - k as f64, SETTLED / CELLS as f64);
-        let ([h0, s0], [h1, s1]) = (self.table[k], self.table[k + 1]);
-        let chord = (h1 - h0) / width;
-        let (a, b) = (s0 - chord, s1 - chord);
-        let bend = a * (1.0 - u) - b * u;
-        let h = h0 + u * (h1 - h0) + width * u * (1.0 - u) * bend;
-        let slope = chord + (1.0 - 2.0 * u) * bend - u * (1.0 - u) * (a + b);
-        (h, slope)
-    }
-
-    /// The same as a table of the kernels, of the square root of tau.
-    pub(crate) fn table(&self) -> Table {
-        let half_width = 0.5 * SETTLED / CELLS as f64;
-        let cubic = |ends: &[[f64; 2]]| {
-            let ([h0, s0], [h1, s1]) = (ends[0], ends[1]);
-            let (middle, half_chord) = (0.5 * (h0 + h1), 0.5 * (h1 - h0));
-            let (even, odd) = (0.25 * half_width * (s1 - s0), 0.25 * half_width * (s0 + s1));
-            [odd - 0.5 * half_chord, even, 1.5 * half_chord - odd, middle - even]
-        };
-        let coefficients: Vec<f64> = self.table.windows(2).flat_map(cubic).collect();
-        let table = Table::uniform((0.0, SETTLED), 3, &coefficients, Extrapolate::Clamp);
-        table.expect("the series is finite")
+    /// h by the square root of tau.
+    pub(crate) fn cubic(&self) -> &Cubic {
+        &self.table
     }
 
     /// h at a scaled time.
     pub(crate) fn of<S: Scalar>(&self, tau: S) -> S {
         let y = tau.value().max(0.0).sqrt();
-        let (h, slope) = self.at(y);
+        if y >= SETTLED {
+            return S::of(0.2);
+        }
+        let (h, slope) = self.table.at(y);
         tau.lift(h, if y > 0.0 { 0.5 * slope / y } else { 0.0 })
     }
 }
@@ -220,8 +198,9 @@ mod tests {
     fn slopes_are_those_of_differences() {
         let excess = Excess::new();
         for y in [0.01_f64, 0.1, 0.4, 0.9] {
-            let quotient = (excess.at(y + 1e-5).0 - excess.at(y - 1e-5).0) / 2e-5;
-            assert!((excess.at(y).1 - quotient).abs() < 1e-7, "{y}");
+            let table = excess.cubic();
+            let quotient = (table.at(y + 1e-5).0 - table.at(y - 1e-5).0) / 2e-5;
+            assert!((table.at(y).1 - quotient).abs() < 1e-7, "{y}");
         }
     }
 }

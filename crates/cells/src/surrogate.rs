@@ -64,9 +64,15 @@ pub(crate) fn halves(problem: &CellProblem) -> [Half; 2] {
     [false, true].map(|positive| Half::new(&problem.cell, positive, excess.clone()))
 }
 
+/// The same under the constant currents of the box.
+pub(crate) fn discharged(problem: &CellProblem) -> [Half; 2] {
+    halves(problem).map(|half| half.over(problem))
+}
+
 impl CellSurrogate {
     pub(crate) fn new(
         problem: CellProblem,
+        halves: [Half; 2],
         networks: [HalfNetwork; 2],
         depleted: Option<Depleted>,
         electrolyte: Option<ElectrolyteNetwork>,
@@ -74,7 +80,6 @@ impl CellSurrogate {
     ) -> Self {
         let electrolyte = Nodes::new(&problem).zip(electrolyte);
         let drive = drive.or_else(|| DriveSurrogate::from_arrays(problem.clone(), &[]));
-        let halves = halves(&problem);
         let closed = halves.each_ref().map(ClosedForm::of);
         Self { halves, closed, problem, networks, depleted, electrolyte, drive }
     }
@@ -110,7 +115,8 @@ impl CellSurrogate {
         let positive = HalfNetwork::read(axes, COURSE, DEPLETED, arrays);
         let depleted = EndsNetwork::read(axes, ENDS, arrays).zip(positive);
         let depleted = depleted.map(|(ends, positive)| Depleted { ends, positive });
-        Ok(Self::new(problem, networks, depleted, electrolyte, drive))
+        let halves = discharged(&problem);
+        Ok(Self::new(problem, halves, networks, depleted, electrolyte, drive))
     }
 
     /// What it is a surrogate of.

@@ -19,7 +19,7 @@ use crate::problem::CellProblem;
 use crate::regression::{Points, Regression};
 use crate::sample::{self, Curve, Kept};
 use crate::settings::{Progress, Settings, Stage};
-use crate::surrogate::{CellSurrogate, halves};
+use crate::surrogate::{CellSurrogate, discharged};
 use crate::taught;
 
 /// A probe has this part of the iterations.
@@ -105,7 +105,7 @@ impl Training {
         let mut ahead = sample::points(&problem, 0, spread_runs(&settings), settings.seed as u32);
         ahead.reverse();
         Ok(Self {
-            halves: halves(&problem),
+            halves: discharged(&problem),
             nodes: Nodes::new(&problem),
             problem,
             settings,
@@ -525,7 +525,8 @@ impl Training {
         let drive: Result<[DriveNetwork; 2], _> = self.drive.clone().try_into();
         let drive =
             drive.ok().map(|both| DriveSurrogate::with_networks(self.problem.clone(), both));
-        Some(CellSurrogate::new(self.problem.clone(), networks, depleted, electrolyte, drive))
+        let (problem, halves) = (self.problem.clone(), self.halves.clone());
+        Some(CellSurrogate::new(problem, halves, networks, depleted, electrolyte, drive))
     }
 }
 

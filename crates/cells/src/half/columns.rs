@@ -73,9 +73,24 @@ impl Half {
     fn surface_of(&self, f: &mut Formula, [tau, size, mean]: [Reg; 3]) -> Reg {
         let least = f.push(Op::Const(LEAST_TIME));
         let begun = f.push(Op::Max(tau, least));
-        let root = f.push(Op::Sqrt(begun));
-        let excess = f.table(self.excess.table(), root);
-        f.push(Op::Fma(size, excess, mean))
+        let Some(varying) = &self.varying else {
+            let root = f.push(Op::Sqrt(begun));
+            let excess = f.table(self.excess.cubic().table(), root);
+            return f.push(Op::Fma(size, excess, mean));
+        };
+        let size = f.call(Function::Abs, size);
+        let place = f.call(Function::Ln, size);
+        let place = f.push(Op::Shift(place, -varying.range.0));
+        let place = f.push(Op::Scale(place, 1.0 / varying.range.1));
+        let end = f.table(varying.ends.table(), place);
+        let end = f.call(Function::Exp, end);
+        let way = f.push(Op::Div(begun, end));
+        let way = f.push(Op::Sqrt(way));
+        varying.products.iter().fold(mean, |sum, [of_way, of_size]| {
+            let [of_way, of_size] =
+                [(of_way, way), (of_size, place)].map(|(cubic, x)| f.table(cubic.table(), x));
+            f.push(Op::Fma(of_way, of_size, sum))
+        })
     }
 
     /// Stoichiometry inside the particle, its distance from the end of the discharge, and how far beyond.
@@ -127,11 +142,12 @@ mod tests {
     use std::sync::Arc;
 
     use surrogate_battery::cell::sets;
-    use surrogate_battery::solve::{Dual, PARAMETERS, Scalar};
+    use surrogate_battery::solve::{Dual, Model, PARAMETERS, Parameter, Scalar};
     use surrogate_jet::Registers;
 
     use super::*;
     use crate::particle::Excess;
+    use crate::{Axis, CellProblem, Quantity};
 
     /// Times from before the start to beyond the end, a multiple of the lanes.
     fn times() -> Vec<f64> {
@@ -147,8 +163,18 @@ mod tests {
             (sets::chen2020(), true),
             (sets::marquis2019(), true),
             (sets::prada2013(), false),
+            // diffusivities that depend on stoichiometry
+            (sets::ecker2015(), false),
+            (sets::ecker2015(), true),
         ] {
-            let half = Half::new(&cell, positive, excess.clone());
+            let axes = [
+                (Quantity::CRate, 0.3, 3.0),
+                (Quantity::Factor(Parameter::DiffusivityN), 0.5, 2.0),
+            ];
+            let axes =
+                axes.map(|(quantity, lower, upper)| Axis { quantity, lower, upper, log: true });
+            let problem = CellProblem::new(cell.clone(), Model::Spm, axes.to_vec()).unwrap();
+            let half = Half::new(&cell, positive, excess.clone()).over(&problem);
             let closed = ClosedForm::of(&half);
             let mut factors = [Dual::of(1.0); PARAMETERS];
             factors.iter_mut().enumerate().for_each(|(k, factor)| {

@@ -1,0 +1,352 @@
+//! The surface of a sphere whose diffusivity depends on its stoichiometry, under a constant flux.
+//!
+//! With tau = D(x0) t / R^2 and s = flux R / (D(x0) c_max) the surface is a function of tau and s alone. It is solved
+//! for some fluxes of a range and kept as a sum of products of functions of the flux and of the part of the way
+//! to the end, where the surface is empty or full.
+
+use nalgebra::DMatrix;
+use rayon::prelude::*;
+use surrogate_battery::Function;
+use surrogate_battery::solve::Scalar;
+
+use crate::cubic::Cubic;
+
+/// Cells of the sphere, equal ones in [`graded`] shares of the square of the radius.
+const CELLS: usize = 160;
+/// Cells of the integral of the diffusivity over stoichiometry.
+const STOICHIOMETRIES: usize = 4096;
+/// Steps of the square root of time to where the mean is at its end, of a first look, and to the end.
+const LOOK: usize = 200;
+const STEPS: usize = 400;
+/// How far beyond the end is solved, in square roots of time.
+const BEYOND: f64 = 1.02;
+/// Fluxes that are solved, at the nodes of Chebyshev.
+const FLUXES: usize = 32;
+/// How much smaller and larger they are than the range asked for.
+const WIDER: f64 = 1.25;
+/// Cells of the functions of the way to the end, and of the flux.
+const WAY: usize = 512;
+const SIZES: usize = 256;
+/// Products that are kept at most, and the smallest against the first.
+const PRODUCTS: usize = 14;
+const SMALLEST: f64 = 1e-8;
+/// Least diffusivity over that at the start: what formulas and tables give where they were not fitted.
+const LEAST: f64 = 1e-6;
+/// Newton's steps of a stage, and the change that ends them.
+const NEWTON: usize = 25;
+const SMALL: f64 = 1e-12;
+
+/// Excess of the surface over the mean, of the flux and the way to the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Varying {
+    /// Middle and half of the range of ln |s|.
+    pub(crate) range: (f64, f64),
+    /// ln tau of the end, of the place in that range between -1 and 1.
+    pub(crate) ends: Cubic,
+    /// Of the square root of tau over that of the end; and of the place. Their products add up to the excess.
+    pub(crate) products: Vec<[Cubic; 2]>,
+}
+
+impl Varying {
+    /// Of a diffusivity, from a stoichiometry towards 1 where `fills` and towards 0 else, for sizes |s| of the flux
+    /// within a range.
+    pub(crate) fn new(diffusivity: &Function, x0: f64, fills: bool, sizes: (f64, f64)) -> Self {
+        let sphere = Sphere::new(diffusivity, x0, fills);
+        let (low, high) = ((sizes.0 / WIDER).ln(), (sizes.1 * WIDER).ln());
+        let range = (0.5 * (low + high), 0.5 * (high - low));
+        let nodes: Vec<f64> = (0..FLUXES)
+            .map(|k| -((2 * k + 1) as f64 * std::f64::consts::PI / (2 * FLUXES) as f64).cos())
+            .collect();
+        let solved: Vec<(f64, Vec<f64>)> = nodes
+            .par_iter()
+            .map(|node| sphere.discharge((range.0 + range.1 * node).exp()))
+            .collect();
+        let ends: Vec<f64> = solved.iter().map(|(end, _)| end.ln()).collect();
+        let excess = DMatrix::from_fn(WAY + 1, FLUXES, |i, k| solved[k].1[i]);
+        let through = |values: &[f64]| {
+            let at = |k: usize| between(&nodes, values, 2.0 * k as f64 / SIZES as f64 - 1.0);
+            Cubic::through((-1.0, 1.0), &(0..=SIZES).map(at).collect::<Vec<f64>>())
+        };
+        let parts = excess.svd(true, true);
+        let (Some(u), Some(v)) = (&parts.u, &parts.v_t) else {
+            unreachable!("both sides were asked for")
+        };
+        let first = parts.singular_values[0];
+        let kept = parts.singular_values.iter().take(PRODUCTS).filter(|s| **s > SMALLEST * first);
+        let product = |(k, size): (usize, &f64)| {
+            let of_way: Vec<f64> = u.column(k).iter().map(|value| value * size).collect();
+            let of_size: Vec<f64> = v.row(k).iter().copied().collect();
+            [Cubic::through((0.0, 1.0), &of_way), through(&of_size)]
+        };
+        Self { range, ends: through(&ends), products: kept.enumerate().map(product).collect() }
+    }
+
+    /// Excess of the surface over the mean after a scaled time, under a flux of some size.
+    pub(crate) fn of<S: Scalar>(&self, tau: S, size: S) -> S {
+        let size = if size.value() < 0.0 { -size } else { size };
+        let place = (size.ln() - S::of(self.range.0)).scale(1.0 / self.range.1);
+        if tau.value() <= 0.0 {
+            return S::of(0.0);
+        }
+        let way = (tau / self.ends.of(place).exp()).sqrt();
+        let product = |[of_way, of_size]: &[Cubic; 2]| of_way.of(way) * of_size.of(place);
+        self.products.iter().map(product).reduce(|sum, next| sum + next).unwrap_or(S::of(0.0))
+    }
+}
+
+/// The polynomial through values at the nodes of Chebyshev, by its barycentric form.
+///
+/// Source: Berrut and Trefethen (2004), Barycentric Lagrange interpolation.
+fn between(nodes: &[f64], values: &[f64], x: f64) -> f64 {
+    let (mut above, mut below) = (0.0, 0.0);
+    for (k, (node, value)) in nodes.iter().zip(values).enumerate() {
+        if (x - node).abs() < 1e-14 {
+            return *value;
+        }
+        let angle = (2 * k + 1) as f64 * std::f64::consts::PI / (2 * nodes.len()) as f64;
+        let weight = if k % 2 == 0 { angle.sin() } else { -angle.sin() } / (x - node);
+        above += weight * value;
+        below += weight;
+    }
+    above / below
+}
+
+/// A sphere of the diffusivity D(x) / D(x0), solved in finite volumes.
+struct Sphere {
+    x0: f64,
+    fills: bool,
+    /// Integral of the diffusivity from 0, with the diffusivity as its slope, on equal steps of stoichiometry.
+    integral: Vec<[f64; 2]>,
+    /// Volume of each cell over 4 pi.
+    volumes: Vec<f64>,
+    /// Twice the cube of the radius over the distance of the middles, in the square of the radius, at each inner face.
+    faces: Vec<f64>,
+    /// Distance from the middle of the last cell to the surface, in the square of the radius.
+    last: f64,
+}
+
+impl Sphere {
+    fn new(diffusivity: &Function, x0: f64, fills: bool) -> Self {
+        let start = diffusivity.value(x0);
+        let relative = |x: f64| {
+            let value = diffusivity.value(x) / start;
+            if value.is_finite() { value.max(LEAST) } else { LEAST }
+        };
+        let width = 1.0 / STOICHIOMETRIES as f64;
+        let mut sum = 0.0;
+        let mut integral = vec![[0.0, relative(0.0)]];
+        for k in 0..STOICHIOMETRIES {
+            let middle = (k as f64 + 0.5) * width;
+            // Gauss's two points
+            let off = 0.5 * width / 3.0_f64.sqrt();
+            sum += 0.5 * width * (relative(middle - off) + relative(middle + off));
+            integral.push([sum, relative(middle + 0.5 * width)]);
+        }
+        let radii: Vec<f64> = (0..=CELLS).map(graded).collect();
+        let power = |k: usize, n: i32| radii[k + 1].powi(n) - radii[k].powi(n);
+        let middles: Vec<f64> = (0..CELLS).map(|k| 0.6 * power(k, 5) / power(k, 3)).collect();
+        let face = |k: usize| 2.0 * radii[k].powi(3) / (middles[k] - middles[k - 1]);
+        Self {
+            x0,
+            fills,
+            integral,
+            volumes: (0..CELLS).map(|k| power(k, 3) / 3.0).collect(),
+            faces: (1..CELLS).map(face).collect(),
+            last: 1.0 - middles[CELLS - 1],
+        }
+    }
+
+    /// Integral of the diffusivity, and the diffusivity; constant beyond empty and full.
+    fn integral(&self, x: f64) -> (f64, f64) {
+        let place = x * STOICHIOMETRIES as f64;
+        let k = (place.max(0.0) as usize).min(STOICHIOMETRIES - 1);
+        let (u, width) = (place - k as f64, 1.0 / STOICHIOMETRIES as f64);
+        let ([f0, d0], [f1, d1]) = (self.integral[k], self.integral[k + 1]);
+        if u < 0.0 {
+            return (f0 + u * width * d0, d0);
+        }
+        if u > 1.0 {
+            return (f1 + (u - 1.0) * width * d1, d1);
+        }
+        let chord = (f1 - f0) / width;
+        let (a, b) = (d0 - chord, d1 - chord);
+        let bend = a * (1.0 - u) - b * u;
+        let f = f0 + u * (f1 - f0) + width * u * (1.0 - u) * bend;
+        (f, chord + (1.0 - 2.0 * u) * bend - u * (1.0 - u) * (a + b))
+    }
+
+    /// Stoichiometry at the surface, from the last cell and the flux.
+    fn surface(&self, cells: &[f64], flux: f64) -> f64 {
+        let inside = cells[CELLS - 1];
+        let wanted = self.integral(inside).0 + 0.5 * self.last * flux;
+        let mut x = inside;
+        for _ in 0..NEWTON {
+            let (value, slope) = self.integral(x);
+            // the integral rises, its slope may be small on one side: half way at most to where it would leave
+            let change = ((wanted - value) / slope).clamp(-0.1, 0.1);
+            x += change;
+            if change.abs() < SMALL {
+                break;
+            }
+        }
+        x
+    }
+
+    /// How far the surface is from its end.
+    fn room(&self, surface: f64) -> f64 {
+        if self.fills { 1.0 - surface } else { surface }
+    }
+
+    /// Scaled time at which a flux of some size ends, and the excess of the surface over the mean at equal steps of
+    /// the square root of time from the start to there.
+    fn discharge(&self, size: f64) -> (f64, Vec<f64>) {
+        let flux = if self.fills { size } else { -size };
+        let most = (self.room(self.x0) / (3.0 * size)).sqrt();
+        let look = self.surfaces(flux, most, LOOK);
+        let crossed = |surfaces: &[f64]| surfaces.iter().position(|x| self.room(*x) <= 0.0);
+        // the surface is ahead of the mean
+        let first = crossed(&look).unwrap_or(LOOK);
+        let to = BEYOND * most * first as f64 / LOOK as f64;
+        let surfaces = self.surfaces(flux, to, STEPS);
+        let step = to / STEPS as f64;
+        let excess: Vec<f64> = surfaces
+            .iter()
+            .enumerate()
+            .map(|(k, x)| x - self.x0 - 3.0 * flux * (k as f64 * step).powi(2))
+            .collect();
+        let excess = Cubic::through((0.0, to), &excess);
+        let room = |v: f64| self.room(self.x0 + 3.0 * flux * v * v + excess.at(v).0);
+        let (mut low, mut high) = (0.0, to);
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            if room(middle) > 0.0 { low = middle } else { high = middle }
+        }
+        let at = |k: usize| excess.at(high * k as f64 / WAY as f64).0;
+        (high * high, (0..=WAY).map(at).collect())
+    }
+
+    /// The surface at equal steps of the square root of time, by the trapezoidal rule and the second backward difference
+    /// in each step.
+    ///
+    /// Source: Bank et al. (1985), Transient simulation of silicon devices and circuits.
+    fn surfaces(&self, flux: f64, to: f64, steps: usize) -> Vec<f64> {
+        let (h, part) = (to / steps as f64, 2.0 - 2.0_f64.sqrt());
+        let mut x = vec![self.x0; CELLS];
+        let mut surfaces = vec![self.x0];
+        for k in 0..steps {
+            let v = h * k as f64;
+            let (middle, end) = (v + part * h, v + h);
+            // d x / d v = 2 v f(x)
+            let before = self.rates(&x, flux);
+            let half = 0.5 * part * h;
+            let known: Vec<f64> =
+                x.iter().zip(&before).map(|(x, f)| x + half * 2.0 * v * f).collect();
+            let between = self.stage(&x, &known, half * 2.0 * middle, flux);
+            let (a, b) =
+                (1.0 / (part * (2.0 - part)), (1.0 - part).powi(2) / (part * (2.0 - part)));
+            let known: Vec<f64> = between.iter().zip(&x).map(|(y, x)| a * y - b * x).collect();
+            x = self.stage(&between, &known, (1.0 - part) / (2.0 - part) * h * 2.0 * end, flux);
+            surfaces.push(self.surface(&x, flux));
+        }
+        surfaces
+    }
+
+    /// Change of each cell with the scaled time.
+    fn rates(&self, x: &[f64], flux: f64) -> Vec<f64> {
+        let potentials: Vec<f64> = x.iter().map(|x| self.integral(*x).0).collect();
+        let mut rates = vec![0.0; CELLS];
+        for (k, face) in self.faces.iter().enumerate() {
+            let through = face * (potentials[k + 1] - potentials[k]);
+            rates[k] += through;
+            rates[k + 1] -= through;
+        }
+        rates[CELLS - 1] += flux;
+        rates.iter().zip(&self.volumes).map(|(r, v)| r / v).collect()
+    }
+
+    /// The cells for which x - weight f(x) is what is known, by Newton's method.
+    fn stage(&self, start: &[f64], known: &[f64], weight: f64, flux: f64) -> Vec<f64> {
+        let mut x = start.to_vec();
+        for _ in 0..NEWTON {
+            let rates = self.rates(&x, flux);
+            let slopes: Vec<f64> = x.iter().map(|x| self.integral(*x).1).collect();
+            // x - weight f = known, its slopes on three diagonals
+            let mut diagonal = vec![1.0; CELLS];
+            let (mut lower, mut upper) = (vec![0.0; CELLS], vec![0.0; CELLS]);
+            for (k, face) in self.faces.iter().enumerate() {
+                let [here, there] = [k, k + 1].map(|c| weight * face / self.volumes[c]);
+                diagonal[k] += here * slopes[k];
+                upper[k] = -here * slopes[k + 1];
+                diagonal[k + 1] += there * slopes[k + 1];
+                lower[k + 1] = -there * slopes[k];
+            }
+            let mut change: Vec<f64> =
+                (0..CELLS).map(|k| known[k] - x[k] + weight * rates[k]).collect();
+            for k in 1..CELLS {
+                let factor = lower[k] / diagonal[k - 1];
+                diagonal[k] -= factor * upper[k - 1];
+                change[k] -= factor * change[k - 1];
+            }
+            for k in (0..CELLS).rev() {
+                let next = if k + 1 < CELLS { upper[k] * change[k + 1] } else { 0.0 };
+                change[k] = (change[k] - next) / diagonal[k];
+            }
+            let mut largest = 0.0_f64;
+            for (x, change) in x.iter_mut().zip(&change) {
+                *x += change;
+                largest = largest.max(change.abs());
+            }
+            if largest < SMALL {
+                break;
+            }
+        }
+        x
+    }
+}
+
+/// Radius of a face: finer towards the surface.
+fn graded(k: usize) -> f64 {
+    let inward = 1.0 - k as f64 / CELLS as f64;
+    (1.0 - inward * inward).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::particle::Excess;
+    use surrogate_battery::Expression;
+
+    #[test]
+    fn a_constant_diffusivity_is_the_series() {
+        let varying = Varying::new(&Function::Constant(3e-14), 0.9, false, (0.01, 1.0));
+        let series = Excess::new();
+        for size in [0.01, 0.07, 0.3, 1.0] {
+            for part in [1e-4, 0.01, 0.2, 0.6, 0.95] {
+                let tau = part * 0.9 / (3.0 * size);
+                if 0.9 - size * (3.0 * tau + series.of(tau)) < 0.0 {
+                    continue;
+                }
+                let (found, exact) = (varying.of(tau, -size), -size * series.of(tau));
+                assert!((found - exact).abs() < 1e-5, "{size}, {part}: {found} for {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_surface_meets_its_end_there() {
+        for (formula, fills) in
+            [("exp(-4 * x)", false), ("exp(-4 * x)", true), ("1 + 30 * x^4", false)]
+        {
+            let formula = Function::Expression(Expression::parse(formula).unwrap());
+            let varying = Varying::new(&formula, 0.5, fills, (0.02, 2.0));
+            for size in [0.02_f64, 0.05, 0.3, 2.0] {
+                let place = (size.ln() - varying.range.0) / varying.range.1;
+                let tau = varying.ends.of(place).exp();
+                let flux = if fills { size } else { -size };
+                let surface = 0.5 + 3.0 * flux * tau + varying.of(tau, flux);
+                let end = if fills { 1.0 } else { 0.0 };
+                assert!((surface - end).abs() < 1e-5, "{size}: {surface} for {end}");
+            }
+        }
+    }
+}
