@@ -20,10 +20,11 @@ else
     echo "skipped: rustfmt is not installed (rustup component add rustfmt)"
 fi
 
-# a test leaves a posterior there, for ArviZ to read
+# tests leave files there, for h5py and ArviZ to read
 SURROGATE_KEEP_POSTERIOR=$(mktemp)
-export SURROGATE_KEEP_POSTERIOR
-trap 'rm -f "$SURROGATE_KEEP_POSTERIOR"' EXIT
+SURROGATE_KEEP_RESULTS=$(mktemp)
+export SURROGATE_KEEP_POSTERIOR SURROGATE_KEEP_RESULTS
+trap 'rm -f "$SURROGATE_KEEP_POSTERIOR" "$SURROGATE_KEEP_RESULTS"' EXIT
 
 step "tests"
 cargo test --workspace --release --locked
@@ -39,9 +40,10 @@ fi
 step "notebooks"
 notebooks/check.sh
 
-step "posterior files in ArviZ"
+step "results and posteriors in h5py and ArviZ"
 venv=${VENV:-target/notebooks-venv}
-if "$venv/bin/python" -c "import arviz, h5netcdf, netCDF4" 2>/dev/null; then
+if "$venv/bin/python" -c "import arviz, h5netcdf, h5py, netCDF4" 2>/dev/null; then
+    "$venv/bin/python" crates/run/tests/read_results.py "$SURROGATE_KEEP_RESULTS"
     "$venv/bin/python" crates/run/tests/read_posterior.py "$SURROGATE_KEEP_POSTERIOR"
 else
     echo "skipped: the packages of notebooks/requirements.txt are not installed"

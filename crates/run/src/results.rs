@@ -15,8 +15,9 @@ use crate::files::{read_bytes, write_atomic};
 pub(crate) const MOST_ATTRIBUTES: usize = 8;
 /// Least number of values for chunks and compression.
 pub(crate) const CHUNKED_FROM: usize = 1024;
-/// Most values of a chunk, 512 KiB.
-const CHUNK: u64 = 65_536;
+/// Most values of a chunk, 256 KiB. HDF5 2.0 refuses lengths that are written with more bytes than they need, as `hdf5-pure`
+/// does from 65,536 on.
+const CHUNK: u64 = 32_768;
 /// Most values that are read of one data set, 2 GiB: guards against damaged shapes.
 const MOST_VALUES: u64 = 1 << 28;
 
@@ -265,11 +266,32 @@ mod tests {
     }
 
     #[test]
+    fn arrays_of_several_chunks_come_back() {
+        let large = Dataset {
+            name: "large".into(),
+            unit: "V".into(),
+            long_name: "Voltage".into(),
+            dimensions: vec!["point".into(), "time".into()],
+            shape: vec![5, 40_000],
+            values: (0..200_000).map(|i| f64::from(i % 1000) / 8.0).collect(),
+        };
+        let mut results = example();
+        results.groups[0].datasets.push(large.clone());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.h5");
+        results.write(&path).unwrap();
+        assert!(Results::read(&path).unwrap().dataset("curves", "large") == Some(&large));
+        if let Some(keep) = std::env::var_os("SURROGATE_KEEP_RESULTS") {
+            std::fs::copy(&path, keep).unwrap();
+        }
+    }
+
+    #[test]
     fn chunks_hold_whole_rows_and_are_bounded() {
         assert_eq!(chunks(&[300, 7]), [300, 7]);
-        assert_eq!(chunks(&[10_000_000]), [65_536]);
-        assert_eq!(chunks(&[1000, 1000]), [65, 1000]);
-        assert_eq!(chunks(&[5, 100_000]), [1, 65_536]);
+        assert_eq!(chunks(&[10_000_000]), [32_768]);
+        assert_eq!(chunks(&[1000, 1000]), [32, 1000]);
+        assert_eq!(chunks(&[5, 100_000]), [1, 32_768]);
     }
 
     #[test]
