@@ -1,7 +1,8 @@
 //! Protocols other than one discharge, ends and their labels, and what is refused.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use surrogate_battery::cell::sets::{chen2020, marquis2019, pinnstripes};
+use surrogate_battery::Cell;
+use surrogate_battery::cell::sets::{chen2020, ecker2015, marquis2019, pinnstripes};
 use surrogate_battery::solve::{
     Control, Depletion, Ended, Mechanism, Model, Multipliers, Options, Parameter, ProtocolStep,
     Resolution, SolveError, simulate,
@@ -259,4 +260,61 @@ fn what_makes_no_sense_is_refused_with_its_name() {
     let power = ProtocolStep { lower_v: Some(2.5), ..ProtocolStep::new(Control::Power(1e5)) };
     let power = error(&cell, Model::P2d, power, &default);
     assert!(matches!(power, SolveError::NoConsistentStart { .. }), "{power}");
+}
+
+#[test]
+fn a_cell_whose_particles_are_used_up_goes_on_the_other_way() {
+    let charge = |cell: &Cell, c_rate: f64| ProtocolStep {
+        upper_v: Some(cell.upper_cutoff_v),
+        ..ProtocolStep::new(Control::Current(-c_rate * cell.nominal_capacity_a_h))
+    };
+    let slow = Multipliers::default()
+        .with(Parameter::DiffusivityP, 0.2)
+        .with(Parameter::DiffusivityN, 5.0);
+    for (cell, model, c_rate, multipliers) in [
+        (ecker2015(), Model::P2d, 1.0, Multipliers::default()),
+        (ecker2015(), Model::Spm, 1.0, Multipliers::default()),
+        (pinnstripes(), Model::Spm, 1.0, Multipliers::default()),
+        (chen2020(), Model::P2d, 1.0, slow),
+        (chen2020(), Model::P2d, 2.0, slow),
+    ] {
+        let discharge = ProtocolStep::discharge(&cell, c_rate);
+        let round = [discharge.clone(), charge(&cell, c_rate), discharge, charge(&cell, c_rate)];
+        let options = Options { multipliers, ..Options::default() };
+        let solution = simulate(&cell, model, &round, &options).unwrap();
+        let starts: Vec<f64> = solution.step_starts.iter().map(|k| solution.time_s[*k]).collect();
+        let ends = starts[1..].iter().copied().chain([solution.end_time_s()]);
+        let lasted: Vec<f64> = starts.iter().zip(ends).map(|(start, end)| end - start).collect();
+        println!("{} {model:?} {c_rate}C: {lasted:?} s, {:?}", cell.name, solution.ended);
+        // slow particles reach the other cut-off early
+        assert!(
+            lasted[1..].iter().all(|s| *s > 0.1 * lasted[0]),
+            "{} {model:?}: {lasted:?} s",
+            cell.name
+        );
+    }
+}
+
+#[test]
+fn a_step_whose_limit_holds_already_is_left_out() {
+    let cell = chen2020().at_state_of_charge(0.95).unwrap();
+    let cc_cv = ProtocolStep::charge_cc_cv(&cell, 1.0, 0.1);
+    let rest = ProtocolStep::rest(60.0);
+    let charged = [cc_cv.clone(), cc_cv.clone(), vec![rest]].concat();
+    let options = Options { fields: true, ..Options::default() };
+    let solution = simulate(&cell, Model::P2d, &charged, &options).unwrap();
+    let ended = &solution.ended;
+    assert_eq!(ended[0], Ended::Skipped);
+    assert_eq!(ended[1..], [Ended::Current, Ended::Skipped, Ended::Skipped, Ended::Duration]);
+    // no entry lies above the limit, and the lists are of one length
+    assert!(solution.voltage_v.iter().all(|v| *v < cell.upper_cutoff_v + 1e-6));
+    assert_eq!(solution.step_starts.len(), 2);
+    let n = solution.time_s.len();
+    assert!(solution.fields.len() == n && solution.mean_stoichiometry.len() == n);
+    // alone it would be nothing
+    let alone = simulate(&cell, Model::P2d, &cc_cv[..1], &Options::default());
+    assert!(matches!(alone, Err(SolveError::NothingToPutOut { .. })), "{alone:?}");
+    let hold = ProtocolStep { current_below_a: Some(5000.0), ..cc_cv[1].clone() };
+    let alone = simulate(&cell, Model::P2d, &[hold], &Options::default());
+    assert!(matches!(alone, Err(SolveError::NothingToHold { .. })), "{alone:?}");
 }

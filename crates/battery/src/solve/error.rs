@@ -48,6 +48,19 @@ pub enum SolveError {
         /// What is wrong.
         reason: String,
     },
+    /// A voltage is held whose current is below the limit from the beginning.
+    #[error(
+        "at {voltage_v:.4} V the current is {current_a:.4} A at once, within the limit of {limit_a} A: there is \
+         nothing to hold"
+    )]
+    NothingToHold {
+        /// The voltage in V.
+        voltage_v: f64,
+        /// Its current in A.
+        current_a: f64,
+        /// The limit in A.
+        limit_a: f64,
+    },
     /// The voltage is beyond its limit as soon as the current flows.
     #[error(
         "at {current_a} A the voltage is {voltage_v:.4} V at once, beyond the limit of {limit_v} V: \

@@ -30,6 +30,9 @@ const KELVIN_PER_VOLT: f64 = 100.0;
 const AWAY_V: f64 = 1.0;
 /// Steps that each piece of a profile allows beyond [`Options::max_steps`].
 const STEPS_A_PIECE: usize = 50;
+/// Improvement by a first step of half the length or less below which no length suffices: errors
+/// that shrink with the root of the length improve by 1.4.
+const STUBBORN: f64 = 1.3;
 /// Closeness of a surface to stoichiometry 0 or 1 that explains why no step is possible.
 const SATURATED: f64 = 1e-2;
 
@@ -63,8 +66,8 @@ fn run(
 ) -> Result<Solution, SolveError> {
     let mut run = Run::new(cell, model, options);
     for (number, step) in protocol.iter().enumerate() {
-        run.step(number + 1, step)?;
         let last = number + 1 == protocol.len();
+        run.step(number + 1, step, last)?;
         if options.sensitivities && !last && run.solution.ended[number] != Ended::Duration {
             return Err(SolveError::SensitivityOfSwitch { step: number + 1 });
         }
@@ -155,15 +158,21 @@ impl<'a> Run<'a> {
         self.state.newest().z[self.frame.layout.current()]
     }
 
-    /// One step of the protocol.
-    fn step(&mut self, number: usize, step: &ProtocolStep) -> Result<(), SolveError> {
+    /// One step of the protocol, which may be its `last`.
+    fn step(&mut self, number: usize, step: &ProtocolStep, last: bool) -> Result<(), SolveError> {
         let start = self.now();
         let drive = step.control.jump(0.0, 0.0).unwrap_or_else(|| step.control.drive(0.0));
         self.begin(number, drive)?;
         let limits = limits(step);
         let ended = match self.over(&limits) {
-            Some(limit) if start == 0.0 => return Err(self.nothing_to_put_out(limit)),
-            Some(limit) => self.named(limit),
+            Some(limit) => {
+                let nothing = self.nothing_to_put_out(limit);
+                self.solution.take_back_beginning();
+                if last && self.solution.time_s.is_empty() {
+                    return Err(nothing);
+                }
+                Ended::Skipped
+            }
             None => self.follow(number, step, start, &limits)?,
         };
         self.solution.ended.push(ended);
@@ -187,7 +196,12 @@ impl<'a> Run<'a> {
             }
         }
         guess[layout.current()] = wanted;
-        let Some(trial) = self.solve(drive, 0.0, guess) else {
+        // where surfaces are empty or full a reaction takes so much potential that iterations leave for infinity
+        let least = 0.1 * self.frame.cell.nominal_capacity_a_h / self.physics.area;
+        let mean = [0, 1].map(|e| spread.abs().max(least) / self.physics.electrodes[e].surface);
+        let trial = self.solve(drive, 0.0, guess.clone());
+        let trial = trial.or_else(|| self.attempt(drive, 0.0, guess, Some(mean)));
+        let Some(trial) = trial else {
             return Err(SolveError::NoConsistentStart { step: number, time_s: newest.time });
         };
         self.solution.step_starts.push(self.solution.time_s.len());
@@ -207,6 +221,7 @@ impl<'a> Run<'a> {
         let end = duration.map(|duration| start + duration);
         let most = self.options.max_steps + STEPS_A_PIECE * step.control.pieces();
         let (mut dt, mut creeping) = (FIRST_STEP_S, 0);
+        let mut refused_first = 0.0;
         loop {
             if creeping > CREEPING.1 {
                 return self.stuck(dt);
@@ -225,8 +240,11 @@ impl<'a> Run<'a> {
             let predicted = guess.clone();
             let trial = self.solve(drive, taken, guess);
             let fits = trial.map(|trial| (self.growth(&predicted, taken, &trial), trial));
+            // surfaces near their end leave it at once, as far as a mesh knows: no shorter first step errs less
+            let at_once = |growth: f64| growth < STUBBORN * refused_first;
             match fits {
-                Some((growth, trial)) if growth >= 0.5 => {
+                Some((growth, trial)) if growth >= 0.5 || at_once(growth) => {
+                    refused_first = 0.0;
                     let crossed =
                         limits.iter().find(|l| l.distance(&self.frame.layout, &trial.z) <= 0.0);
                     if let Some(limit) = crossed {
@@ -249,6 +267,9 @@ impl<'a> Run<'a> {
                 }
                 refused => {
                     self.solution.work.rejected += 1;
+                    if self.state.points.len() == 1 {
+                        refused_first = refused.as_ref().map_or(0.0, |(growth, _)| *growth);
+                    }
                     dt = taken * refused.map_or(0.25, |(growth, _)| growth.clamp(0.2, 0.5));
                     if dt < self.smallest() {
                         return self.stuck(dt);
@@ -279,6 +300,16 @@ impl<'a> Run<'a> {
     }
 
     fn solve(&mut self, drive: Drive, dt: f64, guess: Vec<f64>) -> Option<Trial> {
+        self.attempt(drive, dt, guess, None)
+    }
+
+    fn attempt(
+        &mut self,
+        drive: Drive,
+        dt: f64,
+        guess: Vec<f64>,
+        caution: Option<[f64; 2]>,
+    ) -> Option<Trial> {
         if self.options.thermal {
             let temperature = self.state.predicted_temperature(dt);
             let factors = &self.options.multipliers.0;
@@ -291,7 +322,7 @@ impl<'a> Run<'a> {
             current: scale.map(|j| (0.02 * self.options.reaction_tolerance).max(1e-11) * j),
         };
         let (physics, x_last) = (&self.physics, &self.x);
-        let attempt = Attempt { physics, drive, dt, guess, x_last, convergence };
+        let attempt = Attempt { physics, drive, dt, guess, x_last, convergence, caution };
         let mut trial = self.state.solve(&self.frame, attempt, &mut self.matrix);
         if let Some(trial) = trial.as_mut().filter(|_| self.options.thermal && dt > 0.0) {
             let surfaces = self.frame.surfaces(&self.physics, &trial.x);
@@ -454,14 +485,12 @@ impl<'a> Run<'a> {
     }
 
     fn nothing_to_put_out(&self, limit: Limit) -> SolveError {
-        let limit_v = match limit {
-            Limit::LowerVoltage(v) | Limit::UpperVoltage(v) => v,
-            Limit::Current(_) => self.voltage(),
-        };
-        SolveError::NothingToPutOut {
-            current_a: self.current(),
-            voltage_v: self.voltage(),
-            limit_v,
+        let (current_a, voltage_v) = (self.current(), self.voltage());
+        match limit {
+            Limit::LowerVoltage(limit_v) | Limit::UpperVoltage(limit_v) => {
+                SolveError::NothingToPutOut { current_a, voltage_v, limit_v }
+            }
+            Limit::Current(limit_a) => SolveError::NothingToHold { voltage_v, current_a, limit_a },
         }
     }
 

@@ -17,7 +17,7 @@ pub enum Mechanism {
     Electrolyte,
 }
 
-/// Why the last step ended.
+/// Why a step ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ended {
     /// The voltage fell to the limit; the mechanism is the part of the cell that lost most in the
@@ -33,6 +33,8 @@ pub enum Ended {
     Duration,
     /// The current fell to its limit.
     Current,
+    /// Its limit held from the beginning: the step was left out, and has no entries.
+    Skipped,
 }
 
 /// Which resolution answered.
@@ -87,8 +89,8 @@ pub struct Solution {
     pub mean_stoichiometry: Vec<[f64; 2]>,
     /// Lithium in the electrolyte over that at the start, where it is resolved.
     pub electrolyte_lithium: Vec<f64>,
-    /// First entry of each part without a jump: each protocol step, and each jump of a profile, begins
-    /// one.
+    /// First entry of each part without a jump: each protocol step that was not left out, and each jump of a profile,
+    /// begins one.
     pub step_starts: Vec<usize>,
     /// Why each protocol step ended.
     pub ended: Vec<Ended>,
@@ -140,6 +142,24 @@ impl Solution {
     pub fn voltage_sensitivity_at(&self, parameter: Parameter, time_s: f64) -> Option<f64> {
         let all = self.sensitivities.as_ref()?;
         Some(self.interpolated(&all.voltage_v[parameter as usize], time_s))
+    }
+
+    /// Takes back the entry with which a part begins.
+    pub(super) fn take_back_beginning(&mut self) {
+        self.step_starts.pop();
+        self.time_s.pop();
+        self.voltage_v.pop();
+        self.negative_potential_v.pop();
+        self.current_a.pop();
+        self.temperature_k.pop();
+        self.mean_stoichiometry.pop();
+        self.electrolyte_lithium.pop();
+        self.fields.pop();
+        if let Some(all) = &mut self.sensitivities {
+            all.voltage_v.iter_mut().chain(&mut all.negative_potential_v).for_each(|list| {
+                list.pop();
+            });
+        }
     }
 
     /// Slope of the voltage at the last entry, V s-1, of the parabola through three.

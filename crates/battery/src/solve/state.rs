@@ -13,6 +13,10 @@ use crate::cell::Electrode;
 
 /// Newton iterations after which a step is given up.
 const MOST_ITERATIONS: usize = 15;
+/// The same in a cautious solve.
+const CAUTIOUS_ITERATIONS: usize = 200;
+/// Part of a reaction current, or of the mean one where it is smaller, that a cautious iteration may change it by.
+const CAUTION: f64 = 0.5;
 /// Part of the way to stoichiometry 0 or 1, and of y to 0, that one iteration may go.
 const BOUNDARY: f64 = 0.9;
 /// Part of the distance from 0 or 1 that a predicted surface keeps.
@@ -102,6 +106,8 @@ pub(super) struct Attempt<'a> {
     /// Surface stoichiometries at the newest point.
     pub(super) x_last: &'a [Vec<f64>; 2],
     pub(super) convergence: Convergence,
+    /// Mean reaction currents of the electrodes in A m-2, where no iteration may change one by much more.
+    pub(super) caution: Option<[f64; 2]>,
 }
 
 /// When Newton's iteration is done: changes of potentials in V, of reaction currents in A m-2 for
@@ -230,7 +236,7 @@ impl State<f64> {
         attempt: Attempt,
         matrix: &mut Dense,
     ) -> Option<Trial> {
-        let Attempt { physics, drive, dt, guess: mut z, x_last, convergence } = attempt;
+        let Attempt { physics, drive, dt, guess: mut z, x_last, convergence, caution } = attempt;
         let time = (dt > 0.0).then(|| self.derivative(dt));
         self.prepare(frame, physics, time);
         let layout = &frame.layout;
@@ -240,7 +246,8 @@ impl State<f64> {
         let step =
             Step { cell: frame.cell, layout, physics, time, last: &last, older: &older, drive };
         let mut residual = vec![0.0; layout.unknowns()];
-        for iterations in 1..=MOST_ITERATIONS {
+        let most = if caution.is_some() { CAUTIOUS_ITERATIONS } else { MOST_ITERATIONS };
+        for iterations in 1..=most {
             let (x, gains) = self.stoichiometries(frame, &z);
             let surfaces = frame.surfaces(physics, &x);
             let transport = step.transport(&z);
@@ -251,6 +258,7 @@ impl State<f64> {
             }
             matrix.solve(&mut residual);
             let part = damping(layout, &z, &residual, &x, &gains);
+            let part = caution.map_or(part, |mean| part.min(cautious(layout, &z, &residual, mean)));
             for (z, change) in z.iter_mut().zip(&residual) {
                 *z -= part * change;
             }
@@ -303,6 +311,16 @@ impl State<f64> {
             *y = y.max(1e-3);
         }
     }
+}
+
+/// Part of Newton's step that changes no reaction current by much more than itself or the mean one.
+fn cautious(layout: &Layout, z: &[f64], change: &[f64], mean: [f64; 2]) -> f64 {
+    let part = |e: usize, p: usize| {
+        let j = layout.j(e, p);
+        CAUTION * z[j].abs().max(mean[e]) / change[j].abs()
+    };
+    let all = (0..2).flat_map(|e| (0..layout.particles).map(move |p| (e, p)));
+    all.map(|(e, p)| part(e, p)).fold(1.0, f64::min)
 }
 
 /// Part of Newton's step that keeps surfaces and electrolyte inside their bounds.

@@ -70,13 +70,26 @@ struct End {
     words: String,
 }
 
+/// Numbers of the steps that were not left out, from 1.
+fn followed(solution: &Solution) -> Vec<usize> {
+    let ended = solution.ended.iter().enumerate();
+    ended.filter(|(_, ended)| **ended != Ended::Skipped).map(|(k, _)| k + 1).collect()
+}
+
 fn ends(solution: &Solution, worded: &[WordedStep]) -> Vec<End> {
-    let first = &solution.step_starts;
+    let (first, followed) = (&solution.step_starts, followed(solution));
     let end = |k: usize| {
-        let last = first.get(k + 1).map_or(solution.time_s.len(), |next| *next) - 1;
-        let (time_s, by) = (solution.time_s[last], ended(solution.ended[k]));
-        let (step, voltage) = (worded[k].text.clone(), solution.voltage_v[last]);
-        let words = format!("step {}, {step}: {by}, at {time_s:.1} s and {voltage:.4} V", k + 1);
+        let part = followed.partition_point(|number| *number <= k + 1);
+        let over = first.get(part).map_or(solution.time_s.len(), |next| *next);
+        // nothing stands before the first step that is followed
+        let last = over.saturating_sub(1);
+        let time_s = if over == 0 { 0.0 } else { solution.time_s[last] };
+        let (step, by) = (worded[k].text.clone(), ended(solution.ended[k]));
+        let mut words = format!("step {}, {step}: {by}", k + 1);
+        if solution.ended[k] != Ended::Skipped {
+            let voltage = solution.voltage_v[last];
+            words = format!("{words}, at {time_s:.1} s and {voltage:.4} V");
+        }
         End { step, time_s, by, words }
     };
     (0..solution.ended.len()).map(end).collect()
@@ -95,15 +108,18 @@ fn ended(ended: Ended) -> String {
         Ended::UpperVoltage(mechanism) => {
             format!("ended by the upper voltage ({})", part(mechanism))
         }
-        Ended::Saturated(mechanism) => format!("ended by {}, which is used up", part(mechanism)),
+        Ended::Saturated(mechanism) => {
+            format!("ended by {}, which can give or take no more", part(mechanism))
+        }
         Ended::Duration => "its time was over".to_string(),
         Ended::Current => "ended by the current".to_string(),
+        Ended::Skipped => "left out, its limit holds already".to_string(),
     }
 }
 
 fn table(solution: &Solution, warms: bool) -> Table {
-    let starts = &solution.step_starts;
-    let step = |k: usize| starts.partition_point(|first| *first <= k) as f64;
+    let (starts, followed) = (&solution.step_starts, followed(solution));
+    let step = |k: usize| followed[starts.partition_point(|first| *first <= k) - 1] as f64;
     let mut columns = vec![
         Column::numbers("t", "s", solution.time_s.clone()),
         Column::numbers("step", "", (0..solution.time_s.len()).map(step).collect()),
