@@ -250,6 +250,9 @@ fn values_in_other_units_are_doubted_by_name() {
     }
     let rising = doubted(&format!("{NEGATIVE}/OCP [V]"), json!("0.1 + 0.1 * x"));
     assert!(rising.contains("OCP [V]") && rising.contains("rises by 89 mV"), "{rising}");
+    let ends = json!({"x": [0.0, 0.5], "y": [0.8, 0.1]});
+    let short = doubted(&format!("{NEGATIVE}/OCP [V]"), ends);
+    assert!(short.contains("to 0.5, but the window goes from 0.01 to 0.9"), "{short}");
     // none at all is no dependence on temperature
     let none = with(&format!("{NEGATIVE}/Diffusivity activation energy [J.mol-1]"), json!(0));
     assert_eq!(import(&none.to_string()).unwrap().warnings, vec![]);

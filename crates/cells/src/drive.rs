@@ -1,7 +1,7 @@
 //! Any current: a surrogate that carries the state of the cell.
 //!
 //! One particle for each electrode is followed exactly through any current that is linear between given
-//! times, so that SPM needs no network at all. What P2D adds (uneven reaction, the electrolyte) is a
+//! times (in shells where the diffusivity depends on stoichiometry), so that SPM needs no network at all. What P2D adds (uneven reaction, the electrolyte) is a
 //! network of the present state: the current, the particle, a few relaxations of the current with the
 //! time constants of the electrolyte, and how far the front of the electrode runs ahead of its back. It
 //! has no memory of its own, and no profile that it was trained on.
@@ -13,9 +13,10 @@ use surrogate_battery::solve::{
 };
 
 use crate::CellsError;
+use crate::followed::{Follower, Looks, Particle};
 use crate::half::{Frame, Half};
 use crate::lesson::{DriveNetwork, places_count};
-use crate::particle::{Modes, Sphere, averages};
+use crate::particle::averages;
 use crate::problem::{CellProblem, Quantity};
 use crate::profile::{CHARGE, Profile};
 use crate::surrogate::halves;
@@ -37,7 +38,7 @@ const TOP: f64 = 2.2;
 pub struct DriveSurrogate {
     pub(crate) problem: CellProblem,
     halves: [Half; 2],
-    modes: Modes,
+    followers: [Follower; 2],
     /// Networks of both electrodes with shift and scale; none for single particles.
     networks: Option<[DriveNetwork; 2]>,
 }
@@ -63,7 +64,7 @@ pub struct CutOff {
 /// The state of the cell at a time.
 #[derive(Debug, Clone)]
 struct State {
-    spheres: [Sphere; 2],
+    particles: [Particle; 2],
     /// Relaxations of the C-rate.
     relaxed: [f64; RELAXATIONS.len()],
     /// How far the fronts of the electrodes run ahead, stoichiometry.
@@ -121,7 +122,9 @@ impl Walk<'_> {
 impl DriveSurrogate {
     /// Without networks: exact for SPM with constant diffusivities.
     pub fn single_particles(problem: CellProblem) -> Self {
-        Self { halves: halves(&problem), modes: Modes::new(), problem, networks: None }
+        let halves = halves(&problem);
+        let followers = halves.each_ref().map(Follower::of);
+        Self { halves, followers, problem, networks: None }
     }
 
     pub(crate) fn with_networks(problem: CellProblem, networks: [DriveNetwork; 2]) -> Self {
@@ -226,7 +229,7 @@ impl DriveSurrogate {
             profile,
             frames: self.halves.each_ref().map(|half| half.frame(&factors)),
             state: State {
-                spheres: start.map(Sphere::at_rest),
+                particles: [0, 1].map(|e| self.followers[e].at_rest(start[e])),
                 relaxed: [0.0; RELAXATIONS.len()],
                 uneven: [0.0; 2],
             },
@@ -238,11 +241,13 @@ impl DriveSurrogate {
     fn advance(&self, frames: &[Frame<f64>; 2], state: &mut State, dt: f64, c_rate: [f64; 2]) {
         let middle = 0.5 * (c_rate[0] + c_rate[1]);
         for (e, frame) in frames.iter().enumerate() {
-            let (pace, push) = self.halves[e].unevenness(frame, state.spheres[e].mean, middle);
+            let (follower, particle) = (&self.followers[e], &mut state.particles[e]);
+            let mean = follower.look(particle).mean;
+            let (pace, push) = self.halves[e].unevenness(frame, mean, middle);
             let [decay, all, _] = averages(dt * pace);
             state.uneven[e] = decay * state.uneven[e] + dt * push * all;
             let flux = c_rate.map(|c| c * frame.size);
-            self.modes.advance(&mut state.spheres[e], frame.rate, dt, flux);
+            follower.advance(particle, frame.rate, dt, flux);
         }
         for (relaxed, slower) in state.relaxed.iter_mut().zip(RELAXATIONS) {
             let z = dt * frames[0].relaxation / slower;
@@ -252,19 +257,18 @@ impl DriveSurrogate {
     }
 
     fn look(&self, e: usize, frame: &Frame<f64>, state: &State, c_rate: f64) -> Seen {
-        let sphere = &state.spheres[e];
-        let surface = sphere.surface();
+        let Looks { mean, surface, slowest } = self.followers[e].look(&state.particles[e]);
         let (potential, [held, room]) = self.halves[e].under(frame, surface, c_rate);
         let size = frame.size.abs().max(1e-3);
         let mut features = [0.0; FEATURES];
         features[..8].copy_from_slice(&[
             c_rate,
-            4.0 * (sphere.mean - 0.5),
+            4.0 * (mean - 0.5),
             4.0 * (surface - 0.5),
             0.15 * held + 1.0,
             0.15 * room + 1.0,
-            2.0 * (surface - sphere.mean) / size,
-            10.0 * sphere.modes[0] / size,
+            2.0 * (surface - mean) / size,
+            10.0 * slowest / size,
             UNEVEN * state.uneven[e],
         ]);
         features[8..].copy_from_slice(&state.relaxed);

@@ -17,6 +17,7 @@ use surrogate_battery::solve::{PARAMETERS, Parameter, Scalar};
 
 use crate::particle::Excess;
 use crate::problem::{CellProblem, Quantity};
+use crate::shells::Shells;
 use crate::varying::Varying;
 pub(crate) use columns::{COLUMNS, ClosedForm, FRAME};
 
@@ -117,6 +118,12 @@ impl Half {
             self.varying = Some(Arc::new(Varying::new(diffusivity, self.x0, self.positive, sizes)));
         }
         self
+    }
+
+    /// Its particle in shells, where its diffusivity depends on stoichiometry.
+    pub(crate) fn shells(&self, count: usize) -> Option<Shells> {
+        let diffusivity = &self.electrode.diffusivity.function;
+        (!self.constant()).then(|| Shells::new(diffusivity, self.x0, count))
     }
 
     /// Whether its diffusivity is the same at every stoichiometry.

@@ -10,14 +10,15 @@ use surrogate_battery::Function;
 use surrogate_battery::solve::Scalar;
 
 use crate::cubic::Cubic;
+use crate::shells::Shells;
 
-/// Cells of the sphere, equal ones in [`graded`] shares of the square of the radius.
-const CELLS: usize = 160;
-/// Cells of the integral of the diffusivity over stoichiometry.
-const STOICHIOMETRIES: usize = 4096;
+/// Shells of the sphere.
+const SHELLS: usize = 160;
 /// Steps of the square root of time to where the mean is at its end, of a first look, and to the end.
 const LOOK: usize = 200;
 const STEPS: usize = 400;
+/// First steps that are parted, and into how many.
+const BEGINNING: usize = 6;
 /// How far beyond the end is solved, in square roots of time.
 const BEYOND: f64 = 1.02;
 /// Fluxes that are solved, at the nodes of Chebyshev.
@@ -30,11 +31,6 @@ const SIZES: usize = 256;
 /// Products that are kept at most, and the smallest against the first.
 const PRODUCTS: usize = 14;
 const SMALLEST: f64 = 1e-8;
-/// Least diffusivity over that at the start: what formulas and tables give where they were not fitted.
-const LEAST: f64 = 1e-6;
-/// Newton's steps of a stage, and the change that ends them.
-const NEWTON: usize = 25;
-const SMALL: f64 = 1e-12;
 
 /// Excess of the surface over the mean, of the flux and the way to the end.
 #[derive(Debug, Clone)]
@@ -51,7 +47,7 @@ impl Varying {
     /// Of a diffusivity, from a stoichiometry towards 1 where `fills` and towards 0 else, for sizes |s| of the flux
     /// within a range.
     pub(crate) fn new(diffusivity: &Function, x0: f64, fills: bool, sizes: (f64, f64)) -> Self {
-        let sphere = Sphere::new(diffusivity, x0, fills);
+        let sphere = Discharge { shells: Shells::new(diffusivity, x0, SHELLS), x0, fills };
         let (low, high) = ((sizes.0 / WIDER).ln(), (sizes.1 * WIDER).ln());
         let range = (0.5 * (low + high), 0.5 * (high - low));
         let nodes: Vec<f64> = (0..FLUXES)
@@ -111,87 +107,14 @@ fn between(nodes: &[f64], values: &[f64], x: f64) -> f64 {
     above / below
 }
 
-/// A sphere of the diffusivity D(x) / D(x0), solved in finite volumes.
-struct Sphere {
+/// A discharge of a sphere at rest.
+struct Discharge {
+    shells: Shells,
     x0: f64,
     fills: bool,
-    /// Integral of the diffusivity from 0, with the diffusivity as its slope, on equal steps of stoichiometry.
-    integral: Vec<[f64; 2]>,
-    /// Volume of each cell over 4 pi.
-    volumes: Vec<f64>,
-    /// Twice the cube of the radius over the distance of the middles, in the square of the radius, at each inner face.
-    faces: Vec<f64>,
-    /// Distance from the middle of the last cell to the surface, in the square of the radius.
-    last: f64,
 }
 
-impl Sphere {
-    fn new(diffusivity: &Function, x0: f64, fills: bool) -> Self {
-        let start = diffusivity.value(x0);
-        let relative = |x: f64| {
-            let value = diffusivity.value(x) / start;
-            if value.is_finite() { value.max(LEAST) } else { LEAST }
-        };
-        let width = 1.0 / STOICHIOMETRIES as f64;
-        let mut sum = 0.0;
-        let mut integral = vec![[0.0, relative(0.0)]];
-        for k in 0..STOICHIOMETRIES {
-            let middle = (k as f64 + 0.5) * width;
-            // Gauss's two points
-            let off = 0.5 * width / 3.0_f64.sqrt();
-            sum += 0.5 * width * (relative(middle - off) + relative(middle + off));
-            integral.push([sum, relative(middle + 0.5 * width)]);
-        }
-        let radii: Vec<f64> = (0..=CELLS).map(graded).collect();
-        let power = |k: usize, n: i32| radii[k + 1].powi(n) - radii[k].powi(n);
-        let middles: Vec<f64> = (0..CELLS).map(|k| 0.6 * power(k, 5) / power(k, 3)).collect();
-        let face = |k: usize| 2.0 * radii[k].powi(3) / (middles[k] - middles[k - 1]);
-        Self {
-            x0,
-            fills,
-            integral,
-            volumes: (0..CELLS).map(|k| power(k, 3) / 3.0).collect(),
-            faces: (1..CELLS).map(face).collect(),
-            last: 1.0 - middles[CELLS - 1],
-        }
-    }
-
-    /// Integral of the diffusivity, and the diffusivity; constant beyond empty and full.
-    fn integral(&self, x: f64) -> (f64, f64) {
-        let place = x * STOICHIOMETRIES as f64;
-        let k = (place.max(0.0) as usize).min(STOICHIOMETRIES - 1);
-        let (u, width) = (place - k as f64, 1.0 / STOICHIOMETRIES as f64);
-        let ([f0, d0], [f1, d1]) = (self.integral[k], self.integral[k + 1]);
-        if u < 0.0 {
-            return (f0 + u * width * d0, d0);
-        }
-        if u > 1.0 {
-            return (f1 + (u - 1.0) * width * d1, d1);
-        }
-        let chord = (f1 - f0) / width;
-        let (a, b) = (d0 - chord, d1 - chord);
-        let bend = a * (1.0 - u) - b * u;
-        let f = f0 + u * (f1 - f0) + width * u * (1.0 - u) * bend;
-        (f, chord + (1.0 - 2.0 * u) * bend - u * (1.0 - u) * (a + b))
-    }
-
-    /// Stoichiometry at the surface, from the last cell and the flux.
-    fn surface(&self, cells: &[f64], flux: f64) -> f64 {
-        let inside = cells[CELLS - 1];
-        let wanted = self.integral(inside).0 + 0.5 * self.last * flux;
-        let mut x = inside;
-        for _ in 0..NEWTON {
-            let (value, slope) = self.integral(x);
-            // the integral rises, its slope may be small on one side: half way at most to where it would leave
-            let change = ((wanted - value) / slope).clamp(-0.1, 0.1);
-            x += change;
-            if change.abs() < SMALL {
-                break;
-            }
-        }
-        x
-    }
-
+impl Discharge {
     /// How far the surface is from its end.
     fn room(&self, surface: f64) -> f64 {
         if self.fills { 1.0 - surface } else { surface }
@@ -225,89 +148,22 @@ impl Sphere {
         (high * high, (0..=WAY).map(at).collect())
     }
 
-    /// The surface at equal steps of the square root of time, by the trapezoidal rule and the second backward difference
-    /// in each step.
-    ///
-    /// Source: Bank et al. (1985), Transient simulation of silicon devices and circuits.
+    /// The surface at equal steps of the square root of time.
     fn surfaces(&self, flux: f64, to: f64, steps: usize) -> Vec<f64> {
-        let (h, part) = (to / steps as f64, 2.0 - 2.0_f64.sqrt());
-        let mut x = vec![self.x0; CELLS];
+        let h = to / steps as f64;
+        let mut x = self.shells.at_rest(self.x0);
         let mut surfaces = vec![self.x0];
         for k in 0..steps {
-            let v = h * k as f64;
-            let (middle, end) = (v + part * h, v + h);
-            // d x / d v = 2 v f(x)
-            let before = self.rates(&x, flux);
-            let half = 0.5 * part * h;
-            let known: Vec<f64> =
-                x.iter().zip(&before).map(|(x, f)| x + half * 2.0 * v * f).collect();
-            let between = self.stage(&x, &known, half * 2.0 * middle, flux);
-            let (a, b) =
-                (1.0 / (part * (2.0 - part)), (1.0 - part).powi(2) / (part * (2.0 - part)));
-            let known: Vec<f64> = between.iter().zip(&x).map(|(y, x)| a * y - b * x).collect();
-            x = self.stage(&between, &known, (1.0 - part) / (2.0 - part) * h * 2.0 * end, flux);
-            surfaces.push(self.surface(&x, flux));
+            // the surface begins with infinite slope
+            let parts = if k < BEGINNING { BEGINNING } else { 1 };
+            let at = |part: usize| (h * (k as f64 + part as f64 / parts as f64)).powi(2);
+            for part in 0..parts {
+                x = self.shells.after(&x, at(part + 1) - at(part), [flux, flux]);
+            }
+            surfaces.push(self.shells.surface(&x, flux));
         }
         surfaces
     }
-
-    /// Change of each cell with the scaled time.
-    fn rates(&self, x: &[f64], flux: f64) -> Vec<f64> {
-        let potentials: Vec<f64> = x.iter().map(|x| self.integral(*x).0).collect();
-        let mut rates = vec![0.0; CELLS];
-        for (k, face) in self.faces.iter().enumerate() {
-            let through = face * (potentials[k + 1] - potentials[k]);
-            rates[k] += through;
-            rates[k + 1] -= through;
-        }
-        rates[CELLS - 1] += flux;
-        rates.iter().zip(&self.volumes).map(|(r, v)| r / v).collect()
-    }
-
-    /// The cells for which x - weight f(x) is what is known, by Newton's method.
-    fn stage(&self, start: &[f64], known: &[f64], weight: f64, flux: f64) -> Vec<f64> {
-        let mut x = start.to_vec();
-        for _ in 0..NEWTON {
-            let rates = self.rates(&x, flux);
-            let slopes: Vec<f64> = x.iter().map(|x| self.integral(*x).1).collect();
-            // x - weight f = known, its slopes on three diagonals
-            let mut diagonal = vec![1.0; CELLS];
-            let (mut lower, mut upper) = (vec![0.0; CELLS], vec![0.0; CELLS]);
-            for (k, face) in self.faces.iter().enumerate() {
-                let [here, there] = [k, k + 1].map(|c| weight * face / self.volumes[c]);
-                diagonal[k] += here * slopes[k];
-                upper[k] = -here * slopes[k + 1];
-                diagonal[k + 1] += there * slopes[k + 1];
-                lower[k + 1] = -there * slopes[k];
-            }
-            let mut change: Vec<f64> =
-                (0..CELLS).map(|k| known[k] - x[k] + weight * rates[k]).collect();
-            for k in 1..CELLS {
-                let factor = lower[k] / diagonal[k - 1];
-                diagonal[k] -= factor * upper[k - 1];
-                change[k] -= factor * change[k - 1];
-            }
-            for k in (0..CELLS).rev() {
-                let next = if k + 1 < CELLS { upper[k] * change[k + 1] } else { 0.0 };
-                change[k] = (change[k] - next) / diagonal[k];
-            }
-            let mut largest = 0.0_f64;
-            for (x, change) in x.iter_mut().zip(&change) {
-                *x += change;
-                largest = largest.max(change.abs());
-            }
-            if largest < SMALL {
-                break;
-            }
-        }
-        x
-    }
-}
-
-/// Radius of a face: finer towards the surface.
-fn graded(k: usize) -> f64 {
-    let inward = 1.0 - k as f64 / CELLS as f64;
-    (1.0 - inward * inward).sqrt()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Training of a small surrogate: it resumes to the same bits, and predicts what the solver says.
 #![allow(clippy::unwrap_used)]
 
-use surrogate_battery::cell::sets::chen2020;
+use surrogate_battery::cell::sets::{chen2020, ecker2015};
 use surrogate_battery::solve::{Model, Parameter};
 use surrogate_cells::{
     Axis, CellProblem, CellSurrogate, CellsError, DriveSurrogate, Field, Profile, Quantity,
@@ -386,4 +386,36 @@ fn sweeps_teach_what_more_solver_runs_would() {
     let values = Settings { sensitivities: false, width: 14, iterations: 300, ..settings() };
     let (alone, taught) = (end(values.clone()), end(Settings { sweeps: 120, ..values }));
     assert!(taught < 0.7 * alone, "{taught:e} V with sweeps, {alone:e} V without");
+}
+
+#[test]
+fn a_diffusivity_that_varies_a_hundredfold_is_learned_under_any_current() {
+    let axis = |quantity, lower, upper| Axis { quantity, lower, upper, log: true };
+    let axes = vec![
+        axis(Quantity::CRate, 0.3, 2.0),
+        axis(Quantity::Factor(Parameter::DiffusivityN), 0.7, 1.4),
+    ];
+    let problem = CellProblem::new(ecker2015(), Model::Spm, axes).unwrap();
+    let settings = Settings { profiles: 12, ..settings() };
+    let surrogate = finished(Training::new(problem.clone(), settings).unwrap());
+    let mut buffers = surrogate.buffers();
+    let point = [1.3, 0.9];
+    let exact = problem.solve(&point, false, false).unwrap();
+    let end = surrogate.end_time_s(&point, &mut buffers);
+    assert!((end / exact.end_time_s() - 1.0).abs() < 1e-3, "{end} for {} s", exact.end_time_s());
+    let times: Vec<f64> = (1..19).map(|k| 0.05 * f64::from(k) * end).collect();
+    let mut voltages = vec![0.0; times.len()];
+    surrogate.voltages(&point, &times, &mut buffers, &mut voltages);
+    for (time, voltage) in times.iter().zip(&voltages) {
+        let apart = (voltage - exact.voltage_at(*time)).abs();
+        assert!(apart < 2e-3, "{time} s: {apart:e} V");
+    }
+    let mut by = vec![0.0; times.len() * point.len()];
+    surrogate.gradients(&point, &times, &mut buffers, &mut voltages, &mut by);
+    slopes_are_those_of_differences(&surrogate, &point, &times[..12], &by, 1e-5);
+    // the same through random profiles, which networks of the present state follow
+    let drive = surrogate.drive().unwrap();
+    let judged = drive.judge(4, 6, 3);
+    let worst = judged.constant.iter().chain(&judged.random).map(|e| e.mean_v).fold(0.0, f64::max);
+    assert!(worst < 3e-3, "{worst:e} V");
 }

@@ -222,6 +222,13 @@ fn a_protocol_in_words_is_followed_to_the_ends_that_it_names() {
     let marquis = problem("p2d-marquis2019.toml");
     surrogate(folder.path(), &["solve", &marquis, "--protocol", "Discharge at 1C", "--thermal"])
         .expect(1, &["heat"]);
+    fs::write(folder.path().join("pulse.csv"), "t_s,current_A\n0,10\n300,10\n600,0\n").unwrap();
+    let pulse = ["solve", &file, "--set", spm, "--profile", "pulse.csv", "--thermal"];
+    let said = surrogate(folder.path(), &pulse);
+    said.expect(0, &[]);
+    let (header, rows) = columns(&said);
+    assert_eq!(header[3], "temperature_K");
+    assert!(rows[0][3] < rows[1][3] && rows[1][3] > 299.0, "{rows:?}");
     surrogate(folder.path(), &["solve", &file, "--thermal"]).expect(1, &["--protocol"]);
     surrogate(folder.path(), &["solve", &file, "--protocol", "Rest for 1 h; Sleep"])
         .expect(1, &["step 2", "begins with"]);

@@ -1,6 +1,7 @@
 //! Values that no lithium-ion cell has been known to have: mostly numbers in another unit than their field's.
 
 use super::error::BpxWarning;
+use crate::Function;
 use crate::cell::{Cell, Electrode, Porous};
 
 /// Points at which functions are looked at.
@@ -8,6 +9,9 @@ const LOOKED_AT: u32 = 200;
 
 /// Rise of an open-circuit potential with lithium that a fit may have, V.
 const FIT_V: f64 = 0.01;
+
+/// Part of a window that a table may lack at its ends.
+const MARGIN: f64 = 1e-3;
 
 /// Powers of ten are left on both sides of the values of published cells.
 const THICKNESS_M: (f64, f64) = (1e-6, 1e-3);
@@ -51,6 +55,13 @@ fn of_electrode(name: &str, e: &Electrode, doubts: &mut Vec<BpxWarning>) {
         ("Reaction rate constant activation energy [J.mol-1]", i0.activation_energy_j_mol),
     ] {
         look_at_energy(&format!("{name}/{field}"), energy, doubts);
+    }
+    for (field, function) in [
+        ("OCP [V]", &e.open_circuit_potential),
+        ("Diffusivity [m2.s-1]", &d.function),
+        ("Entropic change coefficient [V.K-1]", &e.entropic_change),
+    ] {
+        doubts.extend(short(&format!("Parameterisation/{name}/{field}"), function, e));
     }
     doubts.extend(rise(name, e));
 }
@@ -105,6 +116,16 @@ fn unusual(field: &str, value: f64, usual: (f64, f64)) -> Option<BpxWarning> {
 
 fn within(value: f64, (low, high): (f64, f64)) -> bool {
     (low..=high).contains(&value)
+}
+
+/// A table that does not reach the ends of the window.
+fn short(path: &str, function: &Function, e: &Electrode) -> Option<BpxWarning> {
+    let Function::Table(table) = function else { return None };
+    let table = (*table.x().first()?, *table.x().last()?);
+    let (empty, full) = (e.stoichiometry_empty, e.stoichiometry_full);
+    let window = (empty.min(full), empty.max(full));
+    let lacks = window.0 < table.0 - MARGIN || window.1 > table.1 + MARGIN;
+    lacks.then(|| BpxWarning::ShortTable { path: path.to_string(), table, window })
 }
 
 /// The largest rise of the open-circuit potential with lithium between the ends of the window: a single phase falls.

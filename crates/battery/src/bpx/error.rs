@@ -175,6 +175,15 @@ pub enum BpxWarning {
         /// Stoichiometry at the upper end of that rise.
         x: f64,
     },
+    /// A table that ends inside the window of stoichiometries.
+    ShortTable {
+        /// Path of the field.
+        path: String,
+        /// First and last stoichiometry of the table.
+        table: (f64, f64),
+        /// Lowest and highest stoichiometry of the window.
+        window: (f64, f64),
+    },
     /// A layer of a `Partial` file without which the others cannot be simulated.
     NotResolved {
         /// Path of the layer that is given.
@@ -217,6 +226,12 @@ impl fmt::Display for BpxWarning {
                 "{path} rises by {:.0} mV up to x = {x:.3}; a potential falls with the lithium that particles \
                  hold",
                 1e3 * rise_v
+            ),
+            Self::ShortTable { path, table, window } => write!(
+                f,
+                "{path} is known from x = {} to {}, but the window goes from {} to {}: the ends of the table are \
+                 kept beyond",
+                table.0, table.1, window.0, window.1
             ),
             Self::NotResolved { path, without } => write!(
                 f,

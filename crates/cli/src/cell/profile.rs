@@ -88,8 +88,8 @@ pub fn predict(
     let extrapolated = (outside_box || far.is_some())
         .then(|| (0..profile.time_s.len()).map(|k| outside_box || far.is_some_and(|f| k >= f)));
     let extrapolated = extrapolated.map(|flags| flags.map(f64::from).collect());
-    let answer =
-        Answer { voltages: driven.voltage_v, end, cut_offs: drive.cut_offs_v(), extrapolated };
+    let (voltages, cut_offs) = (driven.voltage_v, drive.cut_offs_v());
+    let answer = Answer { voltages, temperatures: None, end, cut_offs, extrapolated };
     finish(measured, answer, places, terminal)
 }
 
@@ -119,18 +119,24 @@ pub fn solve(
     let solution = drive.solve(&point, &measured.profile, drive.initial())?;
     let times = &measured.profile.time_s;
     let last = solution.end_time_s();
-    let at = |k: usize| {
+    let at = |list: &[f64], k: usize| {
         let jumps = times.get(k + 1) == Some(&times[k]);
         let time = if jumps { times[k] - BEFORE * times[k].max(1.0) } else { times[k] };
-        if time <= last { solution.voltage_at(time) } else { f64::NAN }
+        if time <= last { solution.interpolated(list, time) } else { f64::NAN }
     };
+    let all = |list: &[f64]| (0..times.len()).map(|k| at(list, k)).collect::<Vec<f64>>();
     let end = match solution.ended.last() {
         Some(Ended::UpperVoltage(_)) => Some((last, true)),
         Some(Ended::LowerVoltage(_) | Ended::Saturated(_)) => Some((last, false)),
         _ => None,
     };
-    let voltages = (0..times.len()).map(at).collect();
-    let answer = Answer { voltages, end, cut_offs: drive.cut_offs_v(), extrapolated: None };
+    let answer = Answer {
+        voltages: all(&solution.voltage_v),
+        temperatures: warms.then(|| all(&solution.temperature_k)),
+        end,
+        cut_offs: drive.cut_offs_v(),
+        extrapolated: None,
+    };
     finish(measured, answer, places, terminal)
 }
 
@@ -197,6 +203,8 @@ fn read(path: &Path) -> Result<Measured, Failure> {
 struct Answer {
     /// Row by row, V; not a number after the end.
     voltages: Vec<f64>,
+    /// Likewise in K, where the cell warms.
+    temperatures: Option<Vec<f64>>,
     /// Time in s of the cut-off that ends it, and whether that is the upper one.
     end: Option<(f64, bool)>,
     /// Lower and upper cut-off, V.
@@ -231,6 +239,7 @@ fn finish(
         Column::numbers("current", "A", profile.current_a),
         Column::numbers("voltage", "V", answer.voltages),
     ];
+    columns.extend(answer.temperatures.map(|all| Column::numbers("temperature", "K", all)));
     columns.extend(answer.extrapolated.map(|flags| Column::numbers("extrapolated", "", flags)));
     let table = Table::new(columns);
     write_table(&table, places, terminal)?;
