@@ -215,6 +215,31 @@ fn a_front_of_depletion_is_told_before_the_steps_creep() {
 }
 
 #[test]
+fn a_front_of_depletion_is_followed_to_the_cut_off() {
+    // points of the larger box of surrogates at which no step was possible while the front passed from node to
+    // node, at 3.0 V
+    let cell = chen2020();
+    let points = [
+        (1.046_585, [1.2973, 0.8572, 2.1652, 0.9543, 1.0387, 1.0449, 0.2784, 3.4366, 1.0]),
+        (0.876_587, [1.4904, 2.7307, 1.9077, 1.4923, 0.8908, 0.8750, 0.2015, 4.1552, 1.0]),
+    ];
+    for (c_rate, factors) in points {
+        let protocol = [ProtocolStep::discharge(&cell, c_rate)];
+        let on = |electrode_elements: usize| {
+            let multipliers = Multipliers(factors);
+            let options = Options { electrode_elements, multipliers, ..Options::depleting() };
+            simulate(&cell, Model::P2d, &protocol, &options).unwrap()
+        };
+        let (coarse, usual) = (on(20), on(40));
+        assert_eq!(usual.ended[0], Ended::LowerVoltage(Mechanism::Electrolyte));
+        // of second order: 80 elements are another four times closer
+        let late = coarse.end_time_s() / usual.end_time_s() - 1.0;
+        assert!(late > 0.0 && late < 0.02, "{late}");
+        assert!(usual.work.steps < 200 && usual.work.rejected < 10, "{:?}", usual.work);
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_its_name() {
     let cell = chen2020();
     let error = |cell: &_, model, step: ProtocolStep, options: &Options| {

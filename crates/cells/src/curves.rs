@@ -7,7 +7,7 @@
 use surrogate_battery::solve::Dual;
 use surrogate_jet::{Registers, Workspace};
 
-use crate::depleted::{EndsNetwork, course, fall};
+use crate::depleted::{Ends, EndsWork, course, fall};
 use crate::half::{COLUMNS, ClosedForm, FEATURES, FRAME, Half};
 use crate::network::{HalfNetwork, places};
 use crate::problem::CellProblem;
@@ -24,7 +24,7 @@ pub(crate) struct Potential<'a> {
     pub(crate) closed: &'a ClosedForm,
     pub(crate) network: &'a HalfNetwork,
     /// Where discharges that deplete the electrolyte end.
-    pub(crate) ends: Option<&'a EndsNetwork>,
+    pub(crate) ends: Option<&'a Ends>,
 }
 
 /// Buffers of one thread for an electrode, `[column][lane]`.
@@ -38,7 +38,7 @@ pub(crate) struct Tile {
     /// One over the time of the end, s-1, and derivatives of the potential by the way there.
     pace: Vec<f64>,
     by_course: Vec<f64>,
-    ends: Option<Workspace>,
+    ends: Option<EndsWork>,
     /// Derivative of the network's part by its output, and of the potential by inputs, results and columns.
     by_output: Vec<f64>,
     by_inputs: Vec<f64>,
@@ -48,7 +48,7 @@ pub(crate) struct Tile {
 
 impl Tile {
     /// For an electrode with such a network, in a box with `axes` axes.
-    pub(crate) fn new(network: &HalfNetwork, ends: Option<&EndsNetwork>) -> Self {
+    pub(crate) fn new(network: &HalfNetwork, ends: Option<&Ends>) -> Self {
         let inputs = network.mlp.inputs;
         let mut by_results = vec![0.0; (1 + FEATURES) * LANES];
         by_results[..LANES].fill(1.0);
@@ -59,7 +59,7 @@ impl Tile {
             inputs: vec![0.0; inputs * LANES],
             pace: vec![0.0; LANES],
             by_course: vec![0.0; LANES],
-            ends: ends.map(EndsNetwork::workspace),
+            ends: ends.map(Ends::workspace),
             by_output: vec![network.scale; LANES],
             by_inputs: vec![0.0; inputs * LANES],
             by_results,
@@ -214,8 +214,7 @@ impl Potential<'_> {
     fn fixed(&self, point: &[f64], tile: &mut Tile) -> Vec<f64> {
         let factors = self.problem.factors::<f64>(point);
         let said = self.ends.zip(tile.ends.as_mut());
-        let mut out =
-            vec![said.map_or(0.0, |(ends, work)| ends.at(self.problem, point, work).pace)];
+        let mut out = vec![said.map_or(0.0, |(ends, work)| ends.pace(self.problem, point, work))];
         out.extend(self.half.frame(&factors).columns());
         out.extend(places(self.problem, point, &factors));
         out
@@ -234,7 +233,7 @@ impl Potential<'_> {
         let places = places(self.problem, point, &factors);
         let places = places.iter().enumerate().map(|(k, place)| by(place, k));
         let said = self.ends.zip(tile.ends.as_mut());
-        let pace = said.map(|(ends, work)| ends.slopes(self.problem, point, work).1);
+        let pace = said.map(|(ends, work)| ends.slopes(self.problem, point, work));
         let pace = pace.unwrap_or_else(|| vec![0.0; point.len()]);
         pace.into_iter().chain(frame).chain(places).collect()
     }

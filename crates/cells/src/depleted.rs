@@ -11,6 +11,7 @@ use crate::network::HalfNetwork;
 use crate::problem::{CellProblem, Quantity};
 use crate::regression::{Points, streams};
 use crate::sample::Curve;
+use crate::training::Array;
 
 /// Least lithium in the electrolyte over that at rest below which elements of high order cannot follow.
 pub(crate) const DEPLETED: f64 = 2e-4;
@@ -35,8 +36,13 @@ const CLOSEST: f64 = 1e-3;
 const CLIFF: (f64, f64) = (1e3, 1.0);
 /// Seconds of a discharge at 1C.
 const HOUR_S: f64 = 3600.0;
-/// Factor on the squares of the weights of the network of the ends, which has few lessons.
-pub(crate) const DECAY: f64 = 1e-5;
+/// Factor on the squares of the weights of the network that says whether, which has few lessons, and of those
+/// that say when: less, since the mean of several is taken.
+const DECAY: (f64, f64) = (1e-5, 1e-7);
+/// Networks that say when, and their width: one alone errs by half as much again.
+const WHEN: (usize, usize) = (4, 24);
+/// Networks of the point in all.
+pub(crate) const NETWORKS: usize = 1 + WHEN.0;
 /// Points that are evaluated at once.
 const LANES: usize = 8;
 
@@ -69,8 +75,21 @@ pub(crate) fn fall(part: f64) -> (f64, f64) {
 /// Networks for discharges that deplete the electrolyte.
 #[derive(Debug, Clone)]
 pub(crate) struct Depleted {
-    pub(crate) ends: EndsNetwork,
+    pub(crate) ends: Ends,
     pub(crate) positive: HalfNetwork,
+}
+
+/// What the point alone says: one network whether the electrolyte is depleted, the mean of others when such a
+/// discharge ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Ends {
+    networks: Vec<EndsNetwork>,
+}
+
+/// Room for evaluations of both kinds.
+pub(crate) struct EndsWork {
+    whether: Workspace,
+    when: Workspace,
 }
 
 /// Network of the point: whether the electrolyte is depleted, and the time of the end if so.
@@ -80,15 +99,106 @@ pub(crate) struct EndsNetwork {
     pub(crate) weights: Vec<f64>,
 }
 
-/// What the network says of a point.
+/// What is said of a point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Said {
     /// Whether the electrolyte is depleted.
     pub(crate) depletes: bool,
     /// Whether it is, or nearly so.
     pub(crate) doubtful: bool,
+}
+
+impl Ends {
+    /// Of networks in the order of their training; a run of an earlier version has one, which says both.
+    pub(crate) fn of(networks: Vec<EndsNetwork>) -> Option<Self> {
+        (!networks.is_empty()).then_some(Self { networks })
+    }
+
+    /// Those that say when.
+    fn when(&self) -> &[EndsNetwork] {
+        &self.networks[usize::from(self.networks.len() > 1)..]
+    }
+
+    /// Room for evaluations.
+    pub(crate) fn workspace(&self) -> EndsWork {
+        let room = |network: &EndsNetwork| Workspace::new(&network.mlp, &streams(0), LANES);
+        EndsWork { whether: room(&self.networks[0]), when: room(&self.when()[0]) }
+    }
+
+    /// What they say of a point.
+    pub(crate) fn at(&self, problem: &CellProblem, point: &[f64], work: &mut EndsWork) -> Said {
+        work.whether.forward(&self.networks[0].weights, &inputs(problem, point));
+        let whether = work.whether.output()[0];
+        Said { depletes: whether < 0.0, doubtful: whether < LEAN }
+    }
+
     /// One over the time of the end, s-1.
-    pub(crate) pace: f64,
+    pub(crate) fn pace(&self, problem: &CellProblem, point: &[f64], work: &mut EndsWork) -> f64 {
+        let (inputs, count) = (inputs(problem, point), self.when().len() as f64);
+        let end = |network: &EndsNetwork| {
+            work.when.forward(&network.weights, &inputs);
+            work.when.output()[LANES]
+        };
+        let end = self.when().iter().map(end).sum::<f64>() / count;
+        problem.conditions(point).0 / HOUR_S * (-end).exp()
+    }
+
+    /// The slopes of the logarithm of the pace by the values of the axes.
+    pub(crate) fn slopes(
+        &self,
+        problem: &CellProblem,
+        point: &[f64],
+        work: &mut EndsWork,
+    ) -> Vec<f64> {
+        let (inputs, axes) = (inputs(problem, point), problem.axes.len());
+        let mut seed = vec![0.0; 2 * LANES];
+        seed[LANES] = -1.0 / self.when().len() as f64;
+        let mut sum = vec![0.0; axes];
+        for network in self.when() {
+            let mut by = vec![0.0; axes * LANES];
+            work.when.forward(&network.weights, &inputs);
+            work.when.reverse_inputs(&network.weights, &seed, &mut by);
+            sum.iter_mut().zip(by.chunks_exact(LANES)).for_each(|(sum, by)| *sum += by[0]);
+        }
+        let slope = |(by, (axis, value)): (f64, (&crate::Axis, &f64))| {
+            let current = if axis.quantity == Quantity::CRate { 1.0 / value } else { 0.0 };
+            by / (axis.stretch(*value) * value) + current
+        };
+        sum.into_iter().zip(problem.axes.iter().zip(point)).map(slope).collect()
+    }
+
+    /// As named arrays.
+    pub(crate) fn arrays(&self) -> Vec<Array> {
+        arrays(&self.networks)
+    }
+
+    /// From named arrays.
+    pub(crate) fn read(axes: usize, arrays: &[Array]) -> Option<Self> {
+        Self::of(read(axes, arrays))
+    }
+}
+
+/// Networks of the point as named arrays.
+pub(crate) fn arrays(networks: &[EndsNetwork]) -> Vec<Array> {
+    networks.iter().enumerate().flat_map(|(k, network)| network.arrays(&name(k))).collect()
+}
+
+/// The same back.
+pub(crate) fn read(axes: usize, arrays: &[Array]) -> Vec<EndsNetwork> {
+    (0..NETWORKS).map_while(|k| EndsNetwork::read(axes, &name(k), arrays)).collect()
+}
+
+fn name(k: usize) -> String {
+    if k == 0 { "ends".into() } else { format!("ends {k}") }
+}
+
+fn inputs(problem: &CellProblem, point: &[f64]) -> Vec<f64> {
+    problem.places(point).into_iter().flat_map(|place| [place; LANES]).collect()
+}
+
+/// Width and decay of the network with a number, of which the first is as wide as others.
+pub(crate) fn form(number: usize, width: usize) -> (usize, f64) {
+    if number == 0 { (width, DECAY.0) } else { (width.min(WHEN.1), DECAY.1) }
 }
 
 impl EndsNetwork {
@@ -132,48 +242,8 @@ impl EndsNetwork {
         (Self { mlp, weights: vec![] }, points)
     }
 
-    /// Room for evaluations.
-    pub(crate) fn workspace(&self) -> Workspace {
-        Workspace::new(&self.mlp, &streams(0), LANES)
-    }
-
-    /// What it says of a point.
-    pub(crate) fn at(&self, problem: &CellProblem, point: &[f64], work: &mut Workspace) -> Said {
-        work.forward(&self.weights, &self.inputs(problem, point));
-        let (whether, end) = (work.output()[0], work.output()[LANES]);
-        let c_rate = problem.conditions(point).0;
-        Said {
-            depletes: whether < 0.0,
-            doubtful: whether < LEAN,
-            pace: c_rate / HOUR_S * (-end).exp(),
-        }
-    }
-
-    /// The same, and the slopes of the logarithm of the pace by the values of the axes.
-    pub(crate) fn slopes(
-        &self,
-        problem: &CellProblem,
-        point: &[f64],
-        work: &mut Workspace,
-    ) -> (Said, Vec<f64>) {
-        let said = self.at(problem, point, work);
-        let axes = problem.axes.len();
-        let (mut seed, mut by) = (vec![0.0; 2 * LANES], vec![0.0; axes * LANES]);
-        seed[LANES] = -1.0;
-        work.reverse_inputs(&self.weights, &seed, &mut by);
-        let slope = |(k, (axis, value)): (usize, (&crate::Axis, &f64))| {
-            let current = if axis.quantity == Quantity::CRate { 1.0 / value } else { 0.0 };
-            by[k * LANES] / (axis.stretch(*value) * value) + current
-        };
-        (said, problem.axes.iter().zip(point).enumerate().map(slope).collect())
-    }
-
-    fn inputs(&self, problem: &CellProblem, point: &[f64]) -> Vec<f64> {
-        problem.places(point).into_iter().flat_map(|place| [place; LANES]).collect()
-    }
-
     /// As named arrays.
-    pub(crate) fn arrays(&self, name: &str) -> Vec<(String, Vec<f64>)> {
+    pub(crate) fn arrays(&self, name: &str) -> Vec<Array> {
         vec![
             (format!("{name} weights"), self.weights.clone()),
             (format!("{name} form"), vec![self.mlp.hidden[0] as f64]),
@@ -181,7 +251,7 @@ impl EndsNetwork {
     }
 
     /// From named arrays.
-    pub(crate) fn read(axes: usize, name: &str, arrays: &[(String, Vec<f64>)]) -> Option<Self> {
+    pub(crate) fn read(axes: usize, name: &str, arrays: &[Array]) -> Option<Self> {
         let find = |what: &str| {
             let name = format!("{name} {what}");
             arrays.iter().find(|(n, _)| *n == name).map(|(_, values)| values)

@@ -3,7 +3,7 @@
 use surrogate_engine::optimize::Optimizer;
 
 use crate::CellsError;
-use crate::depleted::{COURSE, EndsNetwork};
+use crate::depleted::{self, COURSE, EndsNetwork};
 use crate::electrolyte::{ElectrolyteNetwork, Nodes};
 use crate::lesson::{self, DriveNetwork, Lesson};
 use crate::network::HalfNetwork;
@@ -16,9 +16,8 @@ use crate::training::{Array, Subject, Training, Work};
 const CURRENT: &str = "current electrolyte";
 /// The same when it is done.
 pub(crate) const ELECTROLYTE: &str = "electrolyte";
-/// The same of the network of the ends.
+/// That of a network of the ends while it is in work.
 const CURRENT_ENDS: &str = "current ends";
-pub(crate) const ENDS: &str = "ends";
 
 impl Training {
     /// Everything needed to go on to the same bits, as named arrays.
@@ -44,7 +43,7 @@ impl Training {
             out.extend(network.arrays(&format!("drive {e}")));
         }
         out.extend(self.electrolyte.iter().flat_map(|network| network.arrays(ELECTROLYTE)));
-        out.extend(self.ends.iter().flat_map(|network| network.arrays(ENDS)));
+        out.extend(depleted::arrays(&self.ends));
         if let Some(work) = &self.current {
             match &work.subject {
                 Subject::Half(network) => out.extend(network.arrays("current")),
@@ -92,7 +91,7 @@ impl Training {
         let electrolyte = |nodes: &Nodes, name| ElectrolyteNetwork::read(nodes, axes, name, state);
         training.electrolyte =
             training.nodes.as_ref().and_then(|nodes| electrolyte(nodes, ELECTROLYTE));
-        training.ends = EndsNetwork::read(axes, ENDS, state);
+        training.ends = depleted::read(axes, state);
         let (unsolved, lessons) =
             get("profiles")?.split_first().ok_or_else(|| wrong("profiles"))?;
         training.unsolved = *unsolved as usize;

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use surrogate_battery::solve::Options;
-use surrogate_jet::Workspace;
 
 use crate::CellsError;
 use crate::curves::{Potential, Tile};
-use crate::depleted::{COURSE, Depleted, EndsNetwork};
+use crate::depleted::{COURSE, Depleted, Ends, EndsWork};
 use crate::drive::DriveSurrogate;
 use crate::electrolyte::{ElectrolyteNetwork, Nodes};
 use crate::fields::FieldsAt;
@@ -15,7 +14,7 @@ use crate::half::{ClosedForm, Half};
 use crate::network::HalfNetwork;
 use crate::particle::Excess;
 use crate::problem::CellProblem;
-use crate::resume::{ELECTROLYTE, ENDS};
+use crate::resume::ELECTROLYTE;
 use crate::sweep::{self, Sweep};
 use crate::training::Array;
 
@@ -46,7 +45,7 @@ pub struct CellSurrogate {
 /// Buffers of one thread.
 pub struct Buffers {
     tiles: [Tile; 2],
-    depleted: Option<(Tile, Workspace)>,
+    depleted: Option<(Tile, EndsWork)>,
     potentials: [Vec<f64>; 2],
     slopes: [Vec<f64>; 2],
 }
@@ -93,7 +92,7 @@ impl CellSurrogate {
         let drive = self.drive.iter().flat_map(DriveSurrogate::arrays).collect();
         let depleted = self.depleted.iter();
         let depleted = depleted
-            .flat_map(|both| [both.ends.arrays(ENDS), both.positive.arrays(DEPLETED)].concat())
+            .flat_map(|both| [both.ends.arrays(), both.positive.arrays(DEPLETED)].concat())
             .collect();
         [n.arrays("negative"), p.arrays("positive"), depleted, electrolyte, drive].concat()
     }
@@ -113,7 +112,7 @@ impl CellSurrogate {
             .and_then(|nodes| ElectrolyteNetwork::read(&nodes, axes, ELECTROLYTE, arrays));
         let drive = DriveSurrogate::from_arrays(problem.clone(), arrays);
         let positive = HalfNetwork::read(axes, COURSE, DEPLETED, arrays);
-        let depleted = EndsNetwork::read(axes, ENDS, arrays).zip(positive);
+        let depleted = Ends::read(axes, arrays).zip(positive);
         let depleted = depleted.map(|(ends, positive)| Depleted { ends, positive });
         let halves = discharged(&problem);
         Ok(Self::new(problem, halves, networks, depleted, electrolyte, drive))

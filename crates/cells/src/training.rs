@@ -9,7 +9,7 @@ use surrogate_battery::solve::Model;
 use surrogate_engine::optimize::{Optimizer, SsBroyden, Step};
 
 use crate::CellsError;
-use crate::depleted::{self, COURSE, DEPLETED, Depleted, EndsNetwork};
+use crate::depleted::{self, COURSE, DEPLETED, Depleted, Ends, EndsNetwork};
 use crate::drive::DriveSurrogate;
 use crate::electrolyte::{ElectrolyteNetwork, Nodes};
 use crate::half::Half;
@@ -50,8 +50,8 @@ pub struct Training {
     pub(crate) ahead: Vec<Vec<f64>>,
     /// Networks of the stage in hand that are done.
     pub(crate) networks: Vec<HalfNetwork>,
-    /// Whether the electrolyte is depleted, and when such discharges end, once it is learned.
-    pub(crate) ends: Option<EndsNetwork>,
+    /// Whether the electrolyte is depleted, and when such discharges end: networks that are done.
+    pub(crate) ends: Vec<EndsNetwork>,
     /// The network in work.
     pub(crate) current: Option<Work>,
     /// The network of the electrolyte, once it is done.
@@ -115,7 +115,7 @@ impl Training {
             first_failure: None,
             ahead,
             networks: vec![],
-            ends: None,
+            ends: vec![],
             current: None,
             electrolyte: None,
             swept: vec![],
@@ -139,7 +139,8 @@ impl Training {
             }
             Stage::Probe => (self.networks.len() * of + iterations, 2 * of),
             Stage::Negative | Stage::Positive | Stage::Depleted => (iterations, of),
-            Stage::Electrolyte | Stage::Fields | Stage::Ends => (iterations, of),
+            Stage::Electrolyte | Stage::Fields => (iterations, of),
+            Stage::Ends => (self.ends.len() * of + iterations, depleted::NETWORKS * of),
             Stage::Swept => (self.sweeps() - self.later.len(), self.sweeps()),
             Stage::Profiles => (self.lessons.len() + self.unsolved, self.settings.profiles),
             Stage::Drive => (self.drive.len() * of + iterations, 2 * of),
@@ -167,7 +168,8 @@ impl Training {
         let probe = 2 * (iterations / PROBE);
         let first = [runs, probe, aimed, electrolyte, sweeps, again];
         let depleted = if self.depleting() { iterations } else { 0 };
-        let last = [iterations, iterations, depleted, depleted, profiles, drive];
+        let ends = depleted::NETWORKS * depleted;
+        let last = [iterations, iterations, ends, depleted, profiles, drive];
         let most = first.into_iter().chain(last);
         Stage::ALL.into_iter().zip(most).collect()
     }
@@ -367,7 +369,7 @@ impl Training {
         match work.subject {
             Subject::Half(network) => self.networks.push(network),
             Subject::Electrolyte(network) => self.electrolyte = Some(network),
-            Subject::Ends(network) => self.ends = Some(network),
+            Subject::Ends(network) => self.ends.push(network),
             Subject::Drive(network) => self.drive.push(network),
         }
         self.stage = self.after();
@@ -390,7 +392,7 @@ impl Training {
             Stage::Electrolyte | Stage::Fields => Stage::Negative,
             Stage::Negative => Stage::Positive,
             Stage::Positive if self.depleting() => Stage::Ends,
-            Stage::Ends => Stage::Depleted,
+            Stage::Ends if self.ends.len() == depleted::NETWORKS => Stage::Depleted,
             Stage::Positive | Stage::Depleted if self.settings.profiles > 0 && !self.exact() => {
                 Stage::Profiles
             }
@@ -483,12 +485,16 @@ impl Training {
     }
 
     pub(crate) fn begin_ends(&self) -> Work {
-        let (width, curves) = (self.settings.width, self.lessons());
+        let (number, mut curves) = (self.ends.len(), self.lessons());
+        let (width, decay) = depleted::form(number, self.settings.width);
+        if number > 0 {
+            curves.retain(|curve| depleted::scarce(curve));
+        }
         let (mut network, points) =
             EndsNetwork::data(&self.problem, &curves, width, self.settings.sensitivities);
         let directions = if self.settings.sensitivities { self.problem.axes.len() } else { 0 };
-        let mut loss = Regression::new(&network.mlp, directions, &points, depleted::DECAY);
-        let mut random = self.random(8);
+        let mut loss = Regression::new(&network.mlp, directions, &points, decay);
+        let mut random = self.random(if number == 0 { 8 } else { 9 + number as u64 });
         network.weights = network.mlp.glorot(&mut || StandardNormal.sample(&mut random));
         let optimizer = SsBroyden::new(network.weights.clone(), &mut loss);
         Work { subject: Subject::Ends(network), loss, optimizer, iterations: 0 }
@@ -519,8 +525,8 @@ impl Training {
             Some(Subject::Ends(_) | Subject::Drive(_)) | None => {}
         }
         let positive = if networks.len() > 2 { networks.pop() } else { None };
-        let depleted =
-            self.ends.clone().zip(positive).map(|(ends, positive)| Depleted { ends, positive });
+        let ends = Ends::of(self.ends.clone()).zip(positive);
+        let depleted = ends.map(|(ends, positive)| Depleted { ends, positive });
         let networks: [HalfNetwork; 2] = networks.try_into().ok()?;
         let drive: Result<[DriveNetwork; 2], _> = self.drive.clone().try_into();
         let drive =

@@ -184,6 +184,10 @@ pub struct Predict {
     /// surrogate of a cell: the voltage at its times. c_rate has no effect then.
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["points", "times"])]
     pub profile: Option<PathBuf>,
+    /// Have the reference solver answer at the parameter points of which the surrogate of a cell itself says that
+    /// they deplete the electrolyte: some tenths of a second each. The column `solved` says where.
+    #[arg(long, conflicts_with = "profile")]
+    pub solve_depleted: bool,
     /// Say what the prediction took: energy, carbon, water. Finding the counters takes some tenths
     /// of a second.
     #[arg(long)]

@@ -183,13 +183,14 @@ impl Grid {
         }
     }
 
-    /// The table, parameter point by parameter point.
+    /// The table, parameter point by parameter point; `flags`: a column for those outside the box, and a named column for
+    /// marked ones where there are any.
     pub fn table(
         &self,
         problem: &Problem,
         quantities: &Quantities,
         values: Vec<Vec<f64>>,
-        (flags, depleted): (bool, &[bool]),
+        (flags, (name, marked)): (bool, (&str, &[bool])),
     ) -> Table {
         let rows = self.rows();
         let repeat = |f: &dyn Fn(&[f64], usize) -> f64| -> Vec<f64> {
@@ -227,10 +228,10 @@ impl Grid {
             });
             columns.push(Column::numbers("extrapolated", "", values));
         }
-        if depleted.contains(&true) {
+        if marked.contains(&true) {
             let flag = |flag: &bool| std::iter::repeat_n(f64::from(u8::from(*flag)), rows);
-            let values = depleted.iter().flat_map(flag).collect();
-            columns.push(Column::numbers("depleted", "", values));
+            let values = marked.iter().flat_map(flag).collect();
+            columns.push(Column::numbers(name, "", values));
         }
         Table::new(columns)
     }

@@ -285,6 +285,36 @@ fn a_depleted_electrolyte_is_solved_and_said() {
 }
 
 #[test]
+#[ignore = "trains and judges a box with many depleted discharges: a minute and more"]
+fn depleted_points_are_solved_where_that_is_asked_for() {
+    let folder = tempdir().unwrap();
+    let text = "title = \"a box that depletes the electrolyte\"\n[cell]\nset = \"Chen2020\"\nmodel = \"P2D\"\n\
+                [parameters]\nc_rate = { range = \"1 .. 2\", scale = \"log\", nominal = 1 }\n\
+                D_e = { range = \"0.25 .. 1\", scale = \"log\", nominal = 1 }\n[data]\nsolves = 24\nsweeps = 4\n\
+                [train]\nstages = [{ optimizer = \"ssbroyden\", iterations = 100 }]\n";
+    fs::write(folder.path().join("lean.toml"), text).unwrap();
+    surrogate(folder.path(), &["train", "lean.toml", "--name", "lean"]);
+    let at = ["--params", "c_rate=1.8,D_e=0.3", "--times", "0:60:4"];
+    let say = |head: &[&str]| surrogate(folder.path(), &[head, &at].concat());
+    let plain = say(&["predict", "lean"]);
+    plain.expect(0, &["1 of 1 parameter points deplete the electrolyte", "--solve-depleted"]);
+    assert_eq!(columns(&plain).0.last().unwrap(), "depleted");
+    let answered = say(&["predict", "lean", "--solve-depleted"]);
+    answered.expect(0, &["the reference solver answered there"]);
+    let ((names, rows), (_, exact)) = (columns(&answered), columns(&say(&["solve", "lean.toml"])));
+    assert_eq!(names.last().unwrap(), "solved");
+    for (row, exact) in rows.iter().zip(&exact) {
+        assert_eq!((&row[..2], row[2]), (&exact[..2], 1.0));
+    }
+    // the others are the surrogate's own
+    let at = ["--params", "c_rate=1.1,D_e=0.9", "--times", "0:60:4"];
+    let say = |head: &[&str]| columns(&surrogate(folder.path(), &[head, &at].concat()));
+    let plain = say(&["predict", "lean"]);
+    assert_eq!(plain.0.len(), 2);
+    assert_eq!(say(&["predict", "lean", "--solve-depleted"]), plain);
+}
+
+#[test]
 fn the_resolved_file_of_a_cell_resolves_to_itself() {
     let folder = tempdir().unwrap();
     let resolve = |folder: &Path, file: &str| {

@@ -77,6 +77,11 @@ impl Lobatto {
         Self { n: 1, x: vec![0.5], w: vec![1.0], b: vec![0.5], points: vec![] }
     }
 
+    /// Whether its elements are linear, of two nodes each.
+    pub(super) fn linear(&self) -> bool {
+        self.points.first().is_some_and(|point| point.d.len() == 2)
+    }
+
     /// Equal elements of `nodes` nodes each, at least 2.
     pub(super) fn new(elements: usize, nodes: usize) -> Self {
         let p = nodes - 1;

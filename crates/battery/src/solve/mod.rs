@@ -98,7 +98,7 @@ pub struct Options {
 /// What is done where the electrolyte is depleted in part of an electrode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depletion {
-    /// The simulation is done again as by [`Options::depleting`], which takes some hundred times longer;
+    /// The simulation is done again as by [`Options::depleting`], which takes some fifty times longer;
     /// [`Solution::resolution`] says so.
     Follow,
     /// An error, [`SolveError::Depleted`].
@@ -128,7 +128,7 @@ impl Default for Options {
 
 impl Options {
     /// For electrolytes that are depleted in part of an electrode: linear elements, which stay
-    /// positive at the front of the depletion. Some hundred times slower, ends within about 1 %.
+    /// positive at the front of the depletion. Some fifty times slower, ends within about 1 %.
     pub fn depleting() -> Self {
         Self::default().on_linear_elements()
     }

@@ -19,8 +19,11 @@ const CAUTIOUS_ITERATIONS: usize = 200;
 const CAUTION: f64 = 0.5;
 /// Part of the way to stoichiometry 0 or 1, and of y to 0, that one iteration may go.
 const BOUNDARY: f64 = 0.9;
-/// Part of the distance from 0 or 1 that a predicted surface keeps.
+/// Part of the distance from 0 or 1 that a predicted surface keeps; of that from 0, the electrolyte on linear
+/// elements, which follow it down to 1e-13.
 const KEPT: f64 = 0.2;
+/// Least electrolyte over that at rest that is predicted where elements cannot follow it further.
+const LEAST_GUESS: f64 = 1e-3;
 
 /// A point in time.
 #[derive(Debug, Clone)]
@@ -307,8 +310,10 @@ impl State<f64> {
                 }
             }
         }
-        for y in &mut z[layout.first_y()..] {
-            *y = y.max(1e-3);
+        let first = layout.first_y();
+        for (y, before) in z[first..].iter_mut().zip(&self.newest().z[first..]) {
+            let least = if layout.electrode.linear() { KEPT * before } else { f64::INFINITY };
+            *y = y.max(least.min(LEAST_GUESS));
         }
     }
 }

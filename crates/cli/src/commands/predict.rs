@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::footprint::{self, Work};
 use crate::grid::{Grid, Item, Quantities, write_table};
 use crate::places::{columns_of, outside};
+use crate::reference::Reference;
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 
@@ -44,6 +45,18 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let rows = columns_of(problem, &grid.parameters);
     let stage = meter.as_ref().map(|meter| meter.stage("predict"));
     let mut values = curves.evaluate(&rows, grid.parameters.len());
+    let depleted: Vec<bool> =
+        grid.parameters.iter().map(|point| trained.surrogate.depletes(point)).collect();
+    let solved = arguments.solve_depleted && depleted.contains(&true);
+    if solved {
+        let solver = Reference::of(problem, false)?;
+        for (k, point) in grid.parameters.iter().enumerate().filter(|(k, _)| depleted[*k]) {
+            let rows = super::solve::solved(problem, &solver, &grid, &quantities.items, point)?;
+            for (column, rows) in values.iter_mut().zip(rows) {
+                column[k * grid.rows()..][..grid.rows()].copy_from_slice(&rows);
+            }
+        }
+    }
     drop(stage);
     let ended = grid.end(problem, &quantities, &mut values);
     grid.say_ended(ended, terminal);
@@ -59,17 +72,20 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
         terminal
             .warn(format!("{beyond} points lie outside the trained coordinates; marked likewise"));
     }
-    let depleted: Vec<bool> =
-        grid.parameters.iter().map(|point| trained.surrogate.depletes(point)).collect();
     let drained = depleted.iter().filter(|flag| **flag).count();
     if drained > 0 {
-        terminal.warn(format!(
-            "{drained} of {} parameter points deplete the electrolyte: evaluate says how much less exact their rows \
-             are, which are marked in the column `depleted`",
-            grid.parameters.len()
-        ));
+        let said = if solved {
+            "the reference solver answered there, in rows with 1 in the column `solved`"
+        } else {
+            "evaluate says how much less exact their rows are, which are marked in the column `depleted` \
+             (--solve-depleted has the reference solver answer there)"
+        };
+        let all = grid.parameters.len();
+        terminal
+            .warn(format!("{drained} of {all} parameter points deplete the electrolyte: {said}"));
     }
-    let table = grid.table(problem, &quantities, values, (far + beyond > 0, &depleted));
+    let name = if solved { "solved" } else { "depleted" };
+    let table = grid.table(problem, &quantities, values, (far + beyond > 0, (name, &depleted)));
     write_table(&table, &arguments.places, terminal)?;
     let mut object = json!({
         "rows": table.rows(),
@@ -77,6 +93,7 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
         "file": arguments.places.out,
         "extrapolated": far + beyond > 0,
         "depleted": drained,
+        "solved": if solved { drained } else { 0 },
     });
     if let Some(meter) = meter {
         let report = meter.stop();

@@ -96,31 +96,12 @@ fn tabulate(
     grid: &Grid,
     noise: Option<Noise>,
 ) -> Result<(Table, usize), Failure> {
-    let time = time_coordinate(problem);
-    let mut order: Vec<f64> = match time {
-        Some(t) => grid.column(t).to_vec(),
-        None => Vec::new(),
-    };
-    order.sort_by(f64::total_cmp);
-    order.dedup();
     let quantities = Quantities::of(problem, grid, solver_has(problem, solver));
     quantities.needed(problem)?;
     let mut values = vec![Vec::new(); quantities.items.len()];
     for point in &grid.parameters {
-        let solution = solver.solve(point, &order)?;
-        for i in 0..grid.rows() {
-            let at = time.map_or(0, |t| order.partition_point(|x| *x < grid.column(t)[i]));
-            for (item, column) in quantities.items.iter().zip(&mut values) {
-                column.push(match *item {
-                    Item::Output(o) => solution.outputs[o][at],
-                    Item::Field(f) => {
-                        let own = &problem.fields[f].coordinates;
-                        let place = own.iter().find(|c| Some(**c) != time);
-                        solution.fields[f].at(at, place.map_or(0.0, |&c| grid.column(c)[i]))
-                    }
-                });
-            }
-        }
+        let rows = solved(problem, solver, grid, &quantities.items, point)?;
+        values.iter_mut().zip(rows).for_each(|(column, rows)| column.extend(rows));
     }
     let ended = grid.end(problem, &quantities, &mut values);
     if let Some(noise) = noise {
@@ -128,7 +109,33 @@ fn tabulate(
             noise.add(*item, column);
         }
     }
-    Ok((grid.table(problem, &quantities, values, (false, &[])), ended))
+    Ok((grid.table(problem, &quantities, values, (false, ("", &[]))), ended))
+}
+
+/// What the solver says of a parameter point at the rows of a grid: `[item][row]`.
+pub(super) fn solved(
+    problem: &Problem,
+    solver: &Reference,
+    grid: &Grid,
+    items: &[Item],
+    point: &[f64],
+) -> Result<Vec<Vec<f64>>, Failure> {
+    let time = time_coordinate(problem);
+    let mut order: Vec<f64> = time.map_or(Vec::new(), |t| grid.column(t).to_vec());
+    order.sort_by(f64::total_cmp);
+    order.dedup();
+    let solution = solver.solve(point, &order)?;
+    let at = |i: usize| time.map_or(0, |t| order.partition_point(|x| *x < grid.column(t)[i]));
+    let value = |item: &Item, i: usize| match *item {
+        Item::Output(o) => solution.outputs[o][at(i)],
+        Item::Field(f) => {
+            let own = &problem.fields[f].coordinates;
+            let place = own.iter().find(|c| Some(**c) != time);
+            solution.fields[f].at(at(i), place.map_or(0.0, |&c| grid.column(c)[i]))
+        }
+    };
+    let along = |item: &Item| (0..grid.rows()).map(|i| value(item, i)).collect();
+    Ok(items.iter().map(along).collect())
 }
 
 /// Outputs that the solver gives directly.
