@@ -16,8 +16,9 @@ use crate::trained::Trained;
 /// Runs the command.
 pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let mut trained = Trained::open(&arguments.run)?;
+    let judged = trained.caution(terminal)?;
     if let Some(path) = &arguments.profile {
-        return profile::predict(&trained, path, &arguments.places, terminal);
+        return profile::predict(&trained, judged, path, &arguments.places, terminal);
     }
     let asked = arguments.footprint || arguments.electricity != Electricity::default();
     let meter = if asked { Some(arguments.counters.meter()?) } else { None };
@@ -77,6 +78,7 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
         "file": arguments.places.out,
         "extrapolated": far + beyond > 0,
         "depleted": drained,
+        "fit": judged,
     });
     if let Some(meter) = meter {
         let report = meter.stop();
