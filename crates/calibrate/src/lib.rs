@@ -15,6 +15,7 @@ mod posterior;
 mod prior;
 mod random;
 mod remembered;
+pub mod residuals;
 mod sampler;
 pub mod start;
 mod transform;

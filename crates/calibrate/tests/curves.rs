@@ -121,6 +121,39 @@ fn ended(seed: u64) -> Vec<Curve> {
     cut
 }
 
+/// Data less predictions of both curves, and less the surrogate's mean error where it is known.
+fn residuals(l: &CurveLikelihood<Decay>, aware: bool, x: &[f64]) -> Vec<Vec<f64>> {
+    let (model, error) = (l.model(), SurrogateError::from_validation(&errors(40), 3).unwrap());
+    let (mut values, mut jacobian) = (vec![0.0; model.points()], vec![0.0; 3 * model.points()]);
+    model.predict(&x[..3], &mut values, &mut jacobian).unwrap();
+    let mut next = 0..;
+    let mut less = |y: &f64| {
+        let i = next.next().unwrap();
+        y - values[i] - if aware { error.moments(i).0 } else { 0.0 }
+    };
+    curves(model, 0.02, 1).iter().map(|c| c.values.iter().map(&mut less).collect()).collect()
+}
+
+#[test]
+fn whitened_residuals_have_the_density_of_independent_normals() {
+    for (k, (l, x)) in menu().into_iter().enumerate() {
+        let aware = k % 4 % 2 == 1;
+        let moved = [&[1.2, 0.9, 0.05], &x[3..]].concat();
+        let white = |x: &[f64]| l.whitened(&residuals(&l, aware, x), &x[3..]);
+        let square = |x: &[f64]| white(x).iter().flatten().map(|e| e * e).sum::<f64>();
+        let ours = -0.5 * (square(&x) - square(&moved));
+        let exact = logp(&l, &x) - logp(&l, &moved);
+        assert!((ours - exact).abs() < 1e-8 * exact.abs().max(1.0), "{k}: {ours} {exact}");
+        // each follows from the points before it
+        let mut other = residuals(&l, aware, &x);
+        *other[1].last_mut().unwrap() += 0.1;
+        let (before, after) = (white(&x), l.whitened(&other, &x[3..]));
+        assert_eq!(before[0], after[0]);
+        let (last, rest) = after[1].split_last().unwrap();
+        assert!(rest == &before[1][..rest.len()] && last > before[1].last().unwrap(), "{k}");
+    }
+}
+
 #[test]
 fn a_curve_that_counts_half_is_a_density_to_the_power_of_a_half() {
     let model = decay();

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use surrogate_engine::{Model, Predictor, Region};
 use surrogate_problem::Problem;
-use surrogate_run::{Checkpoint, RunDirectory, Status, runs_folder};
+use surrogate_run::{Checkpoint, Manifest, RunDirectory, Status, runs_folder};
 use surrogate_symbolic::SymbolId;
 
 use crate::cell::{CellNetworks, cell_problem};
 use crate::failure::Failure;
 use crate::grid::Item;
 use crate::surrogate::{Curves, Networks, Surrogate};
-use crate::terminal::shell_word;
+use crate::terminal::{Terminal, shell_word};
 
 /// A problem with the texts of the files it was read from (tables, data, bases).
 pub struct Loaded {
@@ -94,8 +95,28 @@ pub fn input_file(run: &RunDirectory, name: &str) -> PathBuf {
 pub fn load_run(run: &RunDirectory) -> Result<Loaded, Failure> {
     let path = run.file("resolved.toml");
     let text = surrogate_run::read_text(&path)?;
-    let name = run.manifest()?.problem;
-    read(&format!("{name}.toml"), text, &[], &|name| input_file(run, name))
+    let manifest = run.manifest()?;
+    unchanged(&manifest, "resolved", text.as_bytes(), &path)?;
+    let name = &manifest.problem;
+    let loaded = read(&format!("{name}.toml"), text, &[], &|name| input_file(run, name))?;
+    let texts = loaded.files.iter().map(|(name, text)| (name, text.as_bytes()));
+    for (name, bytes) in texts.chain(loaded.test.iter().map(|(name, bytes)| (name, &bytes[..]))) {
+        unchanged(&manifest, name, bytes, &input_file(run, name))?;
+    }
+    Ok(loaded)
+}
+
+/// Refuses a file that is not what the manifest says the run was made from: weights and energy would be
+/// those of another problem.
+fn unchanged(manifest: &Manifest, name: &str, bytes: &[u8], path: &Path) -> Result<(), Failure> {
+    let known = manifest.hashes.get(name);
+    if known.is_none_or(|known| *known == surrogate_run::hash_hex(bytes)) {
+        return Ok(());
+    }
+    Err(Failure::helped(
+        format!("{} was changed after its run had begun", path.display()),
+        "restore the file, or train anew with what it says now",
+    ))
 }
 
 /// Places of each field at which a fingerprint is taken.
@@ -139,6 +160,16 @@ impl Trained {
         networks.put_unknowns(&mut problem);
         let surrogate = Surrogate::Networks(Box::new(networks));
         Ok(Self { problem, surrogate, run })
+    }
+
+    /// Warns of a fit that training did not call good; gives its verdict and the warning, for `--json`.
+    pub fn caution(&self, terminal: &Terminal) -> Result<Value, Failure> {
+        let manifest = self.run.manifest()?;
+        let caution = manifest.caution();
+        if let Some(words) = caution {
+            terminal.warn(format!("this surrogate is {words}"));
+        }
+        Ok(json!({ "verdict": manifest.verdict.as_ref().map(|v| &v.word), "caution": caution }))
     }
 
     /// Prepares outputs and fields, and their derivatives by parameters, at fixed places: see
@@ -213,15 +244,21 @@ pub fn check_fields(checkpoint: &Checkpoint, expected: &[f64]) -> Result<(), Fai
 }
 
 fn no_weights(run: &RunDirectory) -> Failure {
-    let finished = run.manifest().is_ok_and(|m| m.status_now() == Status::Finished);
-    if finished {
-        let message = format!("run {} has lost its checkpoints/best.ckpt", run.name());
-        return Failure::helped(message, "restore the file from a copy, or train anew");
+    let name = run.name();
+    match run.manifest().map(|m| m.status_now()) {
+        Ok(Status::Finished) => Failure::helped(
+            format!("run {name} has lost its checkpoints/best.ckpt"),
+            "restore the file from a copy, or train anew",
+        ),
+        Ok(Status::Running) => Failure::helped(
+            format!("run {name} is still being trained, and has no weights to predict with yet"),
+            "wait for its end; Ctrl-C ends it sooner, with the weights that it has then",
+        ),
+        _ => Failure::helped(
+            format!("run {name} has no trained weights yet"),
+            format!("surrogate train --resume {}", shell_word(run.path())),
+        ),
     }
-    Failure::helped(
-        format!("run {} has no trained weights yet", run.name()),
-        format!("surrogate train --resume {}", shell_word(run.path())),
-    )
 }
 
 /// Checkpoint of trained weights.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use support::{Said, command, json_file, rod, rod_with, surrogate};
+use surrogate_calibrate::{Prior, stream};
 use tempfile::{TempDir, tempdir};
 
 /// The value of `alpha` that made the data, and their noise.
@@ -66,6 +67,61 @@ fn the_parameter_and_noise_of_synthetic_data_come_back() {
     let page = fs::read_to_string(folder.path().join("runs/rod/report.html")).unwrap();
     assert!(page.contains("<h2>Calibration 1</h2>") && page.contains("id=\"forest\""));
     assert!(page.contains("<td>alpha (m²&#x2f;s)</td>"));
+}
+
+/// Changes the values of a measured curve, by row, time and value.
+fn changed(folder: &Path, file: &str, mut change: impl FnMut(usize, f64, f64) -> f64) {
+    let text = fs::read_to_string(folder.join(file)).unwrap();
+    let line = |(k, line): (usize, &str)| match (k, line.split_once(',')) {
+        (1.., Some((time, value))) => {
+            let (t, v): (f64, f64) = (time.parse().unwrap(), value.parse().unwrap());
+            format!("{time},{}\n", change(k, t, v))
+        }
+        _ => format!("{line}\n"),
+    };
+    fs::write(folder.join(file), text.lines().enumerate().map(line).collect::<String>()).unwrap();
+}
+
+#[test]
+fn noise_that_hangs_together_is_refused_by_a_likelihood_that_takes_it_for_independent() {
+    let folder = prepared();
+    let mut rng = stream(6, 0);
+    let standard = Prior::Normal { mean: 0.0, sd: 1.0 };
+    let (rho, mut noise) = (0.95_f64, 0.0);
+    changed(folder.path(), "cell.csv", |_, _, value| {
+        noise = rho * noise + (1.0 - rho * rho).sqrt() * standard.sample(&mut rng);
+        value + 10.0 * NOISE_K * noise
+    });
+    let with = |likelihood: &str| {
+        let arguments = ["--json", "calibrate", "rod", "--data", "cell.csv", "--strict"];
+        let more = ["--likelihood", likelihood, "--draws", "2000", "--certify", "1000"];
+        surrogate(folder.path(), &[&arguments[..], &more].concat())
+    };
+    let blind = with("surrogate");
+    blind
+        .expect(3, &["cell.csv, whose 81 points", "--likelihood ar1 or misfit", "verdict refused"]);
+    let residuals = &blind.json()["residuals"][0];
+    assert!(number(&residuals["probability"]) < 1e-6, "{residuals}");
+    assert!(number(&residuals["worth_independent"]) < 20.0, "{residuals}");
+    let aware = with("ar1");
+    aware.expect(0, &["verdict certified"]);
+    let object = aware.json();
+    let alpha = &object["parameters"]["alpha"];
+    assert!((number(&alpha["q5"])..number(&alpha["q95"])).contains(&ALPHA), "{alpha}");
+    assert!(number(&object["noise"]["rho[0]"]["mean"]) > 0.7, "{object}");
+    // as few independent points as its residuals are worth
+    with("misfit").expect(0, &["verdict certified"]);
+}
+
+#[test]
+fn a_row_far_off_is_named_and_no_posterior_with_it_is_certified() {
+    let folder = prepared();
+    changed(folder.path(), "cell.csv", |row, _, value| value + if row == 40 { 3.0 } else { 0.0 });
+    let said = calibrate(folder.path(), &["--data", "cell.csv", "--strict"]);
+    said.expect(3, &["cell.csv, line 41, at 4.875 s", "remove a faulty row", "verdict refused"]);
+    let farthest = said.json()["residuals"][0]["farthest"].clone();
+    assert!((2.5..3.5).contains(&number(&farthest["residual"])), "{farthest}");
+    assert!(number(&farthest["deviations"]) > 20.0, "{farthest}");
 }
 
 #[test]
@@ -260,16 +316,7 @@ fn a_misfit_widens_the_predictions_of_new_curves() {
     let folder = prepared();
     // the rod follows another law: a bump that no diffusivity makes
     let bent = |file: &str, phase: f64| {
-        let text = fs::read_to_string(folder.path().join(file)).unwrap();
-        let line = |(k, line): (usize, &str)| match (k, line.split_once(',')) {
-            (1.., Some((time, value))) => {
-                let (t, v): (f64, f64) = (time.parse().unwrap(), value.parse().unwrap());
-                format!("{time},{}\n", v + 0.4 * (2.0 * t + phase).sin())
-            }
-            _ => format!("{line}\n"),
-        };
-        let text: String = text.lines().enumerate().map(line).collect();
-        fs::write(folder.path().join(file), text).unwrap();
+        changed(folder.path(), file, |_, time, value| value + 0.4 * (2.0 * time + phase).sin());
     };
     measure(folder.path(), "new.csv", ALPHA, NOISE_K, "9");
     bent("cell.csv", 0.0);

@@ -341,3 +341,50 @@ fn a_table_goes_through_links_and_devices() {
     assert_eq!(text.lines().count(), 3, "{text}");
     solve(".").expect(1, &["cannot write"]);
 }
+
+#[test]
+fn what_training_said_of_a_fit_is_said_wherever_it_is_used() {
+    let folder = tempdir().unwrap();
+    let few = "train.stages=[{optimizer=\"ssbroyden\",iterations=2}]";
+    let said = trained(folder.path(), &["--set", few, "--set", "goal.middle.rms=\"1e-6 K\""]);
+    let words = "this surrogate is a poor fit; do not rely on it";
+    said.expect(0, &[words, "if its errors do no harm: the fit is poor"]);
+    assert_eq!(said.json()["verdict"], "poor");
+    let with = |arguments: &[&str]| surrogate(folder.path(), arguments);
+    let values = with(&["predict", "rod", "--times", "0,5"]);
+    values.expect(0, &[words]);
+    assert_eq!(values.stdout.lines().next(), Some("time_s,middle_K"), "{}", values.stdout);
+    for arguments in
+        [&["--json", "predict", "rod", "--times", "0,5"][..], &["--json", "evaluate", "rod"]]
+    {
+        let said = with(arguments);
+        said.expect(0, &[words]);
+        assert_eq!(said.json()["fit"]["verdict"], "poor", "{}", said.stdout);
+        assert_eq!(said.json()["fit"]["caution"], "a poor fit; do not rely on it");
+    }
+    let runs = with(&["runs"]);
+    assert!(runs.stdout.lines().any(|line| line.ends_with("poor")), "{}", runs.stdout);
+    assert_eq!(with(&["--json", "runs"]).json()["runs"][0]["verdict"], "poor");
+    let page = fs::read_to_string(folder.path().join("runs/rod/report.html")).unwrap();
+    assert!(page.contains("This surrogate is a poor fit; do not rely on it."));
+    assert!(page.contains("only where its errors do no harm: the fit is poor"));
+    // and nothing of a good one
+    let good = with(&["train", "rod.toml", "--name", "good"]);
+    assert!(!good.expect(0, &[]).stderr.contains("this surrogate is"), "{}", good.stderr);
+    let said = with(&["--json", "predict", "good", "--times", "0,5"]);
+    assert!(!said.stderr.contains("this surrogate is"), "{}", said.stderr);
+    assert_eq!(said.json()["fit"]["verdict"], "good");
+}
+
+#[test]
+fn a_law_with_an_average_over_its_field_is_trained_to_what_the_solver_says() {
+    let folder = tempdir().unwrap();
+    let law = "alpha * d(u, x, 2) + 0.3 * (mean(u, x) - u) * k";
+    let file = rod_with(folder.path(), "alpha * d(u, x, 2)", law);
+    let text = fs::read_to_string(folder.path().join(&file)).unwrap();
+    let text = text.replacen("T0 = ", "k = \"1 1/s\"\nT0 = ", 1);
+    fs::write(folder.path().join(&file), text.replace("2 K", "0.1 K")).unwrap();
+    let said = surrogate(folder.path(), &["--json", "train", &file, "--name", "rod"]);
+    said.expect(0, &["goal middle rms 1.00e-1 K: reached"]);
+    assert_eq!(said.json()["verdict"], "good");
+}

@@ -243,6 +243,30 @@ fn resume_with_other_settings_is_refused_and_says_which() {
 
 #[cfg(unix)]
 #[test]
+fn a_run_whose_files_were_edited_is_neither_resumed_nor_used() {
+    let folder = tempdir().unwrap();
+    interrupted_rod(folder.path());
+    // as it is, it says that nobody judged it
+    let judged = "not judged yet: its training has not come to its end";
+    let said = surrogate(folder.path(), &["--json", "predict", "rod", "--times", "0,5"]);
+    said.expect(0, &[judged]);
+    assert!(said.json()["fit"]["verdict"].is_null(), "{}", said.stdout);
+    let resolved = folder.path().join("runs/rod/resolved.toml");
+    let text = fs::read_to_string(&resolved).unwrap();
+    assert!(text.contains("10 K"), "{text}");
+    fs::write(&resolved, text.replacen("10 K", "11 K", 1)).unwrap();
+    let before = files(&folder.path().join("runs"));
+    for arguments in [&["train", "--resume", "rod"][..], &["predict", "rod", "--times", "0,5"]] {
+        let said = surrogate(folder.path(), arguments);
+        said.expect(1, &["resolved.toml was changed after its run had begun", "restore the file"]);
+    }
+    assert_eq!(files(&folder.path().join("runs")), before, "a refusal changed the run");
+    fs::write(&resolved, text).unwrap();
+    surrogate(folder.path(), &["predict", "rod", "--times", "0,5"]).expect(0, &[judged]);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_checkpoint_that_is_not_ours_is_refused_by_name_and_reason() {
     let folder = tempdir().unwrap();
     interrupted_rod(folder.path());
@@ -323,6 +347,8 @@ fn a_run_that_is_still_going_is_not_resumed() {
         sleep(Duration::from_millis(5));
     }
     surrogate(folder.path(), &["train", "--resume", "rod"]).expect(1, &["still running"]);
+    let evaluated = surrogate(folder.path(), &["evaluate", "rod"]);
+    evaluated.expect(1, &["still being trained", "wait for its end"]);
     child.kill().unwrap();
     child.wait().unwrap();
 }

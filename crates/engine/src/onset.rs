@@ -116,6 +116,10 @@ fn explicit(
     time: usize,
     order: u8,
 ) -> Option<Node> {
+    // what other places add to a rate is not known before there is something to integrate
+    if structure::has_integral(graph, residual) {
+        return None;
+    }
     let symbol = problem.coordinates[time].symbol;
     let jets: Vec<Jet> =
         graph.jets_in(&[residual]).into_iter().map(|id| graph.jet(id).clone()).collect();
@@ -216,6 +220,18 @@ mod tests {
     fn slow_motion_and_laws_not_understood_are_left_alone() {
         assert!(onset(&swing("d(u, t, 2) = -1e-3*u", 1.0, 0.0), 2).is_none());
         assert!(onset(&swing("d(u, t, 2)^2 = 900*u", 1.0, 0.0), 2).is_none());
+    }
+
+    #[test]
+    fn a_law_with_an_average_over_the_field_is_left_alone_and_makes_a_model() {
+        let text = "title = \"t\"\n[coordinates]\nt = \"0 .. 5\"\nx = \"0 .. 1\"\n[fields.u]\n\
+             [[equations]]\nequation = \"d(u, t) = 0.1*d(u, x, 2) + u*(1 - mean(u, x))\"\n\
+             [[conditions]]\nat = \"t = 0\"\nequation = \"u = 0.1 + 0.05*cos(pi*x)\"\n\
+             [[conditions]]\nat = [\"x = 0\", \"x = 1\"]\nequation = \"d(u, x) = 0\"\n";
+        assert!(onset(text, 1).is_none());
+        let nothing = |_: &str| Err(std::io::ErrorKind::NotFound.into());
+        let problem = surrogate_problem::load_text("test.toml", text, &[], &nothing).unwrap();
+        assert_eq!(crate::Model::new(&problem).unwrap().components.len(), 1);
     }
 
     #[test]

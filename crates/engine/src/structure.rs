@@ -227,7 +227,7 @@ fn affine(graph: &mut Graph, residual: Node) -> Option<Affine> {
     Some(Affine { terms, constant })
 }
 
-fn has_integral(graph: &Graph, node: Node) -> bool {
+pub(crate) fn has_integral(graph: &Graph, node: Node) -> bool {
     graph.reachable(&[node]).iter().any(|&n| matches!(graph.expr(n), Expr::Integral(_)))
 }
 

@@ -61,6 +61,9 @@ pub fn compare(runs: &[PathBuf], out: &Path) -> Result<ReportFiles, ReportError>
     let mut places = Vec::new();
     let mut notes = Vec::new();
     for run in &inputs {
+        if let Some(words) = run.manifest.caution().filter(|_| run.generator.is_none()) {
+            notes.push(format!("{}: this surrogate is {words}.", run.id));
+        }
         match (error_of(run), energy_of(run), &first) {
             (Some((name, unit, error)), Some((energy_j, sigma_j)), Some(first)) => {
                 if (&name, &unit) == (&first.0, &first.1) {

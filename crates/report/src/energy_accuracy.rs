@@ -36,6 +36,7 @@ pub(crate) struct Row {
     carbon_g: Option<f64>,
     peak_memory_bytes: Option<u64>,
     seconds: Option<f64>,
+    verdict: Option<String>,
     standing: &'static str,
     dominated_by: Option<String>,
     pepr_e: Option<f64>,
@@ -112,8 +113,7 @@ pub(crate) fn compare(inputs: &[Inputs]) -> Option<Comparison> {
     let worst = |of: fn(&Spot) -> f64| spots.iter().map(of).fold(0.0, f64::max);
     let reference = (BEYOND * worst(|s| s.energy.value), BEYOND * worst(|s| s.error.value));
     let target_error = worst(|s| s.error.value);
-    let performances: Option<Vec<f64>> =
-        runs.iter().map(|run| run.errors.relative_l2.map(performance)).collect();
+    let performances: Option<Vec<f64>> = runs.iter().map(performance_of).collect();
     let scores = |resource: &dyn Fn(&Known<'_>) -> Option<f64>| -> Vec<Option<f64>> {
         let resources: Option<Vec<f64>> = runs.iter().map(resource).collect();
         match (&performances, resources) {
@@ -148,6 +148,7 @@ pub(crate) fn compare(inputs: &[Inputs]) -> Option<Comparison> {
             carbon_g: carbon(run),
             peak_memory_bytes: memory(run),
             seconds: seconds(run),
+            verdict: run.inputs.manifest.verdict.as_ref().map(|v| v.word.clone()),
             standing,
             dominated_by,
             pepr_e: pepr_e[i],
@@ -167,13 +168,20 @@ pub(crate) fn compare(inputs: &[Inputs]) -> Option<Comparison> {
     Some(Comparison {
         format: 1,
         target_error,
-        null_model: "0 everywhere",
+        null_model: "the mean of the reference everywhere",
         set: (0..runs.len()).map(id).collect(),
         hypervolume_decades2: hypervolume(&spots, reference),
         hypervolume_reference: [reference.0, reference.1],
         runs: rows,
         boamps: runs.iter().filter_map(boamps_of).collect(),
     })
+}
+
+/// Performance by the error of the main output relative to the spread of its reference, which the
+/// manifest has; `None` where the reference is constant or the run is older than that number.
+fn performance_of(run: &Known<'_>) -> Option<f64> {
+    let errors = &run.inputs.manifest.errors;
+    errors.iter().find(|e| e.output == run.name)?.relative_to_spread.map(performance)
 }
 
 /// A payback.json without uncertainties counts as if its three energies erred independently, each
@@ -194,7 +202,7 @@ fn payback_of(run: &Known<'_>) -> Option<PaybackRow> {
 
 fn boamps_of(run: &Known<'_>) -> Option<Value> {
     let energy = run.inputs.energy.as_ref()?;
-    Some(boamps(run.inputs, energy, run.errors.relative_l2.map(performance)))
+    Some(boamps(run.inputs, energy, performance_of(run)))
 }
 
 /// `2.84 kJ ± 540 J`; without the second part where it is not known.
@@ -236,7 +244,8 @@ impl Comparison {
                 joules(r.energy_to_target_j),
                 joules(r.joules_of_last_halving),
                 r.payback.map_or_else(none, |p| {
-                    format!("{} ({} to {})", whole(p.count), whole(p.low), whole(p.high))
+                    let poor = if r.verdict.as_deref() == Some("poor") { ", poor fit" } else { "" };
+                    format!("{} ({} to {}){poor}", whole(p.count), whole(p.low), whole(p.high))
                 }),
                 r.curves_per_joule.map_or_else(none, |n| number(n, 3)),
                 r.carbon_g.map_or_else(none, |g| format!("{}\u{a0}CO₂e", quantity(g, "g", 2))),
@@ -276,8 +285,8 @@ impl Comparison {
             "Standing: by one sigma of each; \"probably dominated\" where the intervals overlap."
                 .to_owned(),
             format!(
-                "PePR over this set of {} runs; P is 1 less the relative error, so that the null \
-                 model ({}) has 0. E, C, T, M: energy, carbon, working time, peak memory of the process. \
+                "PePR over this set of {} runs; P is 1 less the error relative to the spread of \
+                 the reference, so that the null model ({}) has 0. E, C, T, M: energy, carbon, working time, peak memory of the process. \
                  A score is missing where a run of the set lacks its resource.",
                 self.set.len(),
                 self.null_model

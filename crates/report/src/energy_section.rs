@@ -49,6 +49,11 @@ pub(crate) fn energy_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
     match &inputs.payback {
         Some(payback) => {
             section.notes.push(energy::payback_sentence(payback));
+            if inputs.manifest.is_poor() {
+                section.notes.push(
+                    "That is so only where its errors do no harm: the fit is poor.".to_owned(),
+                );
+            }
             section.notes.extend(energy::other_sentence(payback));
             if !payback.solver.is_empty() {
                 section.notes.push(format!("Reference solver: {}.", payback.solver));

@@ -105,10 +105,12 @@ pub fn pepr(performance: &[f64], resource: &[f64]) -> Vec<f64> {
     performance.iter().zip(resource).map(|(p, &r)| p / (1.0 + scaled(r))).collect()
 }
 
-/// Performance against the null model that answers 0 everywhere: 1 - relative L2 error, at least 0.
+/// Performance against the null model that answers the mean of the reference everywhere: 1 less the
+/// error relative to the spread (L2 norm of the error over that of the reference's deviation from its
+/// mean), at least 0. An offset that all share, such as 3.8 V of a cell, counts for nothing.
 #[must_use]
-pub fn performance(relative_l2: f64) -> f64 {
-    if relative_l2.is_finite() { (1.0 - relative_l2).clamp(0.0, 1.0) } else { 0.0 }
+pub fn performance(relative_to_spread: f64) -> f64 {
+    if relative_to_spread.is_finite() { (1.0 - relative_to_spread).clamp(0.0, 1.0) } else { 0.0 }
 }
 
 /// A moment of training: energy so far, J, and error.

@@ -320,6 +320,9 @@ fn energy_number(inputs: &Inputs) -> NumberView {
 fn result_section(inputs: &Inputs) -> (Section, Vec<Drawn>) {
     let mut section = Section { title: "Result".to_owned(), ..Section::default() };
     let mut drawn = Vec::new();
+    section
+        .alerts
+        .extend(inputs.manifest.caution().map(|words| format!("This surrogate is {words}.")));
     let Some(evaluation) = &inputs.evaluation else {
         section.notes.push(
             "No evaluation.json: run `surrogate evaluate` to compare the \

@@ -14,7 +14,7 @@ use sound::assert_figures_are_sound;
 use surrogate_report::{ReportError, compare, report};
 use surrogate_run::schema::{Energy, Evaluation, MetricsLine, Point, StageEnergy};
 use surrogate_run::{
-    JsonLines, Manifest, ParameterRange, RunDirectory, Table, read_json, write_json,
+    JsonLines, Manifest, ParameterRange, RunDirectory, Table, Verdict, read_json, write_json,
 };
 
 const FIGURES: [&str; 9] = [
@@ -280,6 +280,36 @@ fn runs_are_compared_by_error_and_energy() {
     }
     let error = compare(&runs[..1], &out).unwrap_err();
     assert!(matches!(error, ReportError::TooFewRuns { given: 1 }));
+}
+
+#[test]
+fn a_run_no_better_than_the_mean_performs_nothing_and_is_called_poor() {
+    let folder = tempfile::tempdir().unwrap();
+    let [good, bad] = ["good", "bad"].map(|name| fixture::write(folder.path(), name).unwrap());
+    // 0.29 V of a voltage about 3.8 V: a small part of it, and more than all that it varies by
+    let mut manifest = bad.manifest().unwrap();
+    manifest.errors[0].relative_l2 = Some(0.08);
+    manifest.errors[0].relative_to_spread = Some(1.6);
+    let caution = Some("a poor fit; do not rely on it".to_owned());
+    manifest.verdict = Some(Verdict { word: "poor".to_owned(), caution });
+    bad.write_manifest(&manifest).unwrap();
+    scale_energy(&bad, 0.01);
+    let out = folder.path().join("compare-20261122-1600");
+    let runs = [good.path().to_owned(), bad.path().to_owned()];
+    let page = fs::read_to_string(compare(&runs, &out).unwrap().page).unwrap();
+    assert!(page.contains("bad: this surrogate is a poor fit; do not rely on it."));
+    assert!(page.contains("), poor fit"), "the payback stands alone");
+    let found: Value = read_json(&out.join("comparison.json")).unwrap();
+    let row = |name: &str| {
+        let rows = found["runs"].as_array().unwrap();
+        rows.iter().find(|row| row["run"] == name).unwrap().clone()
+    };
+    assert_eq!((&row("bad")["pepr_e"], &row("bad")["verdict"]), (&0.0.into(), &"poor".into()));
+    assert!(row("good")["pepr_e"].as_f64().unwrap() > 0.49, "{}", row("good"));
+    let page = self::page(bad.path());
+    assert!(page.contains("This surrogate is a poor fit; do not rely on it."));
+    assert!(page.contains("only where its errors do no harm: the fit is poor"));
+    assert!(!self::page(good.path()).contains("This surrogate is"));
 }
 
 /// What the comparison of the four runs leaves besides the page.

@@ -60,7 +60,7 @@ pub use inference::{
 pub use lines::{JsonLines, Lines, read_lines, truncate_after_step};
 pub use list::{Listed, RunSummary, list};
 pub use manifest::{
-    EnergySummary, ErrorEntry, Goal, MANIFEST_FORMAT, Manifest, ParameterRange, Status,
+    EnergySummary, ErrorEntry, Goal, MANIFEST_FORMAT, Manifest, ParameterRange, Status, Verdict,
 };
 pub use results::{Dataset, Group, Results};
 pub use table::{Column, Table, Values, header, reference_header};

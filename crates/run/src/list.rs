@@ -19,6 +19,9 @@ pub struct RunSummary {
     pub status: Status,
     /// Whether the goals were reached.
     pub goal_reached: Option<bool>,
+    /// What training said of the fit, in a word; `None` of a generator, and where it has not come to
+    /// its end.
+    pub verdict: Option<String>,
     /// Errors of each output.
     pub errors: Vec<ErrorEntry>,
     /// Energy.
@@ -84,6 +87,7 @@ fn summary(path: PathBuf, id: String, manifest: Manifest) -> RunSummary {
         status: manifest.status_now(),
         problem: manifest.problem,
         goal_reached: manifest.goal_reached,
+        verdict: manifest.verdict.map(|verdict| verdict.word),
         errors: manifest.errors,
         energy: manifest.energy,
         seconds: manifest.seconds,

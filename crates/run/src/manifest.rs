@@ -106,6 +106,16 @@ pub struct ErrorEntry {
     pub relative_to_spread: Option<f64>,
 }
 
+/// What training said of its fit.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Verdict {
+    /// `good`, `poor` or `unverified`.
+    pub word: String,
+    /// What the surrogate is, in words, for all who use it; `None` of a good fit.
+    pub caution: Option<String>,
+}
+
 /// Energy of the whole run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -172,6 +182,9 @@ pub struct Manifest {
     pub goals: Vec<Goal>,
     /// Errors of each output; empty if there is no reference.
     pub errors: Vec<ErrorEntry>,
+    /// What training said of the fit at its end; a generator of structures has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
     /// Energy of the run.
     pub energy: Option<EnergySummary>,
 }
@@ -203,6 +216,7 @@ impl Default for Manifest {
             goal_reached: None,
             goals: Vec::new(),
             errors: Vec::new(),
+            verdict: None,
             energy: None,
         }
     }
@@ -234,6 +248,23 @@ impl Manifest {
     pub fn status_now(&self) -> Status {
         let gone = self.process.as_ref().is_some_and(|p| p.liveness() == Liveness::Gone);
         if self.status == Status::Running && gone { Status::Interrupted } else { self.status }
+    }
+
+    /// What is to be said of the surrogate wherever it is used, after "this surrogate is"; `None` where
+    /// training called it good.
+    #[must_use]
+    pub fn caution(&self) -> Option<&str> {
+        match &self.verdict {
+            Some(verdict) => verdict.caution.as_deref(),
+            None if self.status_now() == Status::Finished => None,
+            None => Some("not judged yet: its training has not come to its end"),
+        }
+    }
+
+    /// Whether training called the fit poor.
+    #[must_use]
+    pub fn is_poor(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.word == "poor")
     }
 
     /// Recomputes `goal_reached` from the goals: all known and reached, or one missed.
@@ -329,6 +360,17 @@ mod tests {
         manifest.goals.push(goal(Some(2.0)));
         manifest.judge_goals();
         assert_eq!(manifest.goal_reached, Some(false));
+    }
+
+    #[test]
+    fn a_surrogate_is_cautioned_of_as_training_judged_it_and_one_never_judged_too() {
+        let mut manifest = Manifest::start("spm", "", jiff::Timestamp::UNIX_EPOCH);
+        assert!(manifest.caution().unwrap().contains("not judged yet"));
+        let caution = Some("a poor fit".to_owned());
+        manifest.verdict = Some(Verdict { word: "poor".to_owned(), caution });
+        assert_eq!(manifest.caution(), Some("a poor fit"));
+        manifest.verdict = Some(Verdict { word: "good".to_owned(), caution: None });
+        assert_eq!(manifest.caution(), None);
     }
 
     #[cfg(target_os = "linux")]

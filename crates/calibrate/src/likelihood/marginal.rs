@@ -26,8 +26,8 @@ pub(super) struct Precision {
 /// Modes that reach one curve: their numbers among all, and their values at its points.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Modes {
-    numbers: Vec<usize>,
-    values: Vec<Vec<f64>>,
+    pub(super) numbers: Vec<usize>,
+    pub(super) values: Vec<Vec<f64>>,
 }
 
 impl Modes {
@@ -172,6 +172,6 @@ fn slopes(
     (by_residual, by_noise)
 }
 
-fn identity(n: usize) -> Vec<f64> {
+pub(super) fn identity(n: usize) -> Vec<f64> {
     (0..n * n).map(|k| f64::from(u8::from(k % (n + 1) == 0))).collect()
 }

@@ -13,6 +13,7 @@ mod error_modes;
 mod marginal;
 mod misfit;
 mod noise;
+mod whitened;
 
 pub use discrepancy::Discrepancy;
 pub use error_modes::SurrogateError;
@@ -189,6 +190,39 @@ impl<M: CurveModel> CurveLikelihood<M> {
         (0..self.curves.len()).flat_map(curve).collect()
     }
 
+    /// Residuals of the curves (measured less predicted, and less the surrogate's mean error), as the
+    /// independent standard normals that they are under this likelihood at the unknowns of the noise:
+    /// `L⁻¹ r`, with `L Lᵀ` the covariance of noise and modes. Shares leave it as it is.
+    #[must_use]
+    pub fn whitened(&self, residuals: &[Vec<f64>], nuisance: &[f64]) -> Vec<Vec<f64>> {
+        let each = nuisance.len() / self.curves.len();
+        let own = self.noise.unknowns().len();
+        let mut next = self.error.as_ref().map_or(0, SurrogateError::rank);
+        let (mut blocks, mut start) = (Vec::new(), 0);
+        for (c, (curve, residual)) in self.curves.iter().zip(residuals).enumerate() {
+            let unknowns = &nuisance[c * each..][..each];
+            let modes = self.modes(c, start, &unknowns[own..], &mut next);
+            let precision = self.noise.precision(&unknowns[..own], &curve.times[..residual.len()]);
+            blocks.push(Block { residual: residual.clone(), modes, precision });
+            start += curve.times.len();
+        }
+        whitened::whitened(&blocks, next)
+    }
+
+    /// Modes that reach curve `c`, whose points begin at `start`; those of its discrepancy are numbered
+    /// from `next` on.
+    fn modes(&self, c: usize, start: usize, unknowns: &[f64], next: &mut usize) -> Modes {
+        let n = self.curves[c].values.len();
+        let mut modes = Modes::default();
+        for (j, mode) in self.error.iter().flat_map(|error| error.modes.iter().enumerate()) {
+            modes.push(j, mode[start..start + n].to_vec());
+        }
+        if let Some(discrepancy) = &self.discrepancy {
+            *next = discrepancy[c].push_modes(unknowns, *next, &mut modes);
+        }
+        modes
+    }
+
     /// Log-likelihood of predictions `[n]` under noise unknowns; gradients by both are written.
     fn of_prediction(
         &self,
@@ -206,16 +240,10 @@ impl<M: CurveModel> CurveLikelihood<M> {
             let unknowns = &nuisance[c * each..][..each];
             let mut residual: Vec<f64> =
                 curve.values.iter().zip(&prediction[start..]).map(|(y, f)| y - f).collect();
-            let mut modes = Modes::default();
             if let Some(error) = &self.error {
                 residual.iter_mut().zip(&error.mean[start..]).for_each(|(r, m)| *r -= m);
-                for (j, mode) in error.modes.iter().enumerate() {
-                    modes.push(j, mode[start..start + n].to_vec());
-                }
             }
-            if let Some(discrepancy) = &self.discrepancy {
-                next = discrepancy[c].push_modes(&unknowns[own..], next, &mut modes);
-            }
+            let modes = self.modes(c, start, &unknowns[own..], &mut next);
             // a density to the power s is one of s times the precision, but for its height
             let share = self.shares[c];
             let mut widened = unknowns[..own].to_vec();

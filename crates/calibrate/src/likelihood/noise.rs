@@ -62,6 +62,13 @@ impl Precision {
         out
     }
 
+    /// `x` as independent numbers of variance 1 would make it: each point less what the one before
+    /// foretells, over the deviation from that.
+    pub(super) fn whitened(&self, x: &[f64]) -> Vec<f64> {
+        let links = self.links.iter().enumerate();
+        links.map(|(i, link)| link.innovation(x, i) * self.weight(link).sqrt()).collect()
+    }
+
     /// Logarithm of the determinant of the covariance.
     pub(super) fn log_det(&self) -> f64 {
         self.links.iter().map(|link| -self.weight(link).ln()).sum()

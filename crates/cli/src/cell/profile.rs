@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use surrogate_battery::solve::Ended;
 use surrogate_cells::{DriveSurrogate, Profile};
 use surrogate_problem::Problem;
@@ -34,12 +34,13 @@ struct Measured {
     first_s: f64,
 }
 
-/// `surrogate predict RUN --profile FILE`
+/// `surrogate predict RUN --profile FILE`; `judged`: what training said of the fit.
 ///
 /// # Errors
 /// A run that knows no currents but constant ones, a file that is no profile.
 pub fn predict(
     trained: &Trained,
+    judged: Value,
     path: &Path,
     places: &Places,
     terminal: &Terminal,
@@ -90,7 +91,10 @@ pub fn predict(
     let extrapolated = extrapolated.map(|flags| flags.map(f64::from).collect());
     let (voltages, cut_offs) = (driven.voltage_v, drive.cut_offs_v());
     let answer = Answer { voltages, temperatures: None, end, cut_offs, extrapolated };
-    finish(measured, answer, places, terminal)
+    let mut object = finish(measured, answer, places, terminal)?;
+    object["fit"] = judged;
+    terminal.json(&object);
+    Ok(0)
 }
 
 /// First row with a current outside the trained range.
@@ -137,7 +141,8 @@ pub fn solve(
         cut_offs: drive.cut_offs_v(),
         extrapolated: None,
     };
-    finish(measured, answer, places, terminal)
+    terminal.json(&finish(measured, answer, places, terminal)?);
+    Ok(0)
 }
 
 /// Word and voltage of a cut-off, of the lower and the upper one.
@@ -213,13 +218,14 @@ struct Answer {
     extrapolated: Option<Vec<f64>>,
 }
 
-/// Writes the table; there are no voltages after the cut-off. Times are those of the file.
+/// Writes the table, and gives the object for `--json`; there are no voltages after the cut-off. Times are
+/// those of the file.
 fn finish(
     measured: Measured,
     answer: Answer,
     places: &Places,
     terminal: &Terminal,
-) -> Result<u8, Failure> {
+) -> Result<Value, Failure> {
     let (profile, first_s) = (measured.profile, measured.first_s);
     if first_s != 0.0 {
         terminal.say(format!("the first row, at {first_s} s, is the initial state of the cell"));
@@ -243,12 +249,11 @@ fn finish(
     columns.extend(answer.extrapolated.map(|flags| Column::numbers("extrapolated", "", flags)));
     let table = Table::new(columns);
     write_table(&table, places, terminal)?;
-    terminal.json(&json!({
+    Ok(json!({
         "rows": table.rows(),
         "columns": table.headers(),
         "file": places.out,
         "cut_off_s": end_s,
         "cut_off": answer.end.map(|(_, upper)| cut_off(&answer.cut_offs, upper).0),
-    }));
-    Ok(0)
+    }))
 }

@@ -12,6 +12,7 @@ pub mod plan;
 mod predictive;
 mod priors;
 mod repaid;
+mod residuals;
 mod sampling;
 mod sbc;
 mod study;
@@ -52,6 +53,7 @@ pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
     let begun = Instant::now();
     let limit_j = limit(arguments)?;
     let trained = Trained::open(&arguments.run)?;
+    let fit = trained.caution(terminal)?;
     let plan = Plan::read(arguments, &trained.problem)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;
@@ -81,6 +83,7 @@ pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
                 terminal.say(format!("energy    {}", repaid.words()));
                 summary["payback"] = repaid.json();
             }
+            summary["fit"] = fit;
             found.write(&place, &study.trained.problem, &summary)?;
             (summary, found.judged.word() == "certified")
         }
@@ -132,11 +135,14 @@ fn infer<'a>(
         None => certify::certify(&models, &drawn.draws, arguments.certify)?,
     };
     let seed = arguments.seed;
-    let judged = verdict::judge(&models, &drawn, certified.as_ref(), seed)?;
+    let mut judged = verdict::judge(&models, &drawn, certified.as_ref(), seed)?;
     let fits = predictive::fits(&models, &judged, curves, seed)?;
+    let residuals = residuals::of(&models, &judged, curves, &fits);
+    residuals::judge(&mut judged, &residuals, models.scatter, output, &study.time());
     let predictions = predictive::of_held_out(&models, &judged, study, seed)?;
     let units = Units::new(&study.trained.problem, output, unknowns, &models);
-    let found = Found { models, drawn, certified, judged, fits, predictions, units, study };
+    let found =
+        Found { models, drawn, certified, judged, fits, predictions, residuals, units, study };
     found.say(terminal);
     Ok(Some(found))
 }

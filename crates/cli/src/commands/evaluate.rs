@@ -10,16 +10,16 @@ use surrogate_meter::Meter;
 use surrogate_problem::Problem;
 
 use super::payback::curve_words;
-use super::train::{errors_json, goal_words};
+use super::train::{Evidence, errors_json, goal_words, judge};
 use crate::args::Evaluate;
 use crate::cell::{Currents, Ends};
-use crate::compare;
 use crate::electricity::Electricity;
 use crate::failure::Failure;
 use crate::footprint::{self, Work};
 use crate::surrogate::Surrogate;
 use crate::terminal::Terminal;
 use crate::trained::Trained;
+use crate::{compare, inverse};
 
 /// What the last evaluation took, in the run directory. Not on stdout, which is the same for the
 /// same run and points.
@@ -58,6 +58,17 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     let mut judged = manifest.clone();
     judged.goals = goals;
     judged.judge_goals();
+    judged.errors = crate::record::error_entries(&truth, &found);
+    let evidence = Evidence {
+        held_out: None,
+        unchecked: &compare::unchecked(&trained.problem, &truth),
+        doubts: &[],
+        undetermined: !inverse::undetermined(&trained.problem).is_empty(),
+    };
+    let own = judge(&judged, &evidence);
+    // what training doubted beside these errors counts on
+    let before = manifest.verdict.clone().filter(|_| own.word == "good");
+    judged.verdict = before.or(Some(own));
     let all = errors_json(&truth, &found);
     let pick = |output: bool| -> Map<String, Value> {
         let names = truth.targets.iter().filter(|t| t.output == output).map(|t| &t.name);
@@ -79,6 +90,9 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
     drop(stage);
     currents.iter().flat_map(Currents::words).for_each(|line| terminal.say(line));
     judged.goals.iter().for_each(|goal| terminal.say(goal_words(goal)));
+    if let Some(words) = judged.caution() {
+        terminal.warn(format!("this surrogate is {words}"));
+    }
     terminal.say(format!("reference: {} ({})", truth.kind, truth.how));
     say_cost(&trained, truth.parameters.len(), meter, &electricity, terminal)?;
     let own: Map<String, Value> = truth
@@ -93,6 +107,7 @@ pub fn run(arguments: &Evaluate, terminal: &Terminal) -> Result<u8, Failure> {
         "run": trained.run.path(),
         "status": manifest.status.word(),
         "goal_reached": judged.goal_reached,
+        "fit": { "verdict": judged.verdict.as_ref().map(|v| &v.word), "caution": judged.caution() },
         "seconds": manifest.seconds,
         "energy_j": manifest.energy.as_ref().map(|e| e.energy_j),
         "energy_provenance": manifest.energy.as_ref().map(|e| e.provenance.clone()),

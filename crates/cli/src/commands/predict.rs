@@ -17,8 +17,9 @@ use crate::trained::Trained;
 /// Runs the command.
 pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let mut trained = Trained::open(&arguments.run)?;
+    let judged = trained.caution(terminal)?;
     if let Some(path) = &arguments.profile {
-        return profile::predict(&trained, path, &arguments.places, terminal);
+        return profile::predict(&trained, judged, path, &arguments.places, terminal);
     }
     let asked = arguments.footprint || arguments.electricity != Electricity::default();
     let meter = if asked { Some(arguments.counters.meter()?) } else { None };
@@ -94,6 +95,7 @@ pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
         "extrapolated": far + beyond > 0,
         "depleted": drained,
         "solved": if solved { drained } else { 0 },
+        "fit": judged,
     });
     if let Some(meter) = meter {
         let report = meter.stop();

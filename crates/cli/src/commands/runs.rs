@@ -24,12 +24,14 @@ pub fn run(arguments: &Runs, terminal: &Terminal) -> Result<u8, Failure> {
                     .iter()
                     .filter_map(|e| Some(format!("{} {:.2e} {}", e.output, e.rms?, e.unit)))
                     .collect();
+                let doubt = r.verdict.as_deref().filter(|word| *word != "good");
+                let doubt = doubt.map_or(String::new(), |word| format!("   {word}"));
                 let energy = r
                     .energy
                     .as_ref()
                     .map_or("-".to_string(), |e| format!("{:.0} J ({})", e.energy_j, e.provenance));
                 text.push_str(&format!(
-                    "{:36} {:20} {:12} {:>9}  {:24} {}\n",
+                    "{:36} {:20} {:12} {:>9}  {:24} {}{doubt}\n",
                     r.id,
                     r.problem,
                     r.status.word(),
@@ -43,6 +45,7 @@ pub fn run(arguments: &Runs, terminal: &Terminal) -> Result<u8, Failure> {
                     "problem": r.problem,
                     "status": r.status.word(),
                     "goal_reached": r.goal_reached,
+                    "verdict": r.verdict,
                     "seconds": r.seconds,
                     "energy_j": r.energy.as_ref().map(|e| e.energy_j),
                     "started": r.started,

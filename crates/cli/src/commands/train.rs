@@ -38,6 +38,7 @@ pub use closing::{errors_json, goal_words};
 use opening::Resumed;
 pub use session::Prepared;
 use session::Session;
+pub use verdict::{Evidence, judge};
 
 /// Seed of the parameter points of comparisons.
 const CHECK_SEED: u64 = 20_261_121;

@@ -28,6 +28,8 @@ pub struct Experiment {
     pub times: Vec<f64>,
     /// The observed output, SI.
     pub values: Vec<f64>,
+    /// Lines of the file that these stand in.
+    pub lines: Vec<usize>,
     /// By parameter of the problem: the value that the curve states, SI.
     pub stated: Vec<Option<f64>>,
     /// What was found and done, in words.
@@ -80,7 +82,8 @@ impl Experiment {
         let rows = window(rows, problem, output, request, &mut notes)?;
         let rows = repair::thinned(rows, most, &mut notes);
         let name = path.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
-        Ok(Self { name, times: rows.times, values: rows.values, stated, notes })
+        let Rows { lines, times, values, .. } = rows;
+        Ok(Self { name, times, values, lines, stated, notes })
     }
 }
 

@@ -13,11 +13,11 @@ use super::outputs::{self, Units};
 use super::place::Place;
 use super::predictive::Fit;
 use super::repaid::Repaid;
+use super::residuals::Residuals;
 use super::sampling::Drawn;
 use super::study::Study;
 use super::verdict::Judged;
 use crate::failure::Failure;
-use crate::places::time_coordinate;
 use crate::terminal::Terminal;
 
 /// Energy of sampling and of the certificate, J.
@@ -40,6 +40,8 @@ pub struct Found<'a> {
     pub fits: Vec<Fit>,
     /// How they lie to the curves held out.
     pub predictions: Vec<Fit>,
+    /// What their residuals are.
+    pub residuals: Vec<Residuals>,
     /// Units of the unknowns.
     pub units: Units,
     /// What was asked.
@@ -110,8 +112,7 @@ impl Found<'_> {
         let p = self.models.unknowns;
         let (sampling_j, certify_j) = own_j(report);
         let ess = self.judged.least_ess(p);
-        let problem = &self.study.trained.problem;
-        let time = time_coordinate(problem).map(|t| &problem.coordinates[t].unit.text);
+        let (problem, time) = (&self.study.trained.problem, self.study.time());
         json!({
             "run": self.study.trained.run.name(),
             "title": problem.title,
@@ -122,12 +123,13 @@ impl Found<'_> {
             "observed": {
                 "name": self.study.output.name,
                 "unit": crate::record::unit(&self.study.output.unit.text),
-                "time_unit": time,
+                "time_unit": time.text,
             },
             "reasons": self.judged.reasons,
             "remarks": self.judged.remarks,
             "fits": outputs::fits(&self.fits, &self.study.output),
             "predictions": outputs::fits(&self.predictions, &self.study.output),
+            "residuals": self.residuals.iter().map(|r| r.json(&self.study.output, &time)).collect::<Value>(),
             "informed_directions": self.judged.informed,
             "divergences": self.judged.divergences,
             "e_bfmi": self.judged.e_bfmi,

@@ -254,6 +254,7 @@ mod tests {
         Experiment {
             name: String::new(),
             times: (0..values.len()).map(|k| k as f64).collect(),
+            lines: (2..values.len() + 2).collect(),
             values,
             stated: Vec::new(),
             notes: Vec::new(),

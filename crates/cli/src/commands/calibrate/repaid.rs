@@ -44,7 +44,10 @@ impl Repaid {
     pub fn words(&self) -> String {
         let joules = |j: f64| scaled(j, "J");
         let when = match self.calibrations() {
-            Some(n) => format!("training ({}) is paid back after {n:.2}", joules(self.training_j)),
+            Some(n) => {
+                let training = joules(self.training_j);
+                format!("training ({training}) is paid back after {n:.2} such calibrations")
+            }
             None => "training is never paid back".to_string(),
         };
         let (own, solver) = (joules(self.own_j), joules(self.by_solver_j));
@@ -60,7 +63,7 @@ mod tests {
     fn training_is_paid_back_by_what_each_calibration_saves() {
         let repaid = Repaid { by_solver_j: 30.0, own_j: 10.0, training_j: 40.0 };
         assert_eq!(repaid.calibrations(), Some(2.0));
-        assert!(repaid.words().contains("paid back after 2.00"), "{}", repaid.words());
+        assert!(repaid.words().contains("paid back after 2.00 such"), "{}", repaid.words());
         assert_eq!(Repaid { by_solver_j: 5.0, ..repaid }.calibrations(), None);
     }
 }

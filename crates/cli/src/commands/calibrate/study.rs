@@ -1,7 +1,7 @@
 //! What is inferred from what, read and compiled.
 
 use surrogate_problem::Problem;
-use surrogate_problem::model::Output;
+use surrogate_problem::model::{Output, Unit};
 
 use super::arguments::Calibrate;
 use super::experiment::Experiment;
@@ -81,6 +81,12 @@ impl Study {
             }
         };
         Ok(Self { trained, output, unknowns, curves, prepared, held_out })
+    }
+
+    /// The unit of time.
+    pub fn time(&self) -> Unit {
+        let problem = &self.trained.problem;
+        time_coordinate(problem).map_or(Unit::one(), |t| problem.coordinates[t].unit.clone())
     }
 }
 

@@ -10,7 +10,7 @@ use super::CHECK_SEED;
 use super::found::{account, with_found};
 use super::green::Green;
 use super::session::{Learned, Outcome, Session};
-use super::verdict::{is_far_off, relative, verdict};
+use super::verdict::{Evidence, judge, relative};
 use crate::args::Train;
 use crate::cell::{Currents, Ends};
 use crate::commands::evaluate;
@@ -90,6 +90,11 @@ impl Session<'_> {
             }
             _ => {}
         }
+        if outcome.status == Status::Finished {
+            let Outcome { unchecked, doubts, undetermined, .. } = &outcome;
+            let evidence = Evidence { held_out, unchecked, doubts, undetermined: *undetermined };
+            self.manifest.verdict = Some(judge(&self.manifest, &evidence));
+        }
         let (report, account) = self.account(&outcome)?;
         done(self.terminal, &self.manifest, &outcome);
         footprint::say(self.terminal, &report, &account);
@@ -102,7 +107,7 @@ impl Session<'_> {
             "status": outcome.status.word(),
             "reason": outcome.reason,
             "goal_reached": self.manifest.goal_reached,
-            "verdict": verdict(&self.manifest, held_out, &outcome.unchecked, &outcome.doubts),
+            "verdict": self.manifest.verdict.as_ref().map(|v| &v.word),
             "held_out_residual": held_out,
             "seconds": self.manifest.seconds,
             "energy_j": report.total_uj as f64 * 1e-6,
@@ -305,12 +310,15 @@ fn done(terminal: &Terminal, manifest: &Manifest, outcome: &Outcome) {
 }
 
 /// After how many curves training is repaid, beside the reference solver and another one.
-fn repaid(payback: &Payback) -> String {
+fn repaid(payback: &Payback, poor: bool) -> String {
     let words = |calls: Option<f64>| calls.map_or("never".to_string(), |n| format!("after {n:.0}"));
     let mut text = format!("payback   {} solves of the reference", words(payback.calls()));
     if let Some(other) = &payback.other {
         let calls = words(payback.calls_of_other());
         text += &format!("; {calls} runs of {}, each taken as {} solves", other.name, other.solves);
+    }
+    if poor {
+        text += "; if its errors do no harm: the fit is poor";
     }
     text
 }
@@ -333,48 +341,46 @@ fn last_words(
         }
     }
     outcome.remarks.iter().for_each(|words| terminal.say(format!("          {words}")));
-    if outcome.status != Status::Finished {
+    if outcome.too_short {
+        terminal.say(
+            "error     none: the limit ended training before there was anything to predict with",
+        );
+    } else if outcome.status != Status::Finished {
         terminal.say("error     not measured yet: training has not come to its end");
     } else if manifest.errors.is_empty() {
         let why = outcome.no_reference.as_deref().map_or(String::new(), |w| format!(": {w}"));
         terminal.say(format!("error     not known, there is no reference{why}"));
     }
     if let Some(residual) = held_out {
-        terminal.say(format!(
-            "residual  {residual:.1e} of its starting size, at points never trained on"
-        ));
+        terminal.say(if residual.is_infinite() {
+            "residual  not known: training ended before any weights were held against points never trained on"
+                .to_string()
+        } else {
+            format!("residual  {residual:.1e} of its starting size, at points never trained on")
+        });
     }
     if let Some(payback) = &outcome.payback {
-        terminal.say(repaid(payback));
+        terminal.say(repaid(payback, manifest.is_poor()));
     }
     manifest.goals.iter().for_each(|goal| terminal.say(goal_words(goal)));
     if !outcome.unchecked.is_empty() && !manifest.errors.is_empty() {
         terminal.say(format!("unchecked {}: no reference", outcome.unchecked.join(", ")));
     }
     outcome.doubts.iter().for_each(|d| terminal.warn(d));
-    match verdict(manifest, held_out, &outcome.unchecked, &outcome.doubts) {
-        // nothing was measured yet
-        _ if outcome.status != Status::Finished => {}
-        // of goals that were missed the lines above tell
-        "poor" if manifest.goal_reached == Some(false) && !is_far_off(manifest) => {
-            terminal.warn("a goal is missed: the surrogate is less exact than its file asks for");
+    match manifest.verdict.as_ref().and_then(|v| Some((v.word.as_str(), v.caution.as_ref()?))) {
+        Some(("unverified", words)) if !outcome.undetermined => {
+            terminal.say(format!("verdict   {words}"));
         }
-        "poor" => terminal.warn("this surrogate is a poor fit; do not rely on it"),
-        "unverified" if outcome.undetermined => terminal.warn(
-            "verdict unverified: only the residual speaks for it, and the conditions of the file \
-             may not determine the solution",
-        ),
-        // a stiff system of eight species had a residual of 1e-4 beside an error of one half
-        "unverified" => terminal.say(
-            "verdict   unverified: only the residual speaks for it, and a small one does not bound \
-             the error",
-        ),
-        _ => {}
+        Some((_, words)) => terminal.warn(format!("this surrogate is {words}")),
+        None => {}
     }
     let path = shell_word(run.path());
     match outcome.status {
         Status::Finished if outcome.resumable => terminal.say(format!(
             "next      surrogate report {path} --open, or train on: surrogate train --resume {path}"
+        )),
+        Status::Interrupted if outcome.too_short => terminal.say(format!(
+            "next      surrogate train --resume {path}, with a larger limit (--max-time, --max-energy, --max-carbon)"
         )),
         Status::Interrupted => terminal.say(format!("next      surrogate train --resume {path}")),
         _ => terminal.say(format!("next      surrogate report {path} --open")),

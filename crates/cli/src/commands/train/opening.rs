@@ -93,7 +93,7 @@ impl Resumed {
         remove_unfinished(&run);
         manifest.device = device.name().to_string();
         manifest.status = Status::Running;
-        (manifest.reason, manifest.ended) = (None, None);
+        (manifest.reason, manifest.ended, manifest.verdict) = (None, None, None);
         manifest.process = Some(Process::current());
         run.write_manifest(&manifest)?;
         Ok(Opened { run, manifest, saved })

@@ -1,6 +1,6 @@
 //! What may be said of a fit.
 
-use surrogate_run::{ErrorEntry, Manifest};
+use surrogate_run::{ErrorEntry, Manifest, Verdict};
 
 /// Relative errors, and held-out residuals, above this are those of a poor fit,
 const MOST: f64 = 1e-2;
@@ -8,7 +8,7 @@ const MOST: f64 = 1e-2;
 const MOST_OF_SPREAD: f64 = 5e-2;
 
 /// Whether errors are so large that nothing should be built on the fit, whatever its goals are.
-pub fn is_far_off(manifest: &Manifest) -> bool {
+fn is_far_off(manifest: &Manifest) -> bool {
     let worst = |measure: fn(&ErrorEntry) -> Option<f64>| {
         let known = manifest.errors.iter().filter_map(measure);
         known.map(|r| if r.is_nan() { f64::INFINITY } else { r }).fold(0.0, f64::max)
@@ -18,7 +18,7 @@ pub fn is_far_off(manifest: &Manifest) -> bool {
 }
 
 /// `good`, `poor` or `unverified`: what may be said of the fit. One that misses a goal is poor for its file.
-pub fn verdict(
+fn verdict(
     manifest: &Manifest,
     held_out: Option<f64>,
     unchecked: &[String],
@@ -38,6 +38,44 @@ pub fn verdict(
         None if bad_residual => "poor",
         None => "unverified",
     }
+}
+
+/// What a fit is judged by, beside the errors and goals of its manifest.
+pub struct Evidence<'a> {
+    /// Residual at points never trained on, relative to that of the start.
+    pub held_out: Option<f64>,
+    /// Fields that no reference covers.
+    pub unchecked: &'a [String],
+    /// Why what an inverse problem found should not be relied on.
+    pub doubts: &'a [String],
+    /// The conditions of the file seem not to determine the solution.
+    pub undetermined: bool,
+}
+
+/// What may be said of a fit, and what must be said wherever it is used.
+pub fn judge(manifest: &Manifest, evidence: &Evidence<'_>) -> Verdict {
+    let Evidence { held_out, unchecked, doubts, undetermined } = *evidence;
+    let word = verdict(manifest, held_out, unchecked, doubts);
+    let caution = caution(word, manifest, undetermined).map(str::to_string);
+    Verdict { word: word.to_string(), caution }
+}
+
+fn caution(word: &str, manifest: &Manifest, undetermined: bool) -> Option<&'static str> {
+    Some(match word {
+        "poor" if manifest.goal_reached == Some(false) && !is_far_off(manifest) => {
+            "less exact than its file asks for: a goal is missed"
+        }
+        "poor" => "a poor fit; do not rely on it",
+        "unverified" if undetermined => {
+            "unverified: only the residual speaks for it, and the conditions of the file may not \
+             determine the solution"
+        }
+        // a stiff system of eight species had a residual of 1e-4 beside an error of one half
+        "unverified" => {
+            "unverified: only the residual speaks for it, and a small one does not bound the error"
+        }
+        _ => return None,
+    })
 }
 
 /// Relative errors in words; that of the spread where it says something else.
