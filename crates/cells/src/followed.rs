@@ -15,7 +15,7 @@ const JUMP: f64 = 1e-6;
 #[derive(Debug, Clone)]
 pub(crate) enum Follower {
     /// By modes, exactly, where the diffusivity is constant.
-    Modes(Modes),
+    Modes(Box<Modes>),
     /// By shells elsewhere.
     Shells(Shells),
 }
@@ -39,7 +39,7 @@ pub(crate) struct Looks {
 
 impl Follower {
     pub(crate) fn of(half: &Half) -> Self {
-        half.shells(SHELLS).map_or_else(|| Self::Modes(Modes::new()), Self::Shells)
+        half.shells(SHELLS).map_or_else(|| Self::Modes(Box::new(Modes::new())), Self::Shells)
     }
 
     /// A particle at rest.
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn shells_of_a_constant_diffusivity_are_the_modes() {
-        let even = Follower::Modes(Modes::new());
+        let even = Follower::Modes(Box::new(Modes::new()));
         let shells = Follower::Shells(Shells::new(&Function::Constant(2e-14), 0.4, SHELLS));
         let mut particles = [even.at_rest(0.5), shells.at_rest(0.5)];
         let mut worst = 0.0_f64;

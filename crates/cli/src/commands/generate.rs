@@ -76,7 +76,16 @@ pub fn run(arguments: &Generate, terminal: &Terminal) -> Result<u8, Failure> {
     };
     let fits = found.iter().filter_map(|f| f.solution.fit.as_ref());
     let least = fits.map(|fit| fit.unexplained).fold(f64::INFINITY, f64::min);
-    if least > POOR {
+    if least <= POOR {
+        terminal.say(format!(
+            "fit       the best leaves {:.0} % of the peaks unexplained (root of squares, noise left aside); \
+             right structures leave a few per cent of calculated patterns, {:.0} to {:.0} % of laboratory \
+             ones",
+            100.0 * least,
+            100.0 * USUAL.0,
+            100.0 * USUAL.1
+        ));
+    } else {
         terminal.warn(format!(
             "no structure reproduces the pattern: the best leaves {:.0} % of its peaks unexplained (root of squares). {}",
             100.0 * least,
@@ -131,9 +140,11 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
     made(folder.to_path_buf()).map(drop)
 }
 
-/// Part of the peaks that may stay unexplained where a pattern is reproduced. The laboratory pattern of CdS has 0.46 at its
-/// published structure, the largest of four that were looked at.
+/// Part of the peaks that may stay unexplained where a pattern is reproduced.
 const POOR: f64 = 0.5;
+
+/// What eleven right structures leave of their laboratory patterns.
+const USUAL: (f64, f64) = (0.09, 0.38);
 
 /// Proposals that are refined to the end, at least.
 const LOOKED_AT: usize = 20;

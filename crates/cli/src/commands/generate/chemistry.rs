@@ -7,7 +7,7 @@ use surrogate_crystal::diffraction::FormFactor;
 use surrogate_crystal::retrieve::{Library, Query};
 use surrogate_crystal::{Element, parse_formula, reduced_formula};
 
-use super::arguments::Generate;
+use super::arguments::{Generate, Proposer};
 use super::conditions::Conditions;
 use crate::failure::Failure;
 use crate::generator::Generator;
@@ -33,11 +33,15 @@ impl Chemistry {
     /// # Errors
     /// A formula or element that is none, too many elements, nothing at all where no generator draws.
     pub fn read(arguments: &Generate, draws: bool) -> Result<Self, Failure> {
+        let most = match arguments.proposer {
+            Proposer::Direct => usize::MAX,
+            _ => Library::MOST_ELEMENTS,
+        };
         if let Some(text) = &arguments.formula {
-            return Ok(Self::Formula(formula(text)?));
+            return Ok(Self::Formula(formula(text, most)?));
         }
         if !arguments.elements.is_empty() {
-            return Ok(Self::Elements(elements(&arguments.elements)?));
+            return Ok(Self::Elements(elements(&arguments.elements, most)?));
         }
         if draws {
             return Ok(Self::Unknown);
@@ -136,7 +140,7 @@ fn counts(elements: usize, most: usize) -> Vec<Vec<usize>> {
 }
 
 /// Elements by their symbols.
-fn elements(symbols: &[String]) -> Result<Vec<Element>, Failure> {
+fn elements(symbols: &[String], most: usize) -> Result<Vec<Element>, Failure> {
     let mut all = Vec::new();
     for symbol in symbols {
         let element = Element::from_symbol(symbol.trim()).ok_or_else(|| {
@@ -149,17 +153,20 @@ fn elements(symbols: &[String]) -> Result<Vec<Element>, Failure> {
             all.push(element);
         }
     }
-    refuse("--elements", &symbols.join(","), &all)?;
+    refuse("--elements", &symbols.join(","), &all, most)?;
     Ok(all)
 }
 
-/// Refuses more elements than prototypes have, and those without a form factor.
-fn refuse(option: &str, text: &str, elements: &[Element]) -> Result<(), Failure> {
-    let (found, most) = (elements.len(), Library::MOST_ELEMENTS);
+/// Refuses more elements than `most`, those of prototypes, and those without a form factor.
+fn refuse(option: &str, text: &str, elements: &[Element], most: usize) -> Result<(), Failure> {
+    let found = elements.len();
     if found > most {
-        return Err(Failure::user(format!(
-            "{option} {text}: {found} elements; prototypes of a library have at most {most}"
-        )));
+        return Err(Failure::helped(
+            format!(
+                "{option} {text}: {found} elements; prototypes of a library have at most {most}"
+            ),
+            "--proposer direct looks for structures without prototypes",
+        ));
     }
     if let Some(e) = elements.iter().find(|e| FormFactor::of(**e).is_none()) {
         return Err(Failure::user(format!(
@@ -170,11 +177,11 @@ fn refuse(option: &str, text: &str, elements: &[Element]) -> Result<(), Failure>
 }
 
 /// The formula with the smallest whole numbers.
-fn formula(text: &str) -> Result<BTreeMap<Element, usize>, Failure> {
+fn formula(text: &str, most: usize) -> Result<BTreeMap<Element, usize>, Failure> {
     let help = "symbols with whole numbers and round brackets, such as PbSe or Ca(OH)2";
     let amounts =
         parse_formula(text).map_err(|e| Failure::helped(format!("--formula {text}: {e}"), help))?;
-    refuse("--formula", text, &amounts.keys().copied().collect::<Vec<_>>())?;
+    refuse("--formula", text, &amounts.keys().copied().collect::<Vec<_>>(), most)?;
     Ok(reduced_formula(&amounts))
 }
 

@@ -148,21 +148,20 @@ impl Givens {
     }
 
     /// What may be tried where nothing was found.
-    pub fn way_out(&self) -> &'static str {
-        match (self.conditions.group, self.conditions.cells.is_empty()) {
-            (None, _) => "check --formula and --wavelength, or raise --max-atoms",
+    pub fn way_out(&self) -> String {
+        let check = match (self.conditions.group, self.conditions.cells.is_empty()) {
+            (None, _) => "check --formula and --wavelength",
             (Some(group), true) if group.system() == CrystalSystem::Triclinic => {
-                "name --cell too, since triclinic cells are not looked for; check --formula and \
-                 --wavelength, or raise --max-atoms"
+                "name --cell too, since triclinic cells are not looked for; check --formula and --wavelength"
             }
-            (Some(_), true) => {
-                "check --space-group, --formula and --wavelength, or raise --max-atoms"
-            }
+            (Some(_), true) => "check --space-group, --formula and --wavelength",
             (Some(_), false) => {
-                "check --cell (angstrom, conventional), --space-group, --formula and --wavelength, or \
-                 raise --max-atoms"
+                "check --cell (angstrom, conventional), --space-group, --formula and --wavelength"
             }
-        }
+        };
+        let examples = self.library.is_some() || self.generator.is_some();
+        let direct = if examples { ", or look without examples: --proposer direct" } else { "" };
+        format!("{check}; raise --max-atoms{direct}; lines of another phase fit nothing")
     }
 
     /// Formula of a cell, elements in the order of what was asked for.
