@@ -161,6 +161,15 @@ fn a_time_budget_ends_training_with_its_reason() {
 }
 
 #[test]
+fn a_residual_that_was_never_looked_at_is_not_called_infinite() {
+    let folder = tempdir().unwrap();
+    let said = trained(folder.path(), &["--max-time", "1ms"]);
+    said.expect(0, &["residual not known: training ended before any weights were held against"]);
+    assert!(!said.stderr.contains("inf of its"), "{}", said.stderr);
+    assert!(said.json()["held_out_residual"].is_null());
+}
+
+#[test]
 fn a_time_budget_of_a_stage_ends_the_stage() {
     let folder = tempdir().unwrap();
     let stages = "train.stages=[{optimizer=\"adam\", max_time=\"0.2 s\"}, \
