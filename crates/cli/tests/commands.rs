@@ -374,6 +374,9 @@ fn what_training_said_of_a_fit_is_said_wherever_it_is_used() {
     let runs = with(&["runs"]);
     assert!(runs.stdout.lines().any(|line| line.ends_with("poor")), "{}", runs.stdout);
     assert_eq!(with(&["--json", "runs"]).json()["runs"][0]["verdict"], "poor");
+    let report = with(&["--json", "report", "rod"]);
+    report.expect(0, &["rod: this surrogate is a poor fit"]);
+    assert_eq!(report.json()["fits"]["rod"]["verdict"], "poor");
     let page = fs::read_to_string(folder.path().join("runs/rod/report.html")).unwrap();
     assert!(page.contains("This surrogate is a poor fit; do not rely on it."));
     assert!(page.contains("only where its errors do no harm: the fit is poor"));
