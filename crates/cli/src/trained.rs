@@ -137,6 +137,20 @@ pub fn find(text: &str) -> Result<RunDirectory, Failure> {
     Ok(RunDirectory::find(&runs_folder(None), text)?)
 }
 
+/// Warns of a fit that training did not call good; gives its verdict and the warning, for `--json`.
+///
+/// # Errors
+/// A run without a readable manifest.
+pub fn caution(run: &RunDirectory, terminal: &Terminal) -> Result<Value, Failure> {
+    let manifest = run.manifest()?;
+    // a generator is scored, not judged
+    let caution = manifest.caution().filter(|_| !run.file("generator.json").exists());
+    if let Some(words) = caution {
+        terminal.warn(format!("{}: this surrogate is {words}", run.name()));
+    }
+    Ok(json!({ "verdict": manifest.verdict.as_ref().map(|v| &v.word), "caution": caution }))
+}
+
 impl Trained {
     /// Opens the surrogate of a run.
     pub fn open(text: &str) -> Result<Self, Failure> {
@@ -160,16 +174,6 @@ impl Trained {
         networks.put_unknowns(&mut problem);
         let surrogate = Surrogate::Networks(Box::new(networks));
         Ok(Self { problem, surrogate, run })
-    }
-
-    /// Warns of a fit that training did not call good; gives its verdict and the warning, for `--json`.
-    pub fn caution(&self, terminal: &Terminal) -> Result<Value, Failure> {
-        let manifest = self.run.manifest()?;
-        let caution = manifest.caution();
-        if let Some(words) = caution {
-            terminal.warn(format!("this surrogate is {words}"));
-        }
-        Ok(json!({ "verdict": manifest.verdict.as_ref().map(|v| &v.word), "caution": caution }))
     }
 
     /// Prepares outputs and fields, and their derivatives by parameters, at fixed places: see

@@ -161,6 +161,15 @@ fn a_time_budget_ends_training_with_its_reason() {
 }
 
 #[test]
+fn a_residual_that_was_never_looked_at_is_not_called_infinite() {
+    let folder = tempdir().unwrap();
+    let said = trained(folder.path(), &["--max-time", "1ms"]);
+    said.expect(0, &["residual not known: training ended before any weights were held against"]);
+    assert!(!said.stderr.contains("inf of its"), "{}", said.stderr);
+    assert!(said.json()["held_out_residual"].is_null());
+}
+
+#[test]
 fn a_time_budget_of_a_stage_ends_the_stage() {
     let folder = tempdir().unwrap();
     let stages = "train.stages=[{optimizer=\"adam\", max_time=\"0.2 s\"}, \
@@ -365,6 +374,9 @@ fn what_training_said_of_a_fit_is_said_wherever_it_is_used() {
     let runs = with(&["runs"]);
     assert!(runs.stdout.lines().any(|line| line.ends_with("poor")), "{}", runs.stdout);
     assert_eq!(with(&["--json", "runs"]).json()["runs"][0]["verdict"], "poor");
+    let report = with(&["--json", "report", "rod"]);
+    report.expect(0, &["rod: this surrogate is a poor fit"]);
+    assert_eq!(report.json()["fits"]["rod"]["verdict"], "poor");
     let page = fs::read_to_string(folder.path().join("runs/rod/report.html")).unwrap();
     assert!(page.contains("This surrogate is a poor fit; do not rely on it."));
     assert!(page.contains("only where its errors do no harm: the fit is poor"));

@@ -475,6 +475,18 @@ fn a_killed_training_of_a_cell_comes_back_to_the_same_bits() {
 }
 
 #[test]
+fn a_limit_before_there_is_a_surrogate_of_a_cell_says_so_and_how_to_go_on() {
+    let folder = tempdir().unwrap();
+    let file = small(folder.path(), 0);
+    let arguments = ["--json", "train", &file, "--name", "cut", "--max-time", "1ms"];
+    let said = surrogate(folder.path(), &arguments);
+    said.expect(1, &["the limit ended training before there was anything to predict with"]);
+    said.expect(1, &["train --resume runs/cut, with a larger limit (--max-time"]);
+    assert!(said.json()["verdict"].is_null(), "{}", said.stdout);
+    surrogate(folder.path(), &["predict", "cut"]).expect(1, &["has no trained weights yet"]);
+}
+
+#[test]
 fn a_run_of_a_bpx_file_keeps_the_file() {
     let folder = tempdir().unwrap();
     let (json, toml) = (folder.path().join("cell.json"), folder.path().join("p.toml"));

@@ -32,7 +32,7 @@ use crate::footprint::{self, Work};
 use crate::interrupts::{self, INTERRUPTED};
 use crate::progress::parse_energy;
 use crate::terminal::Terminal;
-use crate::trained::Trained;
+use crate::trained::{self, Trained};
 
 use arguments::Calibrate;
 use found::Found;
@@ -53,7 +53,7 @@ pub fn run(arguments: &Calibrate, terminal: &Terminal) -> Result<u8, Failure> {
     let begun = Instant::now();
     let limit_j = limit(arguments)?;
     let trained = Trained::open(&arguments.run)?;
-    let fit = trained.caution(terminal)?;
+    let fit = trained::caution(&trained.run, terminal)?;
     let plan = Plan::read(arguments, &trained.problem)?;
     let electricity = arguments.electricity.or_of(&trained.run)?;
     electricity.check()?;

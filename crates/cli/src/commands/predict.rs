@@ -12,12 +12,12 @@ use crate::grid::{Grid, Item, Quantities, write_table};
 use crate::places::{columns_of, outside};
 use crate::reference::Reference;
 use crate::terminal::Terminal;
-use crate::trained::Trained;
+use crate::trained::{self, Trained};
 
 /// Runs the command.
 pub fn run(arguments: &Predict, terminal: &Terminal) -> Result<u8, Failure> {
     let mut trained = Trained::open(&arguments.run)?;
-    let judged = trained.caution(terminal)?;
+    let judged = trained::caution(&trained.run, terminal)?;
     if let Some(path) = &arguments.profile {
         return profile::predict(&trained, judged, path, &arguments.places, terminal);
     }
