@@ -37,7 +37,7 @@ const CLIFF: (f64, f64) = (1e3, 1.0);
 /// Seconds of a discharge at 1C.
 const HOUR_S: f64 = 3600.0;
 /// Factor on the squares of the weights of the network that says whether, which has few lessons, and of those
-/// that say when: less, since the mean of several is taken.
+/// that say when: less, since several are asked.
 const DECAY: (f64, f64) = (1e-5, 1e-7);
 /// Networks that say when, and their width: one alone errs by half as much again.
 const WHEN: (usize, usize) = (4, 24);
@@ -79,7 +79,7 @@ pub(crate) struct Depleted {
     pub(crate) positive: HalfNetwork,
 }
 
-/// What the point alone says: one network whether the electrolyte is depleted, the mean of others when such a
+/// What the point alone says: one network whether the electrolyte is depleted, the middle of others when such a
 /// discharge ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Ends {
@@ -134,13 +134,22 @@ impl Ends {
 
     /// One over the time of the end, s-1.
     pub(crate) fn pace(&self, problem: &CellProblem, point: &[f64], work: &mut EndsWork) -> f64 {
-        let (inputs, count) = (inputs(problem, point), self.when().len() as f64);
-        let end = |network: &EndsNetwork| {
-            work.when.forward(&network.weights, &inputs);
-            work.when.output()[LANES]
-        };
-        let end = self.when().iter().map(end).sum::<f64>() / count;
+        let middle = self.middle(&inputs(problem, point), work);
+        let end = middle.iter().map(|(end, _)| end).sum::<f64>() / middle.len() as f64;
         problem.conditions(point).0 / HOUR_S * (-end).exp()
+    }
+
+    /// What networks say of the end, and their places, of one or two in the middle: one may be far off between its
+    /// lessons.
+    fn middle(&self, inputs: &[f64], work: &mut EndsWork) -> Vec<(f64, usize)> {
+        let said = self.when().iter().enumerate().map(|(k, network)| {
+            work.when.forward(&network.weights, inputs);
+            (work.when.output()[LANES], k)
+        });
+        let mut said: Vec<(f64, usize)> = said.collect();
+        said.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let outer = (said.len() - 1) / 2;
+        said[outer..said.len() - outer].to_vec()
     }
 
     /// The slopes of the logarithm of the pace by the values of the axes.
@@ -151,10 +160,11 @@ impl Ends {
         work: &mut EndsWork,
     ) -> Vec<f64> {
         let (inputs, axes) = (inputs(problem, point), problem.axes.len());
+        let middle = self.middle(&inputs, work);
         let mut seed = vec![0.0; 2 * LANES];
-        seed[LANES] = -1.0 / self.when().len() as f64;
+        seed[LANES] = -1.0 / middle.len() as f64;
         let mut sum = vec![0.0; axes];
-        for network in self.when() {
+        for network in middle.iter().map(|(_, k)| &self.when()[*k]) {
             let mut by = vec![0.0; axes * LANES];
             work.when.forward(&network.weights, &inputs);
             work.when.reverse_inputs(&network.weights, &seed, &mut by);
