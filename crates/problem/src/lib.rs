@@ -14,6 +14,7 @@ mod diagnose;
 mod evolution;
 mod functions;
 mod gather;
+mod jumps;
 mod limits;
 mod load;
 mod lower;
