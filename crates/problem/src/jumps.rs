@@ -144,8 +144,7 @@ impl Session {
     pub(crate) fn jump_warning(&self, row: &Row) -> Option<String> {
         let jump = row.jumps.first()?;
         let c = self.resolved[jump.coordinate].as_ref()?;
-        let unit = if c.unit.text == "1" { "" } else { c.unit.text.as_str() };
-        let place = format!("{} = {:.6} {unit}", c.name, jump.place / c.unit.factor);
+        let place = format!("{} = {}", c.name, c.unit.said(jump.place));
         let way_out = match c.role {
             Role::Space => {
                 "give the flux a field of its own (`q = k * d(u, x)` and `d(q, x) = …`), or make \
@@ -156,8 +155,7 @@ impl Session {
         Some(format!(
             "`{}` takes a derivative of something that jumps at {}: training at points never sees the \
              jump, and the surrogate will be a poor fit; {way_out}",
-            row.name,
-            place.trim_end()
+            row.name, place
         ))
     }
 }

@@ -250,13 +250,12 @@ impl<'a> Builder<'a> {
             if let Some(jump) = row.jumps.iter().find(|jump| !(whole && jump.kept)) {
                 let c = &self.problem.coordinates[jump.coordinate];
                 let reason = format!(
-                    "`{}` takes a derivative of something that jumps at {} = {:.6} {}, which only fluxes in \
+                    "`{}` takes a derivative of something that jumps at {} = {}, which only fluxes in \
                      `div(flux)` keep, in equations `capacity * d(u, t) = div(flux) + source` or \
                      `div(flux) + source = 0` along a line that is not periodic",
                     row.name,
                     c.name,
-                    jump.place / c.unit.factor,
-                    c.unit.text
+                    c.unit.said(jump.place)
                 );
                 return Err(SolveError::Unsupported { reason });
             }

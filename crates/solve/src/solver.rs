@@ -255,16 +255,11 @@ impl Solver {
         Ok(states)
     }
 
-    /// Difference between this solution and one on half the cells with ten times the tolerance.
+    /// The solver on half the cells with ten times the tolerance.
     ///
     /// # Errors
-    /// As [`Solver::solve`].
-    pub fn estimate_error(
-        &self,
-        parameters: &[f64],
-        times: &[f64],
-    ) -> Result<ErrorEstimate, SolveError> {
-        let fine = self.solve(parameters, times)?;
+    /// As [`Solver::prepare`].
+    pub fn coarser(&self) -> Result<Self, SolveError> {
         let resolution = Resolution {
             cells: self.resolution.cells / 2,
             flat_cells: self.resolution.flat_cells / 2,
@@ -281,8 +276,20 @@ impl Solver {
         let faces = self.faces.iter().map(|f| f.as_ref().map(half)).collect();
         let tolerance = 10.0 * self.tolerance;
         let interfaces = self.interfaces.clone();
-        let coarse = Self::on(self.model.clone(), resolution, tolerance, faces, interfaces)?;
-        let coarse = coarse.solve(parameters, times)?;
+        Self::on(self.model.clone(), resolution, tolerance, faces, interfaces)
+    }
+
+    /// Difference between this solution and one on half the cells with ten times the tolerance.
+    ///
+    /// # Errors
+    /// As [`Solver::solve`].
+    pub fn estimate_error(
+        &self,
+        parameters: &[f64],
+        times: &[f64],
+    ) -> Result<ErrorEstimate, SolveError> {
+        let fine = self.solve(parameters, times)?;
+        let coarse = self.coarser()?.solve(parameters, times)?;
         let largest = |differences: &mut dyn Iterator<Item = f64>| {
             differences.fold(0.0_f64, |worst, d| worst.max(d.abs()))
         };
