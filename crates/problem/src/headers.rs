@@ -15,6 +15,16 @@ pub struct ColumnUnit {
     pub zero: f64,
 }
 
+/// The column of a quantity in tables that the program writes (`u_K`, `j_A_per_m2`), as
+/// `surrogate_run::header` does.
+pub(crate) fn header(name: &str, unit: &str) -> String {
+    if matches!(unit, "" | "1") {
+        return name.to_string();
+    }
+    let unit = unit.replace([' ', '*', '·'], "_").replace('/', "_per_");
+    format!("{name}_{}", unit.replace(['^', '(', ')'], ""))
+}
+
 /// The name of a column without its unit, and the unit. A name that is no unit's may look like one
 /// (`D_s`): who knows the name compares it whole first.
 pub fn column_parts(header: &str) -> (&str, Option<ColumnUnit>) {

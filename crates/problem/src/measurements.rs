@@ -4,7 +4,7 @@ use surrogate_symbolic::Node;
 
 use crate::diagnose::{ErrorKind, Mistake, did_you_mean};
 use crate::gather::{ReadFile, reason};
-use crate::headers::column_parts;
+use crate::headers::{column_parts, header};
 use crate::lower::Context;
 use crate::model::{Field, Measurements, Output, Place, Reference, ReferenceKind, Unit};
 use crate::parse::parse_expression;
@@ -28,16 +28,6 @@ struct Column {
     place: usize,
     factor: f64,
     zero: f64,
-}
-
-/// The column of a quantity in tables that the program writes (`u_K`, `j_A_per_m2`), as
-/// `surrogate_run::header` does.
-fn header(name: &str, unit: &str) -> String {
-    if matches!(unit, "" | "1") {
-        return name.to_string();
-    }
-    let unit = unit.replace([' ', '*', '·'], "_").replace('/', "_per_");
-    format!("{name}_{}", unit.replace(['^', '(', ')'], ""))
 }
 
 /// Relative slack of measured places at the ends of a range.
