@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use surrogate_problem::model::Unit;
-use surrogate_problem::units::parse_unit;
+use surrogate_problem::{ColumnUnit, column_parts};
 
 use crate::failure::Failure;
 
@@ -40,6 +40,7 @@ struct Found {
     place: usize,
     header: String,
     factor: f64,
+    zero: f64,
 }
 
 /// Reads the columns wanted.
@@ -90,7 +91,7 @@ pub fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Measured, Failure> {
                         "{shown}, line {number}: `{cell}` in column `{header}` is not a number"
                     ))
                 })?;
-                column.push(value * found.factor);
+                column.push(value * found.factor + found.zero);
             }
         }
     }
@@ -162,37 +163,30 @@ fn find(
         }
     };
     let header = headers[place].to_string();
-    let factor = match parts(&header).1.filter(|_| !whole(&header)) {
+    let (factor, zero) = match parts(&header).1.filter(|_| !whole(&header)) {
         None => {
             if wanted.unit.text != "1" {
                 notes.push(format!("column `{header}` has no unit: taken as {}", wanted.unit.text));
             }
-            wanted.unit.factor
+            (wanted.unit.factor, 0.0)
         }
-        Some(unit) if unit.dimension == wanted.unit.dimension => unit.factor,
-        Some(unit) => {
+        Some(ColumnUnit { unit, zero }) if unit.dimension == wanted.unit.dimension => {
+            (unit.factor, zero)
+        }
+        Some(ColumnUnit { unit, .. }) => {
             return Err(Failure::helped(
                 format!("column `{header}` is in {}, which is no unit of {what}", unit.text),
                 format!("the {what} is in {}, or a multiple of it", wanted.unit.text),
             ));
         }
     };
-    Ok(Some(Found { place, header, factor }))
+    Ok(Some(Found { place, header, factor, zero }))
 }
 
-/// Name in small letters and unit of a header: `Voltage [mV]`, `voltage_mV`, `Voltage (mV)`,
-/// `voltage/mV`.
-fn parts(header: &str) -> (String, Option<Unit>) {
-    let unit = |text: &str| parse_unit(text.trim().trim_matches(['[', ']', '(', ')'])).ok();
-    for mark in ['[', '(', '/', '_'] {
-        let place = if mark == '_' { header.rfind(mark) } else { header.find(mark) };
-        let Some((base, rest)) = place.and_then(|k| header.split_at_checked(k)) else { continue };
-        let rest = rest.trim_start_matches(['_', '/']);
-        if let (false, Some(unit)) = (base.trim().is_empty(), unit(rest)) {
-            return (plain(base.trim_end_matches('_')), Some(unit));
-        }
-    }
-    (plain(header), None)
+/// Name in small letters and unit of a header.
+fn parts(header: &str) -> (String, Option<ColumnUnit>) {
+    let (name, unit) = column_parts(header);
+    (plain(name), unit)
 }
 
 /// A name as names are compared: small letters, no spaces.
@@ -210,7 +204,7 @@ mod tests {
         for header in ["Voltage [mV]", "voltage_mV", "VOLTAGE (mV)", "voltage/mV"] {
             let (name, unit) = parts(header);
             assert_eq!(name, "voltage", "{header}");
-            assert!((unit.unwrap().factor - 1e-3).abs() < 1e-15, "{header}");
+            assert!((unit.unwrap().unit.factor - 1e-3).abs() < 1e-15, "{header}");
         }
         assert_eq!(parts("Test Time [s]").0, "test_time");
         assert_eq!(parts("c_rate").0, "c_rate");

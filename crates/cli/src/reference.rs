@@ -131,6 +131,27 @@ impl Reference {
         }
     }
 
+    /// The method of lines on half its mesh; nothing for what has no mesh, and for cells.
+    ///
+    /// # Errors
+    /// A mesh that cannot be laid out.
+    pub fn coarser(&self) -> Result<Option<Self>, ReferenceError> {
+        match self {
+            Self::Lines(solver) if solver.resolution().0 > 0 => {
+                Ok(Some(Self::Lines(Box::new(solver.coarser()?))))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Most cells or intervals along a line; none for cells.
+    pub fn cells(&self) -> usize {
+        match self {
+            Self::Lines(solver) => solver.resolution().0,
+            Self::Cell(_) => 0,
+        }
+    }
+
     /// What must be said of the solutions so far.
     pub fn note(&self) -> Option<String> {
         match self {

@@ -400,3 +400,38 @@ fn a_law_with_an_average_over_its_field_is_trained_to_what_the_solver_says() {
     said.expect(0, &["goal middle rms 1.00e-1 K: reached"]);
     assert_eq!(said.json()["verdict"], "good");
 }
+
+#[test]
+fn solve_tells_of_a_front_that_the_mesh_does_not_resolve_and_of_no_other() {
+    let folder = tempdir().unwrap();
+    let text = r#"
+        [coordinates]
+        x = "0 .. 1"
+        [parameters]
+        Pe = { range = "1 .. 1e5", scale = "log" }
+        [fields.u]
+        [[equations]]
+        equation = "d(u, x) = d(u, x, 2) / Pe"
+        [[conditions]]
+        at = "x = 0"
+        equation = "u = 0"
+        [[conditions]]
+        at = "x = 1"
+        equation = "u = 1"
+    "#;
+    fs::write(folder.path().join("layer.toml"), text).unwrap();
+    fs::write(folder.path().join("p.csv"), "x\n0.5\n0.999\n").unwrap();
+    let solved = |pe: &str| {
+        let params = format!("Pe={pe}");
+        let all = ["solve", "layer.toml", "--params", &params, "--points", "p.csv"];
+        surrogate(folder.path(), &all)
+    };
+    let steep = solved("1e5");
+    steep.expect(
+        0,
+        &["the mesh does not resolve the solution at Pe = 100000", "reference.cells=800"],
+    );
+    let smooth = solved("10");
+    smooth.expect(0, &[]);
+    assert!(!smooth.stderr.contains("resolve"), "{}", smooth.stderr);
+}

@@ -81,7 +81,8 @@ impl Session {
                 self.spline(x, y, unit, argument_unit, value.span)
             }
             "file" => {
-                let (x, y, span) = self.function_file(&section, read)?;
+                let units = [argument_unit.as_ref(), unit.as_ref()];
+                let (x, y, span) = self.function_file(&section, units, read)?;
                 self.spline(x, y, unit, argument_unit, span)
             }
             "integral_of" => {

@@ -1,4 +1,5 @@
-//! Equations read as evolution laws: `capacity · d(f, t) = Σ div(flux) + source`.
+//! Equations read as evolution laws, `capacity · d(f, t) = Σ div(flux) + source`, or as balances,
+//! `0 = Σ div(flux) + source`.
 //!
 //! The surface form is walked, so that `div(D*grad(c))` keeps its flux; what is left is split in
 //! the graph by the time derivative.
@@ -7,8 +8,9 @@ use surrogate_symbolic::{Expr as Term, Jet, Node};
 
 use crate::ast::{Equation, Expr, Kind};
 use crate::lower::Context;
-use crate::model::{Evolution, Geometry, Role};
+use crate::model::{Balance, Evolution, Geometry, Role};
 use crate::scope::{Entity, Mode, Session};
+use crate::source::Span;
 
 /// Most terms that an equation is split into.
 const MAX_PIECES: usize = 1000;
@@ -27,12 +29,25 @@ struct Piece<'a> {
     core: Option<&'a Expr>,
 }
 
+/// The forms of an equation that keep its fluxes whole.
+#[derive(Default)]
+pub(crate) struct Forms {
+    pub(crate) evolution: Option<Evolution>,
+    pub(crate) balance: Option<Balance>,
+    /// Operators whose fluxes the form keeps.
+    pub(crate) kept: Vec<Span>,
+}
+
 impl Session {
-    /// The evolution law that an equation states, if it has that form. The equation has been
-    /// lowered without mistakes before.
-    pub(crate) fn evolution(&mut self, equation: &Equation) -> Option<Evolution> {
+    /// The evolution law or the balance that an equation states, if it has such a form. The equation
+    /// has been lowered without mistakes before.
+    pub(crate) fn forms(&mut self, equation: &Equation) -> Forms {
+        self.divided(equation).unwrap_or_default()
+    }
+
+    fn divided(&mut self, equation: &Equation) -> Option<Forms> {
         let time = (0..self.coordinates.len())
-            .find(|&i| self.resolved[i].as_ref().is_some_and(|c| c.role == Role::Time))?;
+            .find(|&i| self.resolved[i].as_ref().is_some_and(|c| c.role == Role::Time));
         let lookup = self.lookup();
         let mut pieces = Vec::new();
         let left = Piece { sign: 1.0, factors: Vec::new(), core: None };
@@ -44,14 +59,31 @@ impl Session {
         }
         let mut rest = Vec::new();
         let mut divergences: Vec<(usize, Node)> = Vec::new();
+        let mut kept = Vec::new();
         for piece in &pieces {
             match self.fluxes(piece) {
-                Some(fluxes) => divergences.extend(fluxes),
+                Some(fluxes) => {
+                    divergences.extend(fluxes);
+                    kept.extend(piece.core.map(|core| core.span));
+                }
                 None => rest.push(self.piece_node(piece)?),
             }
         }
         let rest = self.graph.sum(&rest);
-        self.split_time(rest, divergences, time)
+        let timed = time.is_some_and(|time| {
+            let t = self.coordinates[time].symbol;
+            let fluxes = divergences.iter().map(|&(_, f)| f);
+            let nodes: Vec<Node> = fluxes.chain([rest]).collect();
+            self.graph.jets_in(&nodes).iter().any(|&j| self.graph.jet(j).order.of(t) > 0)
+        });
+        if timed {
+            let evolution = self.split_time(rest, divergences, time?);
+            let kept = if evolution.is_some() { kept } else { Vec::new() };
+            return Some(Forms { evolution, balance: None, kept });
+        }
+        let source = self.graph.neg(rest);
+        let balance = (!divergences.is_empty()).then_some(Balance { divergences, source });
+        Some(Forms { evolution: None, balance, kept })
     }
 
     /// Splits an expression into terms, through brackets and definitions with derivatives.

@@ -14,6 +14,8 @@ mod diagnose;
 mod evolution;
 mod functions;
 mod gather;
+mod headers;
+mod jumps;
 mod limits;
 mod load;
 mod lower;
@@ -35,6 +37,7 @@ mod tree;
 pub mod units;
 
 pub use diagnose::{Diagnostics, ErrorKind, ProblemError};
+pub use headers::{ColumnUnit, column_parts};
 pub use load::{load, load_text, load_with_cells};
 pub use model::Problem;
 pub use source::Source;

@@ -152,6 +152,8 @@ impl Session {
         let sampling = self.sampling(root);
         let goals = self.goals(root, &fields, &outputs);
         let mut warnings = self.unused();
+        warnings.append(&mut self.notes);
+        warnings.extend(rows.iter().filter_map(|row| self.jump_warning(row)));
         self.check_unused();
         for output in &outputs {
             if self.graph.jets_in(&[output.value]).is_empty() {

@@ -4,6 +4,7 @@ use surrogate_symbolic::Node;
 
 use crate::diagnose::{ErrorKind, Mistake, did_you_mean};
 use crate::gather::{ReadFile, reason};
+use crate::headers::{column_parts, header};
 use crate::lower::Context;
 use crate::model::{Field, Measurements, Output, Place, Reference, ReferenceKind, Unit};
 use crate::parse::parse_expression;
@@ -21,22 +22,12 @@ struct Csv {
     head: Span,
 }
 
-impl Csv {
-    /// The column of a name: the name, or the name and its unit as written by `surrogate predict`.
-    fn position(&self, name: &str, unit: &Unit) -> Option<usize> {
-        let position = |name: &str| self.columns.iter().position(|c| c == name);
-        position(name).or_else(|| position(&header(name, &unit.text)))
-    }
-}
-
-/// The column of a quantity in tables that the program writes (`u_K`, `j_A_per_m2`), as
-/// `surrogate_run::header` does.
-fn header(name: &str, unit: &str) -> String {
-    if matches!(unit, "" | "1") {
-        return name.to_string();
-    }
-    let unit = unit.replace([' ', '*', '·'], "_").replace('/', "_per_");
-    format!("{name}_{}", unit.replace(['^', '(', ')'], ""))
+/// A column that is read: a number in it is `number * factor + zero` in SI.
+#[derive(Clone, Copy)]
+struct Column {
+    place: usize,
+    factor: f64,
+    zero: f64,
 }
 
 /// Relative slack of measured places at the ends of a range.
@@ -100,6 +91,65 @@ impl Session {
         found
     }
 
+    /// The column of a name: the name, the name and its unit as written by `surrogate predict`, or the
+    /// only one that is the name and another unit of the same dimension.
+    fn position(&self, csv: &Csv, name: &str, unit: &Unit) -> Option<usize> {
+        let position = |name: &str| csv.columns.iter().position(|c| c == name);
+        let converted = |c: &String| {
+            let (base, found) = column_parts(c);
+            let fits = found.is_some_and(|found| found.unit.dimension == unit.dimension);
+            base == name && fits && !self.names.contains_key(c)
+        };
+        position(name).or_else(|| position(&header(name, &unit.text))).or_else(|| {
+            let mut all = (0..csv.columns.len()).filter(|&k| converted(&csv.columns[k]));
+            all.next().filter(|_| all.next().is_none())
+        })
+    }
+
+    /// How numbers of a column become SI: by the unit that its name ends in, or else by `unit`, which
+    /// may be `declared` for this file.
+    fn converted(
+        &mut self,
+        csv: &Csv,
+        place: usize,
+        (name, unit, declared): (&str, &Unit, bool),
+        (file, at): (&str, Span),
+    ) -> Option<Column> {
+        let column = csv.columns[place].clone();
+        let own = Column { place, factor: unit.factor, zero: 0.0 };
+        // a name may look as if it ended in a unit: `D_s`
+        let whole = column == name || self.names.contains_key(&column);
+        let Some(found) = column_parts(&column).1.filter(|_| !whole) else {
+            return Some(own);
+        };
+        let text = &found.unit.text;
+        if found.unit.dimension == unit.dimension {
+            let same = (found.unit.factor / unit.factor - 1.0).abs() < 1e-12 && found.zero == 0.0;
+            if same {
+                return Some(own);
+            }
+            if declared {
+                let message = format!("column `{column}` of `{file}` is in {text} by its name");
+                let label = format!("but the unit is stated as {}", unit.text);
+                let help = "rename the column, or leave out the unit: it is converted then";
+                self.report(Mistake::new(ErrorKind::Units, message).at(at, label).help(help));
+                return None;
+            }
+            self.notes.push(format!(
+                "column `{column}` of `{file}` is read in {text}, as its name says, for `{name}`"
+            ));
+            return Some(Column { place, factor: found.unit.factor, zero: found.zero });
+        }
+        if declared || unit.dimension.is_one() {
+            return Some(own);
+        }
+        let message = format!("column `{column}` of `{file}` is in {text} by its name");
+        let label = format!("no unit of `{name}`, which is in {}", unit.text);
+        let help = "name another column, or rename it if its name only looks so";
+        self.report(Mistake::new(ErrorKind::Units, message).at(at, label).help(help));
+        None
+    }
+
     /// The number in a cell.
     fn cell(&mut self, csv: &Csv, line: usize, column: usize) -> Option<f64> {
         let (cells, span) = csv.lines.get(line)?;
@@ -120,10 +170,11 @@ impl Session {
         }
     }
 
-    /// Points of a tabulated function.
+    /// Points of a tabulated function, in the declared units of argument and value.
     pub(crate) fn function_file(
         &mut self,
         section: &Section<'_>,
+        units: [Option<&Unit>; 2],
         read: ReadFile<'_>,
     ) -> Option<(Vec<f64>, Vec<f64>, Span)> {
         let file = section.text(&mut self.reporter, "file")?;
@@ -143,6 +194,14 @@ impl Session {
                 return None;
             }
         };
+        let at = section.get("columns").map_or(file.whole(), |v| v.span);
+        for (column, unit) in [a, b].into_iter().zip(units) {
+            if let Some(unit) = unit {
+                let name = csv.columns[column].clone();
+                let stated = (column_parts(&name).0, unit, true);
+                self.converted(&csv, column, stated, (&file.string, at))?;
+            }
+        }
         let (mut x, mut y) = (Vec::new(), Vec::new());
         for line in 0..csv.lines.len() {
             let pair = (self.cell(&csv, line, a), self.cell(&csv, line, b));
@@ -264,7 +323,7 @@ impl Session {
         }
         let has_column = |name: &&&str| {
             let unit = unit_of(name, fields, outputs).unwrap_or_else(Unit::one);
-            csv.position(name, &unit).is_some()
+            self.position(csv, name, &unit).is_some()
         };
         let found: Vec<Text> = names
             .iter()
@@ -347,7 +406,7 @@ impl Session {
         observe: &Text,
         (observed, unit): (Node, Unit),
     ) -> Option<Measurements> {
-        let places = self.places(section, csv, &file.string)?;
+        let places = self.places(section, csv, file)?;
         let free = self.graph.free_symbols(&[observed]);
         for (i, c) in self.coordinates.iter().enumerate() {
             let given = places.iter().any(|p| p.0 == Place::Coordinate(i));
@@ -363,21 +422,25 @@ impl Session {
             Some(column) => self.column(csv, &column.string, column.whole(), &file.string)?,
             None => {
                 let name = observe.string.trim();
-                match csv.position(name, &unit) {
+                match self.position(csv, name, &unit) {
                     Some(column) => column,
                     None => self.column(csv, name, observe.whole(), &file.string)?,
                 }
             }
         };
+        let at = section.get("column").map_or(observe.whole(), |v| v.span);
+        let declared = section.get("unit").is_some();
+        let stated = (observe.string.trim(), &unit, declared);
+        let values = self.converted(csv, value_column, stated, (&file.string, at))?;
         let mut rows = Vec::new();
         for line in 0..csv.lines.len() {
             let mut row = Vec::new();
-            for &(place, column, factor) in &places {
-                let value = self.cell(csv, line, column)? * factor;
+            for &(place, Column { place: column, factor, zero }) in &places {
+                let value = self.cell(csv, line, column)? * factor + zero;
                 self.check_range(place, value, csv.lines[line].1)?;
                 row.push(value);
             }
-            row.push(self.cell(csv, line, value_column)? * unit.factor);
+            row.push(self.cell(csv, line, values.place)? * values.factor + values.zero);
             rows.push(row);
         }
         let noise = section.get("noise").and_then(|v| self.difference_in(v, "noise", &unit));
@@ -401,13 +464,13 @@ impl Session {
         })
     }
 
-    /// Columns of coordinates and parameters: which, where, and the factor to SI.
+    /// Columns of coordinates and parameters.
     fn places(
         &mut self,
         section: &Section<'_>,
         csv: &Csv,
-        file: &str,
-    ) -> Option<Vec<(Place, usize, f64)>> {
+        file: &Text,
+    ) -> Option<Vec<(Place, Column)>> {
         let empty = Table::default();
         let named = match section.get("columns") {
             None => &empty,
@@ -435,17 +498,22 @@ impl Session {
         }
         let mut places = Vec::new();
         for (place, name, unit) in &all {
-            let column = match named.get(name) {
+            let (column, at) = match named.get(name) {
                 Some(value) => {
                     let Some(text) = value.as_text() else {
                         crate::section::wrong_type(&mut self.reporter, value, name, "a string");
                         return None;
                     };
-                    Some(self.column(csv, &text.string, text.whole(), file)?)
+                    let column = self.column(csv, &text.string, text.whole(), &file.string)?;
+                    (Some(column), text.whole())
                 }
-                None => csv.position(name, unit),
+                None => (self.position(csv, name, unit), file.whole()),
             };
-            places.extend(column.map(|c| (*place, c, unit.factor)));
+            if let Some(column) = column {
+                let stated = (name.as_str(), unit, false);
+                let column = self.converted(csv, column, stated, (&file.string, at))?;
+                places.push((*place, column));
+            }
         }
         Some(places)
     }

@@ -258,6 +258,31 @@ pub struct Row {
     pub graded: Graded,
     /// The equation read as an evolution law, if it has that form.
     pub evolution: Option<Evolution>,
+    /// An equation without time derivatives read as a balance, if it has that form.
+    pub balance: Option<Balance>,
+    /// Where derivatives are taken of what jumps. The residual lacks the impulse there.
+    pub jumps: Vec<Jump>,
+}
+
+/// A derivative taken of something that jumps along its coordinate, such as of `k·d(T, x)` with
+/// another conductivity `k` in each layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Jump {
+    /// Position of the coordinate in [`Problem::coordinates`].
+    pub coordinate: usize,
+    /// A place of the jump, SI: the first at the nominal parameters, or at an end of their box.
+    pub place: f64,
+    /// What jumps is a flux of [`Row::evolution`] or [`Row::balance`], which keep it whole.
+    pub kept: bool,
+}
+
+/// `0 = Σ div(flux) + source`.
+#[derive(Clone, Debug)]
+pub struct Balance {
+    /// Terms in divergence form, as in [`Evolution::divergences`]; at least one.
+    pub divergences: Vec<(usize, Node)>,
+    /// All other terms.
+    pub source: Node,
 }
 
 /// Where quadrature nodes crowd.

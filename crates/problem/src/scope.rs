@@ -133,6 +133,8 @@ pub(crate) struct Session {
     pub(crate) deepest: usize,
     pub(crate) memo: HashMap<(String, Mode), Known>,
     pub(crate) calls: HashMap<CallKey, Known>,
+    /// What was taken for granted.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A definition or call worked out before, with its number of levels.

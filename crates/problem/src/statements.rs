@@ -6,6 +6,7 @@ use surrogate_symbolic::Node;
 
 use crate::ast::{Equation, Expr};
 use crate::diagnose::{ErrorKind, Mistake};
+use crate::evolution::Forms;
 use crate::lower::Context;
 use crate::model::{
     Coordinate, Field, Graded, Input, Limits, Network, Output, Role, Row, RowKind, Unit,
@@ -285,9 +286,13 @@ impl Session {
         if self.reporter.count() > before {
             return None;
         }
-        let evolution = match draft.kind {
-            RowKind::Equation => self.evolution(equation),
-            _ => None,
+        let (forms, jumps) = match draft.kind {
+            RowKind::Equation => {
+                let forms = self.forms(equation);
+                let jumps = self.jumps(equation, &forms.kept);
+                (forms, jumps)
+            }
+            _ => (Forms::default(), Vec::new()),
         };
         Some(Row {
             name: match name {
@@ -306,7 +311,9 @@ impl Session {
             points,
             nodes,
             graded,
-            evolution,
+            evolution: forms.evolution,
+            balance: forms.balance,
+            jumps,
         })
     }
 

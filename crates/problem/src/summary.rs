@@ -122,6 +122,13 @@ fn number(value: f64) -> String {
     if plain { format!("{rounded}") } else { format!("{rounded:e}") }
 }
 
+impl Unit {
+    /// A value (SI) in this unit, to be read: `2.5e-7 m`.
+    pub fn said(&self, value: f64) -> String {
+        with_unit(value, self)
+    }
+}
+
 fn with_unit(value: f64, unit: &Unit) -> String {
     format!("{} {}", number(value / unit.factor), shown(unit)).trim_end().to_string()
 }

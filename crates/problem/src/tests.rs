@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cells;
+mod columns;
 mod errors;
 mod expression_errors;
 mod file_errors;

@@ -53,7 +53,7 @@ pub(crate) fn assign(builder: &mut Builder<'_>) -> Result<Assignment, SolveError
     let mut free = free_rows(builder)?;
     let mut slots = Vec::new();
     for field in 0..count {
-        if let Home::Cells { lower, upper } = builder.homes[field] {
+        if let Home::Cells { lower, upper, .. } = builder.homes[field] {
             slots.extend(lower.then_some(Slot::End { field, upper: false }));
             slots.extend(upper.then_some(Slot::End { field, upper: true }));
         }

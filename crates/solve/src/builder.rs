@@ -2,7 +2,7 @@
 //! together, and what the outputs read.
 
 use surrogate_problem::model::{Geometry, Problem, RowKind};
-use surrogate_symbolic::Node;
+use surrogate_symbolic::{Call, Expr, Node};
 
 use crate::error::SolveError;
 use crate::law::{Input, Law, Leaf};
@@ -42,6 +42,7 @@ impl<'a> Builder<'a> {
             refined: Refined::default(),
             order: 1,
             cells: false,
+            split: false,
             window: 7,
         });
         let mut builder = Self {
@@ -54,6 +55,7 @@ impl<'a> Builder<'a> {
         };
         builder.find_governing()?;
         builder.find_homes();
+        builder.refuse_lost_jumps()?;
         Ok(builder)
     }
 
@@ -100,7 +102,29 @@ impl<'a> Builder<'a> {
                 return Err(SolveError::Unsupported { reason });
             }
         }
+        for index in 0..self.problem.rows.len() {
+            if let Some(field) = self.balanced(index)
+                && self.governing[field].is_none()
+            {
+                self.governing[field] = Some(index);
+            }
+        }
         Ok(())
+    }
+
+    /// The field without time derivative whose switching flux an equation balances: the only one with a
+    /// slope in the flux.
+    fn balanced(&self, row: usize) -> Option<usize> {
+        let balance = self.problem.rows[row].balance.as_ref()?;
+        let fluxes: Vec<Node> = balance.divergences.iter().map(|&(_, f)| f).collect();
+        let mut sloping = (0..self.problem.fields.len())
+            .filter(|&f| fluxes.iter().any(|&n| self.low.local_order(n, f) > Some(0)));
+        let field = sloping.next().filter(|_| sloping.next().is_none())?;
+        let line = self.low.space[field]?;
+        let suits = self.low.time_order[field] == 0
+            && self.switching(&fluxes, line)
+            && self.keeps(line, &balance.divergences);
+        suits.then_some(field)
     }
 
     fn evolving_fields(&self, residual: Node) -> Vec<usize> {
@@ -128,11 +152,13 @@ impl<'a> Builder<'a> {
             let Some(line) = self.low.space[field] else {
                 continue;
             };
-            self.homes[field] = if self.suits_cells(field, line) {
-                self.lines[line].cells = true;
-                Home::Cells { lower: !self.lines[line].centred(), upper: true }
-            } else {
-                Home::Nodes
+            self.homes[field] = match self.suited_cells(field, line) {
+                Some(split) => {
+                    self.lines[line].cells = true;
+                    self.lines[line].split |= split;
+                    Home::Cells { lower: !self.lines[line].centred(), upper: true, split }
+                }
+                None => Home::Nodes,
             };
         }
         for (index, row) in self.problem.rows.iter().enumerate() {
@@ -159,27 +185,82 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn suits_cells(&self, field: usize, line: usize) -> bool {
-        let row = self.governing[field].map(|r| &self.problem.rows[r]);
-        let Some(evolution) = row.and_then(|r| r.evolution.as_ref()) else {
-            return false;
+    /// Whether a field can live in cells, and if so, whether they are split where its flux jumps.
+    fn suited_cells(&self, field: usize, line: usize) -> Option<bool> {
+        let row = &self.problem.rows[self.governing[field]?];
+        let (divergences, capacity, source) = match (&row.evolution, &row.balance) {
+            (Some(e), _) => (&e.divergences, Some(e.capacity), e.source),
+            (None, Some(b)) => (&b.divergences, None, b.source),
+            (None, None) => return None,
         };
         let low = &self.low;
         let graph = &low.graph;
-        let symbol = low.coordinate(line);
+        if low.time_order[field] != usize::from(capacity.is_some())
+            || !self.keeps(line, divergences)
+        {
+            return None;
+        }
+        let holds_fields = |node: Node| !graph.jets_in(&[node]).is_empty();
+        let fluxes: Vec<Node> = divergences.iter().map(|&(_, f)| f).chain(capacity).collect();
+        let sloping = divergences.iter().any(|&(_, f)| low.local_order(f, field) == Some(1));
+        if sloping && !capacity.is_some_and(holds_fields) && self.switching(&fluxes, line) {
+            return Some(true);
+        }
         let flat = |node: Node| {
-            graph.jets_in(&[node]).is_empty() && !graph.free_symbols(&[node]).contains(&symbol)
+            !holds_fields(node) && !graph.free_symbols(&[node]).contains(&low.coordinate(line))
         };
-        let slopes = |node: Node| {
-            low.fields_in(node).into_iter().filter_map(|f| low.local_order(node, f)).max()
-        };
+        let plain = capacity.is_some_and(flat)
+            && (self.lines[line].power > 0 || self.slopes(source) <= Some(0));
+        plain.then_some(false)
+    }
+
+    /// Whether cells of a line can keep fluxes whole.
+    fn keeps(&self, line: usize, divergences: &[(usize, Node)]) -> bool {
         !self.lines[line].periodic
-            && low.time_order[field] == 1
-            && !evolution.divergences.is_empty()
-            && evolution.divergences.iter().all(|&(c, _)| c == line)
-            && flat(evolution.capacity)
-            && evolution.divergences.iter().all(|&(_, flux)| slopes(flux) <= Some(1))
-            && (self.lines[line].power > 0 || slopes(evolution.source) <= Some(0))
+            && !divergences.is_empty()
+            && divergences.iter().all(|&(c, flux)| c == line && self.slopes(flux) <= Some(1))
+    }
+
+    /// Highest space derivative of any field.
+    fn slopes(&self, node: Node) -> Option<usize> {
+        let fields = self.low.fields_in(node).into_iter();
+        fields.filter_map(|f| self.low.local_order(node, f)).max()
+    }
+
+    /// Whether expressions may jump along a line: where `if`, `step` or `sign` depend on the place or on
+    /// a field.
+    fn switching(&self, nodes: &[Node], line: usize) -> bool {
+        let graph = &self.low.graph;
+        let place = self.low.coordinate(line);
+        let varies = |n: Node| graph.free_symbols(&[n]).contains(&place);
+        graph.reachable(nodes).into_iter().any(|n| match *graph.expr(n) {
+            Expr::Select(c, _, _) => varies(c),
+            Expr::Call(Call::Step | Call::Sign, a) => varies(a),
+            _ => false,
+        })
+    }
+
+    /// What differentiates jumps must be kept whole in cells: elsewhere the jump would be lost.
+    fn refuse_lost_jumps(&self) -> Result<(), SolveError> {
+        for (index, row) in self.problem.rows.iter().enumerate() {
+            let whole = (0..self.homes.len()).any(|f| {
+                self.governing[f] == Some(index)
+                    && matches!(self.homes[f], Home::Cells { split: true, .. })
+            });
+            if let Some(jump) = row.jumps.iter().find(|jump| !(whole && jump.kept)) {
+                let c = &self.problem.coordinates[jump.coordinate];
+                let reason = format!(
+                    "`{}` takes a derivative of something that jumps at {} = {}, which only fluxes in \
+                     `div(flux)` keep, in equations `capacity * d(u, t) = div(flux) + source` or \
+                     `div(flux) + source = 0` along a line that is not periodic",
+                    row.name,
+                    c.name,
+                    c.unit.said(jump.place)
+                );
+                return Err(SolveError::Unsupported { reason });
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn states(&mut self) -> Result<Vec<State>, SolveError> {

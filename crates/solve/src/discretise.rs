@@ -6,7 +6,8 @@
 //! du_i/dt = (A_{i+1} F_{i+1} - A_i F_i) / V_i + Σ_q w_q S(x_q),  F at faces from u and du/dr there
 //! ```
 //!
-//! so that `Σ V_i u_i` changes only by the flux through the ends. Values and slopes at faces are
+//! so that `Σ V_i u_i` changes only by the flux through the ends. At an interface the value on the face
+//! is an unknown, and both sides take the flux from their own polynomial; that these are equal determines it. Values and slopes at faces are
 //! those of the polynomial with the averages of the nearest cells (and the boundary value).
 
 use crate::error::SolveError;
@@ -111,11 +112,29 @@ fn points_of(row: &Row, layout: &Layout, taken: &[usize]) -> Result<Points, Solv
     match row.site {
         Site::Flux => {
             for face in 1..n {
-                let x = mesh.faces[face];
-                let area = mesh.area(x);
-                scatter.push((place.cell(face - 1), places.len(), area / mesh.volume(face - 1)));
-                scatter.push((place.cell(face), places.len(), -area / mesh.volume(face)));
-                places.push(x);
+                let area = mesh.area(mesh.faces[face]);
+                let out = (place.cell(face - 1), area / mesh.volume(face - 1));
+                let into = (place.cell(face), -area / mesh.volume(face));
+                if place.interfaces.contains(&face) {
+                    // what divides the flux may differ
+                    for ((cell, factor), x) in [out, into].into_iter().zip(mesh.sides(face)) {
+                        scatter.push((cell, places.len(), factor));
+                        places.push(x);
+                    }
+                    continue;
+                }
+                for (cell, factor) in [out, into] {
+                    scatter.push((cell, places.len(), factor));
+                }
+                places.push(mesh.faces[face]);
+            }
+        }
+        Site::Interface => {
+            for (k, &face) in place.interfaces.iter().enumerate() {
+                for (x, sign) in mesh.sides(face).into_iter().zip([1.0, -1.0]) {
+                    scatter.push((place.interface(k), places.len(), sign));
+                    places.push(x);
+                }
             }
         }
         Site::EndFlux { upper } => {

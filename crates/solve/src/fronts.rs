@@ -42,8 +42,11 @@ pub(crate) fn meshes(
     let mut found = None;
     let mut solver = solver.clone();
     for _ in 0..=ROUNDS {
-        let solutions: Vec<Solution> =
+        let mut solutions: Vec<Solution> =
             trials.iter().filter_map(|p| solver.solve(p, &times).ok()).collect();
+        // interfaces that depend on parameters make other meshes: those of the first trial count
+        solutions
+            .dedup_by(|b, a| b.fields.iter().zip(&a.fields).any(|(b, a)| b.places != a.places));
         let steep = |c: usize| suits(model, c) && steepest(model, &solutions, c) > STEEP;
         if solutions.is_empty() || !lines.clone().any(steep) {
             break;

@@ -29,11 +29,13 @@ pub(crate) struct Mesh {
     pub(crate) line: Line,
     /// Faces of the cells; also the nodes (without the last if periodic).
     pub(crate) faces: Vec<f64>,
+    /// Faces at which fluxes may jump.
+    pub(crate) interfaces: Vec<usize>,
     stencil: usize,
 }
 
 impl Mesh {
-    fn new(line: &Line, resolution: Resolution, faces: Option<&Vec<f64>>) -> Self {
+    fn new(line: &Line, resolution: Resolution, faces: Option<&Vec<f64>>, breaks: &[f64]) -> Self {
         let n = match (line.cells, line.power) {
             (false, _) => resolution.intervals,
             (true, 0) => resolution.flat_cells,
@@ -41,7 +43,17 @@ impl Mesh {
         };
         let faces =
             faces.cloned().unwrap_or_else(|| mesh::places(line.lower, line.upper, n, line.refined));
-        Self { line: line.clone(), faces, stencil: resolution.stencil }
+        let faces = mesh::with_breaks(faces, breaks);
+        let interfaces = breaks.iter().map(|b| faces.partition_point(|f| f < b)).collect();
+        Self { line: line.clone(), faces, interfaces, stencil: resolution.stencil }
+    }
+
+    /// Two places on both sides of an interface, so near to it that only rounding tells.
+    pub(crate) fn sides(&self, face: usize) -> [f64; 2] {
+        let x = self.faces[face];
+        let length = self.line.upper - self.line.lower;
+        let near = (1e-12 * length).max(8.0 * f64::EPSILON * x.abs());
+        [x - near, x + near]
     }
 
     /// Number of cells or intervals.
@@ -76,15 +88,28 @@ impl Mesh {
 pub(crate) struct Place {
     pub(crate) home: Home,
     pub(crate) mesh: Option<usize>,
-    /// Unknown of each site: boundary value, cells, boundary value; or nodes; or the one scalar.
+    /// Faces that have a value of their own.
+    pub(crate) interfaces: Vec<usize>,
+    /// Unknown of each site: boundary value, cells and values at interfaces, boundary value; or
+    /// nodes; or the one scalar.
     pub(crate) unknowns: Vec<usize>,
 }
 
 impl Place {
     /// Unknown of a cell.
     pub(crate) fn cell(&self, cell: usize) -> usize {
-        let skip = matches!(self.home, Home::Cells { lower: true, .. });
-        self.unknowns[cell + usize::from(skip)]
+        let before = self.interfaces.partition_point(|f| *f <= cell);
+        self.unknowns[cell + before + self.skip()]
+    }
+
+    /// Unknown of the value at an interface.
+    pub(crate) fn interface(&self, index: usize) -> usize {
+        self.unknowns[self.interfaces[index] + index + self.skip()]
+    }
+
+    /// Sites before the first cell.
+    fn skip(&self) -> usize {
+        usize::from(matches!(self.home, Home::Cells { lower: true, .. }))
     }
 }
 
@@ -103,12 +128,14 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Lays a component out. `faces` overrides the mesh of a coordinate.
+    /// Lays a component out. `faces` overrides the mesh of a coordinate; `breaks`: where it has
+    /// interfaces.
     pub(crate) fn new(
         model: &Model,
         component: &Component,
         resolution: Resolution,
         faces: &[Option<Vec<f64>>],
+        breaks: &[Vec<f64>],
     ) -> Self {
         let mut meshes = Vec::new();
         let mut mesh_of = vec![None; model.lines.len()];
@@ -118,13 +145,16 @@ impl Layout {
             let state = &model.states[s];
             let Some(c) = state.line else { continue };
             let mesh = *mesh_of[c].get_or_insert_with(|| {
-                meshes.push(Mesh::new(&model.lines[c], resolution, faces[c].as_ref()));
+                let line = &model.lines[c];
+                meshes.push(Mesh::new(line, resolution, faces[c].as_ref(), &breaks[c]));
                 meshes.len() - 1
             });
             let keys = site_keys(&meshes[mesh], state.home);
+            let split = matches!(state.home, Home::Cells { split: true, .. });
+            let interfaces = if split { meshes[mesh].interfaces.clone() } else { Vec::new() };
             let unknowns = vec![0; keys.len()];
             sites.extend(keys.into_iter().enumerate().map(|(k, key)| (mesh, key, s, k)));
-            places[s] = Some(Place { home: state.home, mesh: Some(mesh), unknowns });
+            places[s] = Some(Place { home: state.home, mesh: Some(mesh), interfaces, unknowns });
         }
         sites.sort_by(|a, b| (a.0.cmp(&b.0)).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
         for (unknown, &(_, _, state, site)) in sites.iter().enumerate() {
@@ -137,7 +167,8 @@ impl Layout {
         for &s in &component.states {
             if model.states[s].line.is_none() {
                 let unknowns = vec![size];
-                places[s] = Some(Place { home: Home::Scalar, mesh: None, unknowns });
+                let interfaces = Vec::new();
+                places[s] = Some(Place { home: Home::Scalar, mesh: None, interfaces, unknowns });
                 size += 1;
             }
         }
@@ -158,7 +189,9 @@ impl Layout {
             return vec![(place.unknowns[0], 1.0)];
         };
         let (sites, weights) = match place.home {
-            Home::Cells { lower, upper } => from_cells(mesh, lower, upper, x, order),
+            Home::Cells { lower, upper, .. } => {
+                from_cells(mesh, &place.interfaces, (lower, upper), x, order)
+            }
             _ => from_nodes(mesh, x, order),
         };
         sites.into_iter().map(|s| place.unknowns[s]).zip(weights).collect()
@@ -168,11 +201,15 @@ impl Layout {
 /// Sorting keys of the sites of a state along its line.
 fn site_keys(mesh: &Mesh, home: Home) -> Vec<f64> {
     match home {
-        Home::Cells { lower, upper } => {
+        Home::Cells { lower, upper, split } => {
             let mut keys: Vec<f64> = Vec::with_capacity(mesh.cells() + 2);
             keys.extend(lower.then_some(mesh.line.lower));
             keys.extend(mesh.faces.windows(2).map(|f| 0.5 * (f[0] + f[1])));
             keys.extend(upper.then_some(mesh.line.upper));
+            if split {
+                keys.extend(mesh.interfaces.iter().map(|&f| mesh.faces[f]));
+                keys.sort_by(f64::total_cmp);
+            }
             keys
         }
         _ if mesh.line.periodic => {
@@ -184,39 +221,51 @@ fn site_keys(mesh: &Mesh, home: Home) -> Vec<f64> {
     }
 }
 
+/// A functional of cell averages: of the polynomial through the data nearest to `x`, none of them
+/// beyond an interface.
 fn from_cells(
     mesh: &Mesh,
-    lower: bool,
-    upper: bool,
+    interfaces: &[usize],
+    ends: (bool, bool),
     x: f64,
     order: usize,
 ) -> (Vec<usize>, Vec<f64>) {
-    let n = mesh.cells();
+    // the cells between the two interfaces around the place, and the values at both ends of them
+    let part = interfaces.partition_point(|&f| mesh.faces[f] < x);
+    let from = part.checked_sub(1).map_or(0, |p| interfaces[p]);
+    let to = interfaces.get(part).copied().unwrap_or(mesh.cells());
+    let faces = &mesh.faces[from..=to];
+    let n = to - from;
+    let (lower, upper) = (ends.0 || part > 0, ends.1 || part < interfaces.len());
+    let (first_end, last_end) = (faces[0], faces[n]);
+    // sites of the parts before this one; an interface closes its part
+    let offset = if part == 0 { 0 } else { from + part - 1 + usize::from(ends.0) };
     let skip = usize::from(lower);
     let count = n + skip + usize::from(upper);
-    if order == 0 && lower && x == mesh.line.lower {
-        return (vec![0], vec![1.0]);
+    if order == 0 && lower && x == first_end {
+        return (vec![offset], vec![1.0]);
     }
-    if order == 0 && upper && x == mesh.line.upper {
-        return (vec![count - 1], vec![1.0]);
+    if order == 0 && upper && x == last_end {
+        return (vec![offset + count - 1], vec![1.0]);
     }
     let width = mesh.stencil.max(order + 1).min(count);
     // faces look half to each side; points inside a cell share the window of the cell, so that
     // their mean over the cell is its average. Beyond a centre lie the mirror images of the cells
-    let below = mesh.faces.partition_point(|f| *f < x);
-    let on_face = mesh.faces.get(below) == Some(&x);
+    let below = faces.partition_point(|f| *f < x);
+    let on_face = faces.get(below) == Some(&x);
     let back = if on_face { width / 2 } else { 1 + (width - 1) / 2 };
-    let first = if mesh.line.centred() { -(width as isize) } else { 0 };
+    let mirrors = mesh.line.centred() && part == 0;
+    let first = if mirrors { -(width as isize) } else { 0 };
     let start = ((below + skip) as isize - back as isize).clamp(first, (count - width) as isize);
     let (mut sites, mut data) = (Vec::with_capacity(width), Vec::with_capacity(width));
     for site in start..start + width as isize {
         let mirrored = site < 0;
         let site = if mirrored { (-1 - site) as usize } else { site as usize };
-        sites.push(site);
+        sites.push(offset + site);
         data.push(match site.checked_sub(skip) {
-            None => Datum::Value(mesh.line.lower),
+            None => Datum::Value(first_end),
             Some(cell) if cell < n => {
-                let (from, to) = (mesh.faces[cell], mesh.faces[cell + 1]);
+                let (from, to) = (faces[cell], faces[cell + 1]);
                 let power = mesh.line.power;
                 if mirrored {
                     Datum::Average { from: -to, to: -from, power }
@@ -224,7 +273,7 @@ fn from_cells(
                     Datum::Average { from, to, power }
                 }
             }
-            Some(_) => Datum::Value(mesh.line.upper),
+            Some(_) => Datum::Value(last_end),
         });
     }
     let weights = data_weights(x, &data, order);

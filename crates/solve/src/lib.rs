@@ -28,6 +28,7 @@ mod solution;
 mod solver;
 mod start;
 mod stencil;
+mod switches;
 mod system;
 
 pub use error::SolveError;

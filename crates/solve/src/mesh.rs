@@ -16,6 +16,9 @@ const EVEN: f64 = 0.3;
 /// Width of the cell at a refined end relative to an even one.
 const FINE: f64 = 0.064;
 
+/// Fewest intervals between two breaks.
+const FEWEST: usize = 8;
+
 /// Which ends need fine cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refined {
@@ -113,6 +116,35 @@ pub(crate) fn equidistributed(x: &[f64], density: &[f64], n: usize) -> Vec<f64> 
     out
 }
 
+/// The places with `breaks` (increasing, inside the range) among them, instead of those nearer than half
+/// an interval, and at least [`FEWEST`] intervals between any two breaks or ends.
+pub(crate) fn with_breaks(places: Vec<f64>, breaks: &[f64]) -> Vec<f64> {
+    if breaks.is_empty() {
+        return places;
+    }
+    let last = places.len() - 1;
+    let ends: Vec<f64> =
+        [places[0]].into_iter().chain(breaks.iter().copied()).chain([places[last]]).collect();
+    let mut out = vec![places[0]];
+    for part in ends.windows(2) {
+        let (a, b) = (part[0], part[1]);
+        let room = |x: f64| {
+            let k = places.partition_point(|p| *p < x).clamp(1, last);
+            0.5 * (places[k] - places[k - 1])
+        };
+        let (from, to) = (a + room(a), b - room(b));
+        let inner: Vec<f64> = places.iter().copied().filter(|x| *x > from && *x < to).collect();
+        if inner.len() + 1 < FEWEST {
+            let width = (b - a) / FEWEST as f64;
+            out.extend((1..FEWEST).map(|k| a + width * k as f64));
+        } else {
+            out.extend(inner);
+        }
+        out.push(b);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +158,15 @@ mod tests {
             let at_end = if lower { x[1] - x[0] } else { x[40] - x[39] };
             assert!(at_end > 1.0 * FINE * 0.05 && at_end < 1.3 * FINE * 0.05, "{at_end}");
         }
+    }
+
+    #[test]
+    fn breaks_are_places_and_thin_parts_are_resolved() {
+        let x = with_breaks(places(0.0, 1.0, 10, Refined::default()), &[0.401, 0.403]);
+        assert!(x.windows(2).all(|w| w[1] > w[0]));
+        assert!(x.contains(&0.401) && x.contains(&0.403) && !x.contains(&0.4));
+        assert_eq!(x.iter().filter(|x| **x > 0.401 && **x < 0.403).count(), FEWEST - 1);
+        assert_eq!((x[0], x[x.len() - 1]), (0.0, 1.0));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //!
 //! - A field whose equation is `capacity · d(u, t) = div(flux) + source` with first derivatives in
 //!   the flux lives in *cells*: the law is the flux through faces, and each end has an unknown
-//!   boundary value determined by its condition.
+//!   boundary value determined by its condition. So does one whose flux or capacity switches (`if`,
+//!   `step`, `sign`), also where nothing depends on time; each place where it may jump is a face with
+//!   an unknown value determined by the continuity of the flux.
 //! - Any other field in space lives on *nodes*; conditions replace the equation next to the ends.
 //! - A field of time only is a *scalar*.
 //!
@@ -18,6 +20,7 @@ use crate::error::SolveError;
 use crate::law::Law;
 use crate::lower::Integral;
 use crate::mesh::Refined;
+use crate::switches::Switches;
 
 /// Where a state lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +29,9 @@ pub(crate) enum Home {
     Scalar,
     /// Point values on nodes.
     Nodes,
-    /// Cell averages, and a boundary value at each end that has a condition.
-    Cells { lower: bool, upper: bool },
+    /// Cell averages, and a boundary value at each end that has a condition; `split`: also a value
+    /// at each place where the flux may jump, across which no polynomial reaches.
+    Cells { lower: bool, upper: bool, split: bool },
 }
 
 /// One discrete state.
@@ -52,6 +56,8 @@ pub(crate) enum Site {
     Flux,
     /// Flux through an end.
     EndFlux { upper: bool },
+    /// Jump of the flux at places where it must not: determines the value there.
+    Interface,
     /// Source in cells.
     Source,
     /// At nodes that no condition takes.
@@ -98,6 +104,8 @@ pub(crate) struct Line {
     pub(crate) order: usize,
     /// Some field lives in cells of it.
     pub(crate) cells: bool,
+    /// Some flux in cells of it switches along it.
+    pub(crate) split: bool,
     /// Nodes per finite difference. Waves take fewer: wide one-sided differences let them grow.
     pub(crate) window: usize,
 }
@@ -127,6 +135,8 @@ pub(crate) struct Model {
     /// Lower end of time.
     pub(crate) start: f64,
     pub(crate) parameters: usize,
+    /// Where expressions switch, by coordinate.
+    pub(crate) switches: Switches,
 }
 
 impl Model {
@@ -152,6 +162,7 @@ impl Model {
                 !field.coordinates.iter().any(|c| Some(*c) == builder.low.time)
             });
         });
+        let switches = builder.switches();
         let mut model = Self {
             states,
             lines: builder.lines,
@@ -163,6 +174,7 @@ impl Model {
             time: builder.low.time,
             start,
             parameters: problem.parameters.len(),
+            switches,
         };
         crate::corner::mark(&mut model, problem);
         Ok(model)

@@ -30,8 +30,8 @@ pub(crate) struct Readout {
     integrals: Vec<Option<Group>>,
     /// Per output and input: what the input reads.
     outputs: Vec<Vec<Combination>>,
-    /// Per field: places and what the values there read.
-    fields: Vec<(Vec<f64>, Vec<Combination>)>,
+    /// Per field: places, what the values there read, and which places are kinks.
+    fields: Vec<(Vec<f64>, Vec<Combination>, Vec<f64>)>,
 }
 
 impl Readout {
@@ -66,11 +66,13 @@ impl Readout {
             match (place, mesh) {
                 (Some(place), Some(mesh)) if place.home == Home::Nodes && mesh.line.periodic => {
                     let around = place.unknowns.iter().chain(place.unknowns.first());
-                    (places, around.map(|&u| vec![(u + offset, 1.0)]).collect())
+                    (places, around.map(|&u| vec![(u + offset, 1.0)]).collect(), Vec::new())
                 }
                 _ => {
                     let terms = places.iter().map(|&x| functional(s, x, 0)).collect();
-                    (places, terms)
+                    let kinks = place
+                        .map_or(Vec::new(), |p| p.interfaces.iter().map(|&f| places[f]).collect());
+                    (places, terms, kinks)
                 }
             }
         });
@@ -140,13 +142,13 @@ impl Readout {
 
     /// All fields.
     pub(crate) fn fields(&self, track: &Track) -> Vec<FieldSolution> {
-        let each = self.fields.iter().map(|(places, combinations)| {
+        let each = self.fields.iter().map(|(places, combinations, kinks)| {
             let at = |row: &[f64]| {
                 let value = |terms: &Combination| terms.iter().map(|&(u, w)| w * row[u]).sum();
                 combinations.iter().map(value).collect()
             };
             let values = track.rows().map(at).collect();
-            FieldSolution { places: places.clone(), values, kinks: Vec::new() }
+            FieldSolution { places: places.clone(), values, kinks: kinks.clone() }
         });
         each.collect()
     }

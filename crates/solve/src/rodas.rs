@@ -179,6 +179,7 @@ pub(crate) struct Run<'a> {
 }
 
 /// Integrates from consistent initial values `y`; returns the states at the times, row by row.
+/// `scales`: the largest magnitude of each family before, and then at the end.
 ///
 /// # Errors
 /// [`SolveError::StepVanished`], [`SolveError::TooManySteps`].
@@ -186,6 +187,7 @@ pub(crate) fn integrate(
     system: &mut dyn Dae,
     y: &[f64],
     run: &Run<'_>,
+    scales: &mut Vec<f64>,
     statistics: &mut Statistics,
 ) -> Result<Vec<f64>, SolveError> {
     let n = y.len();
@@ -199,7 +201,7 @@ pub(crate) fn integrate(
         return Ok(states);
     }
     let end = run.clock.of(run.times[run.times.len() - 1] - run.start);
-    let mut stepper = Stepper::new(system, y, run);
+    let mut stepper = Stepper::new(system, y, scales.clone(), run);
     let mut s = 0.0;
     stepper.linearise(system, s, statistics);
     let mut h = stepper.first_step(end);
@@ -234,6 +236,7 @@ pub(crate) fn integrate(
             stepper.accept();
             statistics.steps += 1;
             if next == run.times.len() {
+                scales.clone_from(&stepper.scales);
                 return Ok(states);
             }
             s = s_new;
@@ -289,11 +292,10 @@ struct Stepper {
 }
 
 impl Stepper {
-    fn new(system: &dyn Dae, y: &[f64], run: &Run<'_>) -> Self {
+    fn new(system: &dyn Dae, y: &[f64], mut scales: Vec<f64>, run: &Run<'_>) -> Self {
         let shape = system.shape();
         let n = shape.size();
         let families = system.families().to_vec();
-        let mut scales = system.floors().to_vec();
         for (&family, value) in families.iter().zip(y) {
             scales[family] = scales[family].max(value.abs());
         }

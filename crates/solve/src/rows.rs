@@ -111,26 +111,45 @@ impl Builder<'_> {
     ) -> Result<(), SolveError> {
         let line = self.low.space[field];
         let state = self.low.first_state[field];
-        let Some(evolution) = self.problem.rows[row].evolution.clone() else {
-            return Ok(());
+        let problem = self.problem;
+        let row = &problem.rows[row];
+        let (divergences, capacity, source) = match (&row.evolution, &row.balance) {
+            (Some(e), _) => (&e.divergences, Some(e.capacity), e.source),
+            (None, Some(b)) => (&b.divergences, None, b.source),
+            (None, None) => return Ok(()),
         };
-        let capacity = self.put_unknowns(evolution.capacity);
-        let fluxes: Vec<Node> = evolution.divergences.iter().map(|&(_, f)| f).collect();
+        let evolves = capacity.is_some();
+        let capacity = match capacity {
+            Some(capacity) => self.put_unknowns(capacity),
+            None => self.low.graph.constant(1.0),
+        };
+        let fluxes: Vec<Node> = divergences.iter().map(|&(_, f)| f).collect();
         let total = self.low.graph.sum(&fluxes);
         let total = self.put_unknowns(total);
-        let total = self.low.graph.product(&[(total, 1.0), (capacity, -1.0)]);
-        let flux = self.low.lower(total, line)?;
-        let source = self.put_unknowns(evolution.source);
+        let source = self.put_unknowns(source);
+        // div(F) / C = div(F / C) + F dC/dx / C^2
+        let thinning = match line {
+            Some(c) => self.low.graph.diff(capacity, self.low.coordinate(c)),
+            None => self.low.graph.constant(0.0),
+        };
+        let divided = self.low.graph.product(&[(total, 1.0), (capacity, -1.0)]);
+        let thinned = self.low.graph.product(&[(total, 1.0), (thinning, 1.0), (capacity, -2.0)]);
         let source = self.low.graph.product(&[(source, 1.0), (capacity, -1.0)]);
+        let source = self.low.graph.add(source, thinned);
+        let flux = self.low.lower(divided, line)?;
         let source = self.low.lower(source, line)?;
         let mut push = |low: &mut Lowering, site, node, differential, place| {
             let law = low.compile(node, line)?;
             rows.push(Row { site, state, law, differential, place });
             Ok::<(), SolveError>(())
         };
-        push(&mut self.low, Site::Flux, flux, true, 0.0)?;
+        push(&mut self.low, Site::Flux, flux, evolves, 0.0)?;
         if !self.low.graph.is_zero(source) {
-            push(&mut self.low, Site::Source, source, true, 0.0)?;
+            push(&mut self.low, Site::Source, source, evolves, 0.0)?;
+        }
+        if matches!(self.homes[field], Home::Cells { split: true, .. }) {
+            let total = self.low.lower(total, line)?;
+            push(&mut self.low, Site::Interface, total, false, 0.0)?;
         }
         let slope = self.low.leaf(Leaf::Local { state, order: 1 });
         for upper in [false, true] {
@@ -143,7 +162,7 @@ impl Builder<'_> {
             let differential = leaves.iter().any(|l| matches!(l, Leaf::Rate { .. }));
             let through =
                 if differential { flux } else { self.flux_from_condition(flux, condition, slope) };
-            push(&mut self.low, Site::EndFlux { upper }, through, true, place)?;
+            push(&mut self.low, Site::EndFlux { upper }, through, evolves, place)?;
             let node = if differential {
                 self.rate(self.residuals[given], field, line)?
             } else {

@@ -43,6 +43,8 @@ pub struct Solver {
     tolerance: f64,
     /// Meshes that replace the standard ones, by coordinate.
     faces: Vec<Option<Vec<f64>>>,
+    /// Interfaces of the meshes, by coordinate.
+    interfaces: Vec<Vec<f64>>,
     parts: Vec<Part>,
     readout: Readout,
 }
@@ -70,16 +72,18 @@ impl Solver {
             stencil: STENCIL,
         };
         let faces = vec![None; model.lines.len()];
-        let solver = Self::on(model, resolution, tolerance, faces)?;
+        let nominal: Vec<f64> = problem.parameters.iter().map(|p| p.nominal).collect();
+        let interfaces = model.switches.interfaces(model.time, &nominal);
+        let solver = Self::on(model, resolution, tolerance, faces, interfaces)?;
         let mut trials: Vec<Vec<f64>> = vec![
-            problem.parameters.iter().map(|p| p.nominal).collect(),
+            nominal,
             problem.parameters.iter().map(|p| p.lower).collect(),
             problem.parameters.iter().map(|p| p.upper).collect(),
         ];
         trials.dedup();
         let end = solver.model.time.map_or(0.0, |t| problem.coordinates[t].upper);
         Ok(match fronts::meshes(&solver, &trials, end) {
-            Some(faces) => Self::on(solver.model, resolution, tolerance, faces)?,
+            Some(faces) => solver.with_meshes(faces)?,
             None => solver,
         })
     }
@@ -89,10 +93,11 @@ impl Solver {
         resolution: Resolution,
         tolerance: f64,
         faces: Vec<Option<Vec<f64>>>,
+        interfaces: Vec<Vec<f64>>,
     ) -> Result<Self, SolveError> {
         let mut parts = Vec::new();
         for component in &model.components {
-            let layout = Layout::new(&model, component, resolution, &faces);
+            let layout = Layout::new(&model, component, resolution, &faces, &interfaces);
             let plan = discretise(&model, component, &layout)?;
             parts.push(Part { layout, plan });
         }
@@ -103,12 +108,13 @@ impl Solver {
             offset += part.plan.shape.size();
         }
         let readout = Readout::new(&mut model, &layouts);
-        Ok(Self { model, resolution, tolerance, faces, parts, readout })
+        Ok(Self { model, resolution, tolerance, faces, interfaces, parts, readout })
     }
 
     /// The same solver on other meshes.
     pub(crate) fn with_meshes(&self, faces: Vec<Option<Vec<f64>>>) -> Result<Self, SolveError> {
-        Self::on(self.model.clone(), self.resolution, self.tolerance, faces)
+        let interfaces = self.interfaces.clone();
+        Self::on(self.model.clone(), self.resolution, self.tolerance, faces, interfaces)
     }
 
     /// Largest number of cells or intervals along a line, and the relative tolerance.
@@ -142,6 +148,18 @@ impl Solver {
         if !increasing || !begun || times.iter().any(|t| !t.is_finite()) {
             return Err(SolveError::BadTimes { start: model.start });
         }
+        let interfaces = model.switches.interfaces(model.time, parameters);
+        if interfaces != self.interfaces {
+            let (faces, model) = (self.faces.clone(), model.clone());
+            let there = Self::on(model, self.resolution, self.tolerance, faces, interfaces)?;
+            return there.solve_here(parameters, times);
+        }
+        self.solve_here(parameters, times)
+    }
+
+    /// The solution on these meshes.
+    fn solve_here(&self, parameters: &[f64], times: &[f64]) -> Result<Solution, SolveError> {
+        let model = &self.model;
         let mut statistics = Statistics::default();
         let size = self.parts.iter().map(|p| p.plan.shape.size()).sum();
         let mut track = Track { size, states: vec![0.0; size * times.len()] };
@@ -187,14 +205,38 @@ impl Solver {
         if component.steady {
             return Ok(y.repeat(times.len()));
         }
-        let run = Run {
-            start: model.start,
-            times,
-            tolerance: self.tolerance,
-            clock: if component.abrupt { Clock::SquareRoot } else { Clock::Linear },
-            max_steps: MAX_STEPS,
-        };
-        let mut states = integrate(&mut system, &y, &run, statistics)?;
+        let clock = if component.abrupt { Clock::SquareRoot } else { Clock::Linear };
+        let size = y.len();
+        let mut states = Vec::with_capacity(size * times.len());
+        let mut scales = plan.floors.clone();
+        // what switches at a time known beforehand does so between two runs
+        let borders = model.time.map_or(Vec::new(), |t| model.switches.breaks(t, parameters));
+        let near =
+            model.time.map_or(0.0, |t| 1e-12 * (model.lines[t].upper - model.lines[t].lower));
+        let last = times.last().copied();
+        let ends = borders.iter().copied().filter(|&b| Some(b) < last).chain(last);
+        let mut from = None;
+        for (k, to) in ends.enumerate() {
+            let after = from.map_or(f64::NEG_INFINITY, |from| from + near);
+            let before = borders.get(k).map_or(f64::INFINITY, |border| border - near);
+            system.limit((after, before));
+            if let Some(from) = from {
+                start::make_consistent(&mut system, from, &mut y)?;
+            }
+            let next = states.len() / size;
+            let end = times.partition_point(|t| *t <= to);
+            let mut wanted = times[next..end].to_vec();
+            if wanted.last() != Some(&to) {
+                wanted.push(to);
+            }
+            let (tolerance, max_steps) = (self.tolerance, MAX_STEPS);
+            let start = from.unwrap_or(model.start);
+            let run = Run { start, times: &wanted, tolerance, clock, max_steps };
+            let found = integrate(&mut system, &y, &run, &mut scales, statistics)?;
+            states.extend_from_slice(&found[..size * (end - next)]);
+            y = found[found.len() - size..].to_vec();
+            from = Some(to);
+        }
         if times.first() == Some(&model.start) {
             // a flux that sets in abruptly has not yet moved the boundary value
             for row in &component.rows {
@@ -213,6 +255,30 @@ impl Solver {
         Ok(states)
     }
 
+    /// The solver on half the cells with ten times the tolerance.
+    ///
+    /// # Errors
+    /// As [`Solver::prepare`].
+    pub fn coarser(&self) -> Result<Self, SolveError> {
+        let resolution = Resolution {
+            cells: self.resolution.cells / 2,
+            flat_cells: self.resolution.flat_cells / 2,
+            intervals: self.resolution.intervals / 2,
+            ..self.resolution
+        };
+        let half = |faces: &Vec<f64>| {
+            let mut half: Vec<f64> = faces.iter().step_by(2).copied().collect();
+            if faces.len().is_multiple_of(2) {
+                half.extend(faces.last());
+            }
+            half
+        };
+        let faces = self.faces.iter().map(|f| f.as_ref().map(half)).collect();
+        let tolerance = 10.0 * self.tolerance;
+        let interfaces = self.interfaces.clone();
+        Self::on(self.model.clone(), resolution, tolerance, faces, interfaces)
+    }
+
     /// Difference between this solution and one on half the cells with ten times the tolerance.
     ///
     /// # Errors
@@ -223,17 +289,7 @@ impl Solver {
         times: &[f64],
     ) -> Result<ErrorEstimate, SolveError> {
         let fine = self.solve(parameters, times)?;
-        let resolution = Resolution {
-            cells: self.resolution.cells / 2,
-            flat_cells: self.resolution.flat_cells / 2,
-            intervals: self.resolution.intervals / 2,
-            ..self.resolution
-        };
-        let half = |faces: &Vec<f64>| faces.iter().step_by(2).copied().collect();
-        let faces = self.faces.iter().map(|f| f.as_ref().map(half)).collect();
-        let tolerance = 10.0 * self.tolerance;
-        let coarse = Self::on(self.model.clone(), resolution, tolerance, faces)?;
-        let coarse = coarse.solve(parameters, times)?;
+        let coarse = self.coarser()?.solve(parameters, times)?;
         let largest = |differences: &mut dyn Iterator<Item = f64>| {
             differences.fold(0.0_f64, |worst, d| worst.max(d.abs()))
         };

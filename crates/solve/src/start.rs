@@ -51,10 +51,13 @@ pub(crate) fn values(
         let Some(mesh) = place.mesh.map(|m| &layout.meshes[m]) else {
             continue;
         };
-        if let Home::Cells { lower, upper } = place.home {
+        if let Home::Cells { lower, upper, .. } = place.home {
             for cell in 0..mesh.cells() {
                 let rule = cell_rule(mesh, cell, &GAUSS_4);
                 y[place.cell(cell)] = rule.into_iter().map(|(x, w)| w * value(x)).sum();
+            }
+            for (k, &face) in place.interfaces.iter().enumerate() {
+                y[place.interface(k)] = value(mesh.faces[face]);
             }
             if lower {
                 y[place.unknowns[0]] = value(mesh.line.lower);

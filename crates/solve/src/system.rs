@@ -124,6 +124,8 @@ pub(crate) struct Discretisation {
 /// A discretisation with parameters put in, and room to work.
 pub(crate) struct System<'a> {
     plan: &'a Discretisation,
+    /// Times between which nothing switches: those beyond count as these.
+    limits: (f64, f64),
     columns: Vec<Vec<f64>>,
     registers: Vec<(Registers, Registers)>,
 }
@@ -133,7 +135,13 @@ impl<'a> System<'a> {
     pub(crate) fn new(plan: &'a Discretisation, parameters: &[f64]) -> Self {
         let columns = plan.groups.iter().map(|g| g.start_columns(parameters)).collect();
         let registers = plan.groups.iter().map(|_| (Registers::new(), Registers::new())).collect();
-        Self { plan, columns, registers }
+        let limits = (f64::NEG_INFINITY, f64::INFINITY);
+        Self { plan, limits, columns, registers }
+    }
+
+    /// Sees all times as within `limits`, so that no stage of a step looks past a switch.
+    pub(crate) fn limit(&mut self, limits: (f64, f64)) {
+        self.limits = limits;
     }
 
     /// Sets auxiliary unknowns to what they stand for.
@@ -170,7 +178,7 @@ impl Dae for System<'_> {
         for ((group, columns), registers) in
             self.plan.groups.iter().zip(&mut self.columns).zip(&mut self.registers)
         {
-            group.load(t, y, columns);
+            group.load(t.clamp(self.limits.0, self.limits.1), y, columns);
             group.law.value.forward(columns, group.tile, &mut registers.0);
             let value = registers.0.output(0);
             for &(row, point, factor) in &group.scatter {
@@ -190,7 +198,7 @@ impl Dae for System<'_> {
         for ((group, columns), registers) in
             self.plan.groups.iter().zip(&mut self.columns).zip(&mut self.registers)
         {
-            group.load(t, y, columns);
+            group.load(t.clamp(self.limits.0, self.limits.1), y, columns);
             group.law.full.forward(columns, group.tile, &mut registers.1);
             let value = registers.1.output(0);
             for &(row, point, factor) in &group.scatter {

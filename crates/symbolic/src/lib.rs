@@ -13,6 +13,7 @@ mod evaluate;
 mod expr;
 mod graph;
 mod substitute;
+mod switches;
 
 pub use compile::{CompileError, compile};
 pub use evaluate::{Environment, gauss_legendre};
@@ -21,3 +22,4 @@ pub use expr::{
     TableDerivative, TableId,
 };
 pub use graph::Graph;
+pub use switches::Switch;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use surrogate_problem::Problem;
 use surrogate_run::Table;
-use surrogate_solve::SolveError;
+use surrogate_solve::{Solution, SolveError};
 
 use crate::args::Solve;
 use crate::cell::{profile, protocol};
@@ -51,8 +51,9 @@ pub fn run(arguments: &Solve, terminal: &Terminal) -> Result<u8, Failure> {
     }
     left_out(problem, &solver).iter().for_each(|w| terminal.warn(w));
     let noise = arguments.noise.as_deref().map(|text| Noise::read(text, arguments.seed, problem));
-    let (table, ended) = tabulate(problem, &solver, &grid, noise.transpose()?)?;
+    let (table, ended, rough) = tabulate(problem, &solver, &grid, noise.transpose()?)?;
     solver.note().iter().for_each(|note| terminal.warn(note));
+    rough.iter().for_each(|rough| terminal.warn(rough.said(problem, &solver)));
     grid.say_ended(ended, terminal);
     write_table(&table, &arguments.places, terminal)?;
     terminal.json(&json!({
@@ -89,18 +90,81 @@ fn ranges(problem: &Problem) -> String {
     problem.coordinates.iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
-/// The table, and how many of its rows lie after the end of the experiment.
+/// Difference between two meshes, relative to the range of a field, from which on a solution is not
+/// resolved.
+const UNRESOLVED: f64 = 0.01;
+
+/// A field that half the mesh gives otherwise.
+struct Rough {
+    field: usize,
+    /// Largest difference, relative to the range of the field.
+    difference: f64,
+    point: Vec<f64>,
+}
+
+impl Rough {
+    /// The field that differs most, if that is enough to be told of. The start of time is left out:
+    /// there a condition may contradict the initial values on any mesh.
+    fn of(fine: &Solution, coarse: &Solution, start: Option<f64>, point: &[f64]) -> Option<Self> {
+        let pairs = fine.fields.iter().zip(&coarse.fields).enumerate();
+        let each = pairs.map(|(field, (a, b))| {
+            let (mut low, mut high, mut largest) = (f64::INFINITY, f64::NEG_INFINITY, 0.0_f64);
+            for (t, values) in a.values.iter().enumerate() {
+                low = values.iter().fold(low, |m, v| m.min(*v));
+                high = values.iter().fold(high, |m, v| m.max(*v));
+                if Some(fine.times[t]) != start {
+                    let pairs = b.places.iter().zip(&b.values[t]);
+                    largest = pairs.fold(largest, |m, (x, v)| m.max((a.at(t, *x) - v).abs()));
+                }
+            }
+            let difference = if high > low { largest / (high - low) } else { 0.0 };
+            Self { field, difference, point: point.to_vec() }
+        });
+        let worst = each.max_by(|a, b| a.difference.total_cmp(&b.difference))?;
+        (worst.difference > UNRESOLVED).then_some(worst)
+    }
+
+    fn said(&self, problem: &Problem, solver: &Reference) -> String {
+        let named = problem.parameters.iter().zip(&self.point);
+        let at: Vec<String> =
+            named.map(|(p, &v)| format!("{} = {}", p.name, p.unit.said(v))).collect();
+        let at = if at.is_empty() { String::new() } else { format!(" at {}", at.join(", ")) };
+        format!(
+            "the mesh does not resolve the solution{at}: half of it gives `{}` that differs by {:.0} % of \
+             its range; take a finer one (--set reference.cells={}) until this is not said",
+            problem.fields[self.field].name,
+            100.0 * self.difference,
+            2 * solver.cells(),
+        )
+    }
+}
+
+/// The table, how many of its rows lie after the end of the experiment, and the solution that is
+/// resolved worst.
 fn tabulate(
     problem: &Problem,
     solver: &Reference,
     grid: &Grid,
     noise: Option<Noise>,
-) -> Result<(Table, usize), Failure> {
+) -> Result<(Table, usize, Option<Rough>), Failure> {
+    let order = times(problem, grid);
     let quantities = Quantities::of(problem, grid, solver_has(problem, solver));
     quantities.needed(problem)?;
     let mut values = vec![Vec::new(); quantities.items.len()];
+    let coarser = solver.coarser()?;
+    let start = time_coordinate(problem).map(|t| problem.coordinates[t].lower);
+    let mut rough: Option<Rough> = None;
     for point in &grid.parameters {
-        let rows = solved(problem, solver, grid, &quantities.items, point)?;
+        let solution = solver.solve(point, &order)?;
+        // where half the mesh finds nothing, nothing can be compared
+        if let Some(Ok(coarse)) = coarser.as_ref().map(|c| c.solve(point, &order)) {
+            let found = Rough::of(&solution, &coarse, start, point);
+            let most = |r: &Option<Rough>| r.as_ref().map_or(0.0, |r| r.difference);
+            if most(&found) > most(&rough) {
+                rough = found;
+            }
+        }
+        let rows = rows(problem, grid, &quantities.items, &order, &solution);
         values.iter_mut().zip(rows).for_each(|(column, rows)| column.extend(rows));
     }
     let ended = grid.end(problem, &quantities, &mut values);
@@ -109,7 +173,16 @@ fn tabulate(
             noise.add(*item, column);
         }
     }
-    Ok((grid.table(problem, &quantities, values, (false, ("", &[]))), ended))
+    Ok((grid.table(problem, &quantities, values, (false, ("", &[]))), ended, rough))
+}
+
+/// Times of a grid, each once, in order.
+fn times(problem: &Problem, grid: &Grid) -> Vec<f64> {
+    let mut order: Vec<f64> =
+        time_coordinate(problem).map_or(Vec::new(), |t| grid.column(t).to_vec());
+    order.sort_by(f64::total_cmp);
+    order.dedup();
+    order
 }
 
 /// What the solver says of a parameter point at the rows of a grid: `[item][row]`.
@@ -120,11 +193,19 @@ pub(super) fn solved(
     items: &[Item],
     point: &[f64],
 ) -> Result<Vec<Vec<f64>>, Failure> {
+    let order = times(problem, grid);
+    Ok(rows(problem, grid, items, &order, &solver.solve(point, &order)?))
+}
+
+/// A solution at ordered times, at the rows of a grid.
+fn rows(
+    problem: &Problem,
+    grid: &Grid,
+    items: &[Item],
+    order: &[f64],
+    solution: &Solution,
+) -> Vec<Vec<f64>> {
     let time = time_coordinate(problem);
-    let mut order: Vec<f64> = time.map_or(Vec::new(), |t| grid.column(t).to_vec());
-    order.sort_by(f64::total_cmp);
-    order.dedup();
-    let solution = solver.solve(point, &order)?;
     let at = |i: usize| time.map_or(0, |t| order.partition_point(|x| *x < grid.column(t)[i]));
     let value = |item: &Item, i: usize| match *item {
         Item::Output(o) => solution.outputs[o][at(i)],
@@ -135,7 +216,7 @@ pub(super) fn solved(
         }
     };
     let along = |item: &Item| (0..grid.rows()).map(|i| value(item, i)).collect();
-    Ok(items.iter().map(along).collect())
+    items.iter().map(along).collect()
 }
 
 /// Outputs that the solver gives directly.

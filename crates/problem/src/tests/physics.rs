@@ -399,3 +399,61 @@ proptest! {
         prop_assert!((of(1, x) - difference).abs() < 1e-7);
     }
 }
+
+/// Jumps found in an equation of `T(t, x, y)`, as coordinate, place and whether a form keeps them.
+fn jumps(equation: &str) -> (Vec<(usize, f64, bool)>, Vec<String>) {
+    let p = loaded(&format!(
+        r#"
+        [coordinates]
+        t = "0 .. 1"
+        x = "0 .. 1"
+        y = "0 .. 1"
+        [parameters]
+        k_2 = "1 .. 3"
+        w = "0.1 .. 0.3"
+        [definitions]
+        k = "if(x - 0.25, 1, k_2)"
+        round = "if(w^2 - (x - 0.5)^2 - (y - 0.5)^2, 1, k_2)"
+        bent = "1 + abs(x - 0.25) + max(x, 0.5) * clip(y, 0.2, 0.4)"
+        same = "if(x - 0.25, x, 0.25)"
+        q = "k * d(T, x)"
+        [fields.T]
+        [[equations]]
+        equation = "{equation}"
+        "#
+    ));
+    let found = p.rows[0].jumps.iter().map(|j| (j.coordinate, j.place, j.kept)).collect();
+    let said =
+        p.warnings.iter().filter(|w| w.contains("takes a derivative of something that jumps"));
+    (found, said.cloned().collect())
+}
+
+#[test]
+fn derivatives_of_what_jumps_are_found_and_told() {
+    let kept = [
+        "d(k * d(T, x), x) + d(T, y, 2) = 0",
+        "d(T, t) = d(q, x) + lap(T, y)",
+        "0 = 2 * div(q, x) + T * d(T, y)",
+    ];
+    for equation in kept {
+        let (found, said) = jumps(equation);
+        assert_eq!(found, [(1, 0.25, true)], "{equation}");
+        assert!(said.len() == 1 && said[0].contains("x = 0.25"), "{said:?}");
+    }
+    let lost = ["d(k * T, x, 2) = d(T, y)", "d(T, t) = x * d(q, x)", "d(T, t) = d(k, x) * d(T, y)"];
+    for equation in lost {
+        assert!(jumps(equation).0.contains(&(1, 0.25, false)), "{equation}");
+    }
+    // a disc in a plate, seen from some line through it
+    let (found, said) = jumps("div(round * grad(T, x), x) + div(round * grad(T, y), y) = 0");
+    let along: Vec<usize> = found.iter().map(|j| j.0).collect();
+    assert!(along == [1, 2] && said.len() == 1, "{found:?}");
+    for equation in [
+        "d(bent * d(T, x), x) + d(bent * d(T, y), y) = 0",
+        "d(same * d(T, x), x) = 0",
+        "k * d(T, x, 2) = k * d(T, y)",
+        "d(T, t) = round * lap(T)",
+    ] {
+        assert_eq!(jumps(equation), (Vec::new(), Vec::new()), "{equation}");
+    }
+}

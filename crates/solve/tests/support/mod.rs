@@ -196,6 +196,8 @@ impl Make {
             nodes: 12,
             graded: Graded::No,
             evolution: None,
+            balance: None,
+            jumps: Vec::new(),
         });
     }
 
