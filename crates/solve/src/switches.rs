@@ -34,6 +34,9 @@ impl Builder<'_> {
                     .collect();
                 let known = |s: SymbolId| parameters.contains(&s);
                 found = self.low.graph.switches(&nodes, coordinate.symbol, &known);
+                if time {
+                    found.extend(self.low.graph.corners(&nodes, coordinate.symbol, &known));
+                }
             }
             lines.push((coordinate.symbol, (coordinate.lower, coordinate.upper), found));
         }

@@ -254,6 +254,48 @@ fn short_pulses_are_met_however_long_the_steps() {
 }
 
 #[test]
+fn a_tabulated_pulse_is_met() {
+    // points near the pulse keep the spline from swinging far from it
+    let far = (0..14).map(|k| 0.5 * f64::from(k)).chain((15..=20).map(|k| 0.5 * f64::from(k)));
+    let near = (0..=40).map(|k| 6.99 + 5e-4 * f64::from(k));
+    let mut places: Vec<f64> = far.chain(near).collect();
+    places.sort_by(f64::total_cmp);
+    let point = |x: &f64| format!("[{x}, {}]", if (x - 7.0).abs() < 1e-6 { 100 } else { 0 });
+    let points: Vec<String> = places.iter().map(point).collect();
+    let text = r#"
+        [coordinates]
+        t = "0 .. 10"
+        [parameters]
+        k = "0.5 .. 2"
+        [functions]
+        S = { points = [POINTS] }
+        [fields.y]
+        of = ["t"]
+        [[equations]]
+        equation = "d(y, t) = S(k * t)"
+        [[conditions]]
+        at = "t = 0"
+        equation = "y = 1"
+    "#;
+    let text = &text.replace("POINTS", &points.join(", "));
+    let problem = load(text);
+    let table = problem.graph.table(surrogate_symbolic::TableId(0)).clone();
+    // Simpson's rule is exact for the cubics between the points
+    let knots = table.breaks();
+    let parts = knots.windows(2).map(|w| {
+        let (a, b) = (w[0], w[1]);
+        (b - a) / 6.0 * (table.value(a) + 4.0 * table.value(0.5 * (a + b)) + table.value(b))
+    });
+    let whole: f64 = parts.sum();
+    let solver = prepared(text, None, 1e-6);
+    for k in [1.0, 1.3] {
+        let found = solver.solve(&[k], &[9.99 / k]).unwrap().fields[0].values[0][0];
+        let truth = 1.0 + whole / k;
+        assert!((found - truth).abs() < 1e-3 * whole, "{k}: {found} {truth}");
+    }
+}
+
+#[test]
 fn a_pulse_at_an_end_enters_the_rod() {
     // the mean of a rod that takes in a flux of 1 for 0.01 rises by 0.01
     let text = r#"

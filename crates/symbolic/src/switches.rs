@@ -15,6 +15,9 @@ const SCAN: usize = 2000;
 /// Bisections: enough to reach neighbouring numbers from any interval.
 const BISECTIONS: usize = 1100;
 
+/// Most corners that a table is asked for: a table with more is a curve, not a few pulses.
+const CORNERS: usize = 200;
+
 /// An argument whose change of sign switches an expression.
 #[derive(Clone, Debug)]
 pub struct Switch {
@@ -50,6 +53,41 @@ impl Graph {
                 _ => {}
             }
         }
+        self.along(arguments, symbol, known)
+    }
+
+    /// Where tables along `symbol` turn: their points between which values rise, fall or stay, such as
+    /// the edges of a tabulated pulse. Tables with more than [`CORNERS`] of them are left out.
+    pub fn corners(
+        &mut self,
+        roots: &[Node],
+        symbol: SymbolId,
+        known: &dyn Fn(SymbolId) -> bool,
+    ) -> Vec<Switch> {
+        let mut arguments = Vec::new();
+        for node in self.reachable(roots) {
+            let Expr::Table(a, id) = *self.expr(node) else { continue };
+            let table = self.table(id).clone();
+            let knots = table.breaks();
+            let values: Vec<f64> = knots.iter().map(|&x| table.value(x)).collect();
+            let trend = |k: usize| (values[k + 1] - values[k]).partial_cmp(&0.0);
+            let last = knots.len() - 1;
+            let turns = (0..=last).filter(|&k| k == 0 || k == last || trend(k) != trend(k - 1));
+            let turns: Vec<f64> = turns.map(|k| knots[k]).collect();
+            if turns.len() <= CORNERS {
+                arguments.extend(turns.into_iter().map(|x| self.linear(-x, &[(a, 1.0)])));
+            }
+        }
+        self.along(arguments, symbol, known)
+    }
+
+    /// Those of `arguments` that depend on `symbol` and otherwise only on what is known.
+    fn along(
+        &mut self,
+        arguments: Vec<Node>,
+        symbol: SymbolId,
+        known: &dyn Fn(SymbolId) -> bool,
+    ) -> Vec<Switch> {
         let mut out: Vec<Switch> = Vec::new();
         for argument in arguments {
             let free = self.free_symbols(&[argument]);
