@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use surrogate_crystal::Element;
 use surrogate_crystal::symmetry::{Orbit, SpaceGroup, SymmetricStructure};
+use surrogate_crystal::{CellParameters, Element, Lattice};
 use thiserror::Error;
 
 use crate::feasible::{Floor, Places};
@@ -187,7 +187,9 @@ impl Writing {
         Some(match (kind, self.group) {
             (Kind::Count, _) => all(vocabulary.counts()),
             (Kind::Length(_), _) => all(vocabulary.lengths()),
-            (Kind::Angle(_), _) => all(vocabulary.angles()),
+            (Kind::Angle(_), _) => {
+                Choice { kind, rows: vocabulary.angles(), allowed: self.angles_that_span() }
+            }
             (Kind::Coordinate(_), _) => all(vocabulary.coordinates()),
             (Kind::Position, Some(group)) => {
                 let allowed = (0..group.positions.len()).map(|k| self.permits_position(group, k));
@@ -215,6 +217,17 @@ impl Writing {
             rows: vocabulary.elements().start..vocabulary.groups().end,
             allowed: Some(Arc::new(elements.chain(groups).collect())),
         }
+    }
+
+    /// Third angles that span a cell with the first two; all for the others.
+    fn angles_that_span(&self) -> Option<Arc<Vec<bool>>> {
+        let [_, _, _, alpha, beta] = self.cell[..] else { return None };
+        let angle = |level: usize| ANGLE_FIRST + level as f64;
+        let spans = |gamma: usize| {
+            let angles_deg = [angle(alpha), angle(beta), angle(gamma)];
+            Lattice::from_parameters(CellParameters { lengths: [1.0; 3], angles_deg }).is_ok()
+        };
+        Some(Arc::new((0..ANGLE_LEVELS).map(spans).collect()))
     }
 
     /// Whether an orbit on a position leaves a way to place all others.
@@ -294,8 +307,7 @@ impl Writing {
         }
     }
 
-    /// The crystal, each number in the middle of its level; nothing before it is complete, and nothing if its angles span
-    /// no cell.
+    /// The crystal, each number in the middle of its level; nothing before it is complete.
     #[must_use]
     pub fn crystal(&self, volumes: &AtomicVolumes) -> Option<SymmetricStructure> {
         let group = self.group?;
@@ -315,7 +327,6 @@ impl Writing {
             parameters: o.levels.iter().map(coordinate).collect(),
         });
         let crystal = SymmetricStructure { group, cell: cell.collect(), orbits: orbits.collect() };
-        // angles of a triclinic cell may span none
         crystal.primitive_lattice().is_ok().then_some(crystal)
     }
 }

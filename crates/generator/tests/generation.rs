@@ -82,6 +82,28 @@ fn a_training_has_the_same_bits_on_any_number_of_threads() {
     assert_eq!(one, weights(5));
 }
 
+/// Random angles often span none.
+#[test]
+fn angles_of_a_triclinic_cell_span_it() {
+    let vocabulary = surrogate_generator::vocabulary::Vocabulary::get();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for _ in 0..200 {
+        let mut writing = Writing::new();
+        assert!(writing.push(vocabulary.elements().start + 13));
+        assert!(writing.push(vocabulary.counts().start));
+        // P 1
+        assert!(writing.push(vocabulary.groups().start));
+        while let Some(choice) = writing.next() {
+            let permitted: Vec<usize> =
+                choice.rows.clone().filter(|&row| choice.permits(row)).collect();
+            assert!(!permitted.is_empty());
+            writing.write(&choice, permitted[rng.random_range(0..permitted.len())]);
+        }
+        let crystal = writing.crystal(&volumes()).unwrap();
+        assert!(crystal.primitive_lattice().unwrap().volume() > 0.0);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
@@ -110,7 +132,6 @@ proptest! {
             let row = permitted[rng.random_range(0..permitted.len())];
             writing.write(&choice, row);
         }
-        // a cell of random angles may span no volume; what the grammar promises is the rest
         let group = writing.crystal(&volumes()).unwrap();
         prop_assert_eq!(composition(&group), wanted);
     }
